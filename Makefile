@@ -1,0 +1,51 @@
+# Every target sets up what it needs; a second call skips what is there. The work is in scripts/.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+PYTHON_IN_VENV := .venv/bin/python
+.PHONY: help run test check lint types docs-fresh wheel bench campaign-ci campaign environment test-environment clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+run: environment  ## serve the pilot on http://127.0.0.1:8000 (PORT= changes it), sample on first use
+	@scripts/run
+
+test: test-environment  ## the test suite (ARGS= goes to pytest)
+	@$(PYTHON_IN_VENV) -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: lint types docs-fresh wheel  ## lint, types, docs freshness, wheel smoke test
+
+lint: environment
+	@$(PYTHON_IN_VENV) -m ruff check .
+	@$(PYTHON_IN_VENV) -m ruff format --check .
+
+types: environment
+	@$(PYTHON_IN_VENV) -m mypy
+
+docs-fresh: environment
+	@scripts/docs-fresh
+
+wheel: environment
+	@scripts/wheel-smoke
+
+bench: test-environment  ## what it costs, as ratios (ARGS= goes to the benchmark)
+	@$(PYTHON_IN_VENV) -m bench $(ARGS)
+
+campaign-ci: test-environment  ## the long robustness tests at CI size, at most 60 minutes
+	@$(PYTHON_IN_VENV) -m tests.campaign --size ci $(ARGS)
+
+campaign: test-environment  ## the long robustness tests at release size: hours
+	@$(PYTHON_IN_VENV) -m tests.campaign --size release $(ARGS)
+
+environment:
+	@scripts/setup-system run
+	@scripts/setup-python
+
+test-environment:
+	@scripts/setup-system test
+	@scripts/setup-python
+
+clean:  ## remove what was built and installed here; never the instance
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,47 @@
+"""edu-pilot: a city sends its migrant workers to college, from registration to the paid claim."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from edu_pilot import clock, config, extensions, i18n, rules
+from edu_pilot.services import cases, effects, store, vault
+
+__version__ = "0.1.0"
+__all__ = ["clock", "create_app", "effects", "rules"]
+
+
+def create_app(settings: config.Settings | None = None, **overrides: object) -> Flask:
+    """Build the application; it refuses to start on wrong settings (Misconfigured, Invalid)."""
+    settings = settings or config.read()
+    app = Flask("edu_pilot", template_folder=None, static_folder="static", instance_path=str(settings.data))
+    _configure(app, settings)
+    app.config.update(overrides)
+    extensions.init_app(app)
+    i18n.set_default(settings.lang)
+    i18n.init_app(app)
+    app.extensions["store"] = store.connect(settings.store_url)
+    _open_vault(app, settings)
+    cases.load_facts()
+    return app
+
+
+def _configure(app: Flask, settings: config.Settings) -> None:
+    app.config.update(
+        SETTINGS=settings,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=extensions.engine_options(settings.database_url),
+        MAX_CONTENT_LENGTH=25 * 1024 * 1024,
+        MAX_FORM_PARTS=200,
+        # The token lives as long as the session: long forms must not lose their entries.
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+
+
+def _open_vault(app: Flask, settings: config.Settings) -> None:
+    """Open the keys, once `init` has made them; commands that need none work without."""
+    try:
+        app.extensions["vault"] = vault.load(settings.keys)
+    except vault.KeysMissing:
+        return
+    app.secret_key = settings.secret_key or app.extensions["vault"].session

@@ -1,0 +1,37 @@
+"""Business dates of Asia/Shanghai and UTC instants; the only place that asks what time it is (R6.4)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+_simulated: ContextVar[date | None] = ContextVar("simulated_business_date", default=None)
+
+
+def now() -> datetime:
+    """Return the present instant in UTC; instants are real even where the business date is simulated."""
+    return datetime.now(UTC)
+
+
+def today() -> date:
+    """Return the business date: simulated, set by EDU_PILOT_TODAY, or today in Asia/Shanghai."""
+    if simulated := _simulated.get():
+        return simulated
+    if fixed := os.environ.get("EDU_PILOT_TODAY"):
+        return date.fromisoformat(fixed)
+    return now().astimezone(SHANGHAI).date()
+
+
+@contextmanager
+def on(day: date) -> Iterator[None]:
+    """Let the block run on another business date, as the sample's calendar and the tests do."""
+    token = _simulated.set(day)
+    try:
+        yield
+    finally:
+        _simulated.reset(token)

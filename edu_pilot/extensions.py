@@ -1,0 +1,100 @@
+"""The database and how it is read and written: short transactions, writes one after the other on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.orm import DeclarativeBase
+
+from edu_pilot import paths
+
+try:
+    from pysqlite3 import dbapi2 as newest_sqlite
+except ImportError:  # no wheel for this platform: the interpreter's own library serves, without WAL
+    newest_sqlite = sqlite3
+
+# Before 3.51.3 a checkpoint racing a commit may corrupt a WAL database.
+SAFE_WAL = (3, 51, 3)
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """All tables share one naming of constraints, so that a violation can be told by its name."""
+
+    metadata = sa.MetaData(naming_convention=NAMING)
+
+
+db = SQLAlchemy(model_class=Base)
+migrate = Migrate(directory=str(paths.migrations()), render_as_batch=True)
+
+
+def sqlite_module() -> ModuleType:
+    """Return the SQLite driver in use."""
+    return newest_sqlite
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Return the engine options for a database address."""
+    if url.startswith("sqlite"):
+        return {"module": newest_sqlite, "connect_args": {"timeout": 30}, "hide_parameters": True}
+    return {"pool_pre_ping": True, "hide_parameters": True}
+
+
+def init_app(app: Flask) -> None:
+    """Attach database and migrations to the application."""
+    db.init_app(app)
+    migrate.init_app(app, db)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            _prepare_sqlite(db.engine)
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    event.listen(engine, "connect", _sqlite_settings)
+    event.listen(engine, "begin", _sqlite_begin)
+
+
+def _sqlite_settings(connection: Any, _record: object) -> None:
+    # The driver must not open transactions by itself: `begin` below chooses their kind.
+    connection.isolation_level = None
+    wal = newest_sqlite.sqlite_version_info >= SAFE_WAL
+    for pragma in (f"journal_mode={'WAL' if wal else 'DELETE'}", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+    # Without recursive triggers INSERT OR REPLACE would pass the append-only audit.
+    for pragma in ("foreign_keys=ON", "recursive_triggers=ON", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    # IMMEDIATE takes the write lock at once: a deferred one reads first and then fails or overwrites.
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def write() -> Iterator[Connection]:
+    """Open one writing transaction; it commits at the end of the block or leaves nothing behind."""
+    with db.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def read() -> Iterator[Connection]:
+    """Open one reading transaction: a single consistent view, never a write."""
+    with db.engine.connect() as connection, connection.begin():
+        yield connection

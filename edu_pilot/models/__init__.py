@@ -1,0 +1,56 @@
+"""Columns and relationships; no decisions."""
+
+from edu_pilot.models.journal import (
+    AllowedEdge,
+    AuditEntry,
+    AuditHead,
+    Counter,
+    Document,
+    Idempotency,
+    Outbox,
+    PolicyVersion,
+    PrivateInput,
+)
+from edu_pilot.models.people import Account, LiveCase, Paper, Person
+from edu_pilot.models.records import (
+    Application,
+    Certification,
+    Claim,
+    ClaimCheck,
+    Payment,
+    PaymentItem,
+    Quota,
+    QuotaShare,
+    Receipt,
+    Score,
+    Session,
+    Study,
+)
+
+__all__ = [
+    "Account",
+    "AllowedEdge",
+    "Application",
+    "AuditEntry",
+    "AuditHead",
+    "Certification",
+    "Claim",
+    "ClaimCheck",
+    "Counter",
+    "Document",
+    "Idempotency",
+    "LiveCase",
+    "Outbox",
+    "Paper",
+    "Payment",
+    "PaymentItem",
+    "Person",
+    "PolicyVersion",
+    "PrivateInput",
+    "Quota",
+    "QuotaShare",
+    "Receipt",
+    "Score",
+    "Session",
+    "Study",
+]

@@ -1,0 +1,8 @@
+"""Every yes/no of the programme with its reason: pure functions of the attempt.
+
+To add a rule, write it in the file of its workflow and name it in that workflow's YAML.
+"""
+
+from edu_pilot.rules import application, calendar, certification, claim, payment, people, study
+
+__all__ = ["application", "calendar", "certification", "claim", "payment", "people", "study"]

@@ -1,0 +1,314 @@
+"""What a claim must fulfil, and how two bodies' sealed checks decide it (§5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from edu_pilot.rules.calendar import months_after
+from edu_pilot.rules.identity import card_fault
+from edu_pilot.rules.money import Reckoning, reckon
+from edu_pilot.workflow.policy import Policy
+from edu_pilot.workflow.reasons import N_, Blocked, Reason
+from edu_pilot.workflow.registry import Attempt, blocked, condition, rule
+
+BODIES = ("union_reviewer", "university_reviewer")
+RECEIPT_FIELDS = ("kind", "code", "number", "issuer", "payer", "item", "paid_on", "amount_fen")
+
+
+@dataclass(frozen=True)
+class ReceiptGiven:
+    """A receipt as typed, read into its types; `faults` names what cannot be read."""
+
+    kind: str
+    code: str
+    number: str
+    issuer: str
+    payer: str
+    item: str
+    paid_on: date | None
+    amount_fen: int
+    faults: tuple[str, ...]
+
+
+def named(labels: Mapping[str, Any], text: str) -> str | None:
+    """Return the code of a value that is written as code, label or alias; None for none of them."""
+    for code, entry in labels.items():
+        label = entry.get("label", entry)
+        if text in (code, label["zh"], label["en"], *entry.get("aliases", ())):
+            return code
+    return None
+
+
+def read_receipt(policy: Policy, given: Any) -> ReceiptGiven:
+    """R5.3: read one receipt; kinds and items may be written as code or as label."""
+    values = given if isinstance(given, dict) else {}
+    text = {name: str(values.get(name) or "").strip()[:100] for name in RECEIPT_FIELDS}
+    kinds, items = policy.get("claim.receipt_kinds"), policy.get("claim.receipt_items")
+    kind, item = named(kinds, text["kind"]), named(items, text["item"])
+    paid_on, amount = _day(text["paid_on"]), values.get("amount_fen")
+    sound = isinstance(amount, int) and not isinstance(amount, bool) and 0 < amount < 10**10
+    checks = {
+        "kind": kind is not None,
+        "item": item is not None,
+        "code": kind is None or _digits(text["code"], kinds[kind]["code_digits"]),
+        "number": kind is None or _digits(text["number"], kinds[kind]["number_digits"]),
+        "issuer": bool(text["issuer"]),
+        "payer": bool(text["payer"]),
+        "paid_on": paid_on is not None,
+        "amount_fen": sound,
+    }
+    faults = tuple(name for name, fine in checks.items() if not fine)
+    return ReceiptGiven(
+        kind or "", text["code"], text["number"], text["issuer"], text["payer"], item or "",
+        paid_on, amount if isinstance(amount, int) and sound else 0, faults,
+    )  # fmt: skip
+
+
+def _digits(text: str, count: int) -> bool:
+    return bool(re.fullmatch(rf"\d{{{count}}}", text, re.ASCII))
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def reckoning(attempt: Attempt) -> Reckoning:
+    """Return the arithmetic of the claim as it stands (R5.4)."""
+    record = attempt.record
+    return reckon(attempt.policy, record.person.name, record.receipts, record.other_money_fen)
+
+
+@rule(on_input=True)
+def study_is_reachable(attempt: Attempt) -> Blocked:
+    """R5.1: the claim is for a study the claimant or the county's clerk may see."""
+    if attempt.record.study_of_input(attempt.input.get("study"), attempt.actor):
+        return None
+    text = N_("There is no study %(study)s that you may see.")
+    return blocked(text, field="study", who="clerk", study=str(attempt.input.get("study", ""))[:32])
+
+
+@rule(on_input=True)
+def diploma_recorded(attempt: Attempt) -> Blocked:
+    """R5.1: a claim opens only after school status and diploma."""
+    study = attempt.record.study_of_input(attempt.input.get("study"), attempt.actor)
+    if study is None or study.diploma_on:
+        return None
+    text = N_("The diploma is not recorded yet; a claim can be made once it is.")
+    return blocked(text, who="registrar")
+
+
+@rule(on_input=True)
+def receipts_are_sound(attempt: Attempt) -> Blocked:
+    """R5.3: every receipt typed has kind, number, issuer, payer, item, date and amount in their form."""
+    return _receipt_faults(attempt.policy, attempt.input.get("receipts", []), "receipts")
+
+
+@rule(on_input=True)
+def new_receipts_are_sound(attempt: Attempt) -> Blocked:
+    """R5.3: the same for receipts that replace the earlier ones (receipts_are_sound)."""
+    return _receipt_faults(attempt.policy, attempt.input.get("new_receipts", []), "new_receipts")
+
+
+def _receipt_faults(policy: Policy, given: list[Any], field: str) -> list[Reason]:
+    found = [(n, read_receipt(policy, receipt).faults) for n, receipt in enumerate(given, 1)]
+    text = N_("Receipt %(row)s is not complete or not in its form: %(parts)s")
+    return [
+        blocked(text, code="receipts_are_sound", field=field, who="clerk", row=row, parts="names:" + ",".join(parts))
+        for row, parts in found
+        if parts
+    ]
+
+
+@rule
+def receipts_complete(attempt: Attempt) -> Blocked:
+    """R5.3: there is a receipt, each was paid within the school status by the student or the employer."""
+    record = attempt.record
+    if not record.receipts:
+        return blocked(N_("No receipt is entered."), who="clerk", field="receipts")
+    study = record.study
+    text = N_("Receipt %(number)s was not paid within the school status (%(first)s to %(last)s).")
+    return [
+        blocked(text, who="clerk", number=r.number, first=study.from_on.isoformat(), last=study.diploma_on.isoformat())
+        for r in record.receipts
+        if not study.from_on <= r.paid_on <= study.diploma_on
+    ]
+
+
+@rule
+def receipts_not_used(attempt: Attempt) -> Blocked:
+    """R5.3: a receipt counts in one claim only, over all counties and years."""
+    text = N_("Receipt %(number)s is used in another claim.")
+    return [blocked(text, who="clerk", number=number) for number in attempt.record.receipts_elsewhere]
+
+
+@rule
+def account_is_own(attempt: Attempt) -> Blocked:
+    """R2.7: a sound card number whose holder is the claimant; the bank may drop the dot of a name."""
+    record = attempt.record
+    faults: list[Reason] = []
+    if card_fault(record.account_number or ""):
+        text = N_("The bank card number is not right; compare it with the card.")
+        faults.append(blocked(text, field="account_number", who=("student", "clerk")))
+    if (record.account_holder or "").replace("·", "") != record.person.name.replace("·", ""):
+        text = N_("The account must be the claimant's own.")
+        faults.append(blocked(text, field="account_holder", who=("student", "clerk")))
+    return faults
+
+
+@rule
+def within_claim_window(attempt: Attempt) -> Blocked:
+    """R5.6: submitted within the months after the diploma date, the last day included."""
+    issued = attempt.record.study.diploma_on
+    if issued is None:
+        return None
+    last = months_after(issued, attempt.policy.get("claim.deadline_months"))
+    if attempt.today <= last:
+        return None
+    return blocked(N_("The claim had to be submitted by %(last)s."), who="arbiter", last=last.isoformat())
+
+
+@rule
+def excess_is_explained(attempt: Attempt) -> Blocked:
+    """R5.4: receipts above the tariff need an explanation; they count at most the tariff."""
+    excess = reckoning(attempt).excess_fen
+    if not excess or attempt.record.explanation:
+        return None
+    text = N_("The receipts exceed the tariff by %(excess)s; explain why.")
+    return blocked(text, field="explanation", who=("student", "clerk"), excess=f"fen:{excess}")
+
+
+@rule
+def skill_certificate_where_required(attempt: Attempt) -> Blocked:
+    """R5.9: whether the skill certificate is a condition is a switch of the policy."""
+    if not attempt.policy.get("claim.skill_certificate_required") or attempt.record.certificates:
+        return None
+    return blocked(N_("A skill certificate is required and none is recorded."), who="examiner")
+
+
+def body_of(attempt: Attempt) -> str:
+    """Return the body the actor checks for."""
+    return next((body for body in BODIES if body in attempt.actor.roles), "")
+
+
+@rule
+def acts_for_one_body(attempt: Attempt) -> Blocked:
+    """R5.2: nobody checks for both bodies."""
+    if len(attempt.actor.roles & set(BODIES)) == 1:
+        return None
+    return blocked(N_("An account that holds both reviewer roles cannot check a claim."), who="admin")
+
+
+@rule
+def has_a_person(attempt: Attempt) -> Blocked:
+    """R5.2: decisions over money are compared by person, so the account must name one."""
+    if attempt.actor.person_key:
+        return None
+    return blocked(N_("Your account names no person; the administrator must add the ID number."), who="admin")
+
+
+@rule
+def not_own_case(attempt: Attempt) -> Blocked:
+    """R5.2: the claimant never decides the own claim, whatever the account (SELF_REVIEW)."""
+    if attempt.actor.person_key is None or attempt.actor.person_key != attempt.record.person_key:
+        return None
+    return blocked(N_("This is your own claim; another person must decide it."), who=BODIES)
+
+
+@rule
+def not_entered_by_me(attempt: Attempt) -> Blocked:
+    """R5.2: whoever entered the claim never checks it."""
+    record, actor = attempt.record, attempt.actor
+    same_person = actor.person_key is not None and actor.person_key in record.entered_by_keys
+    if not same_person and actor.name != record.created_by:
+        return None
+    return blocked(N_("You entered this claim; another person must check it."), who=BODIES)
+
+
+@rule
+def my_body_has_not_checked(attempt: Attempt) -> Blocked:
+    """R5.2: of two reviewers of one body one wins, the other is told who."""
+    mine = next((c for c in attempt.record.checks if c.body == body_of(attempt)), None)
+    if mine is None:
+        return None
+    text = N_("%(reviewer)s has checked this claim for your body already.")
+    return blocked(text, who=BODIES, reviewer=mine.checked_by)
+
+
+@rule
+def other_body_was_another_person(attempt: Attempt) -> Blocked:
+    """R5.2: the two checks are given by two persons, even where one holds two accounts."""
+    keys = {c.person_key for c in attempt.record.checks if c.body != body_of(attempt)}
+    if attempt.actor.person_key not in keys:
+        return None
+    text = N_("You have checked this claim for the other body; another person must check it for this one.")
+    return blocked(text, who=BODIES)
+
+
+@rule
+def not_checked_by_me(attempt: Attempt) -> Blocked:
+    """R5.2: whoever checked the claim does not settle it."""
+    if attempt.actor.person_key not in {c.person_key for c in attempt.record.checks}:
+        return None
+    return blocked(N_("You have checked this claim; another person must settle it."), who="arbiter")
+
+
+@rule(on_input=True)
+def outcome_has_reasons(attempt: Attempt) -> Blocked:
+    """R5.2, R5.5: a refusal or a correction names its codes, a pass names none."""
+    outcome, reasons = attempt.input.get("outcome"), attempt.input.get("reasons", [])
+    if (outcome == "pass") == (not reasons):
+        return None
+    text = N_("Choose at least one reason for a refusal or correction, and none for a pass.")
+    return blocked(text, field="reasons", who=BODIES)
+
+
+def _outcomes(attempt: Attempt) -> list[str]:
+    """Return the outcomes given so far, the present one included."""
+    return [c.outcome for c in attempt.record.checks] + [attempt.input["outcome"]]
+
+
+@condition
+def other_body_still_open(attempt: Attempt) -> bool:
+    """R5.2: the other body has not checked yet."""
+    return len(_outcomes(attempt)) < len(BODIES)
+
+
+@condition
+def both_bodies_pass(attempt: Attempt) -> bool:
+    """R5.1: only both passes approve."""
+    return set(_outcomes(attempt)) == {"pass"}
+
+
+@condition
+def both_bodies_refuse(attempt: Attempt) -> bool:
+    """R5.2: both bodies refuse."""
+    return set(_outcomes(attempt)) == {"refuse"}
+
+
+@condition
+def one_passes_one_refuses(attempt: Attempt) -> bool:
+    """R5.2: the two bodies do not agree."""
+    return set(_outcomes(attempt)) == {"pass", "refuse"}
+
+
+@condition
+def arbiter_passes(attempt: Attempt) -> bool:
+    """R5.2: the arbiter of the city union decides for the claim."""
+    return bool(attempt.input["decision"] == "pass")
+
+
+@rule
+def notice_is_over(attempt: Attempt) -> Blocked:
+    """R5.7: payment waits until the public notice has ended."""
+    last = attempt.record.notice_until
+    if last is not None and attempt.today > last:
+        return None
+    text = N_("The public notice runs until %(last)s.")
+    return blocked(text, who="system", last=last.isoformat() if last else "")

@@ -1,0 +1,64 @@
+"""What people write for a county, point, major or level, as the code of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from edu_pilot.rules.identity import half_width, without_blanks
+from edu_pilot.workflow.policy import Policy, Row
+
+
+def county_code(policy: Policy, text: str | None) -> str | None:
+    """R1.3: the county of a code, a former code, a name or another name; None if there is none."""
+    rows = policy.table("counties")
+    for column in ("code", "name_zh", "aliases", "former_codes"):
+        if code := _code(rows, column, text):
+            return code
+    return None
+
+
+def point_code(policy: Policy, text: str | None, county: str | None = None) -> str | None:
+    """R1.3: the teaching point of a code or name, within the county where one is given."""
+    rows = [row for row in policy.table("points") if county in (None, row["county"])]
+    return _code(rows, "code", text) or _code(rows, "name_zh", text)
+
+
+def major_code(policy: Policy, text: str | None) -> str | None:
+    """R1.2: the major of a code or name, whether or not it is open."""
+    rows = policy.table("majors")
+    return _code(rows, "code", text) or _code(rows, "name_zh", text)
+
+
+def level_code(policy: Policy, text: str | None) -> str | None:
+    """R3.2: the level of a code, a name or another name."""
+    wanted = _tidy(text)
+    for level in policy.get("levels"):
+        if wanted in map(_tidy, (level["code"], level["name"]["zh"], *level.get("aliases", ()))):
+            return str(level["code"])
+    return None
+
+
+def diploma_qualifies(policy: Policy, text: str | None) -> bool:
+    """R3.2: whether the previous diploma is of high school or secondary vocational at least."""
+    return _tidy(text) in map(_tidy, policy.get("diplomas_enough"))
+
+
+def takes(row: Row, intake: str) -> bool:
+    """Return whether a major or point takes new applicants of the intake."""
+    return row["from_intake"] <= intake and (not row["to_intake"] or intake <= row["to_intake"])
+
+
+def known_regions(policy: Policy) -> frozenset[str]:
+    """R2.1: every six-digit code of any edition of GB/T 2260; build it once for many numbers."""
+    return frozenset(row["code"] for row in policy.table("regions"))
+
+
+def _code(rows: Iterable[Row], column: str, text: str | None) -> str | None:
+    """Return the code of the first row whose column, blank-separated, holds the text."""
+    wanted = _tidy(text)
+    matches = (row["code"] for row in rows if wanted in map(_tidy, row[column].split()))
+    return next(matches, None) if wanted else None
+
+
+def _tidy(text: str | None) -> str:
+    return half_width(without_blanks(text or "")).lower()

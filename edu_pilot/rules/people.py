@@ -1,0 +1,275 @@
+"""Who may register: identity, place and choice of an applicant, each fault with its own code."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from edu_pilot.rules.calendar import intake_is_known, registration_day
+from edu_pilot.rules.identity import (
+    age_on,
+    birth_of,
+    id_faults,
+    id_is_well_formed,
+    name_fault,
+    normalise_id,
+    normalise_name,
+    normalise_phone,
+    phone_fault,
+    sex_of,
+)
+from edu_pilot.rules.lookups import (
+    county_code,
+    diploma_qualifies,
+    level_code,
+    major_code,
+    point_code,
+    takes,
+)
+from edu_pilot.workflow.policy import Row
+from edu_pilot.workflow.reasons import N_, Blocked, Reason
+from edu_pilot.workflow.registry import Attempt, blocked, rule
+
+TEXTS = {
+    "name_missing": N_("Enter the name."),
+    "name_format": N_(
+        "A name has 2 to 50 Chinese characters, with · between its parts and nothing else."
+    ),
+    "id_number_missing": N_("Enter the ID number."),
+    "id_number_format": N_(
+        "An ID number has 17 digits and a digit or X, or the 15 digits of an old card."
+    ),
+    "id_number_checksum": N_(
+        "The last character of the ID number does not fit the others; compare it with the card."
+    ),
+    "id_number_date": N_(
+        "The ID number holds a birth date that does not exist or has not come yet."
+    ),
+    "phone_missing": N_("Enter the mobile number."),
+    "phone_format": N_("A mobile number has 11 digits and begins with 13 to 19."),
+}
+MALE_NUMBER = N_("The ID number belongs to a man, but the sex entered differs.")
+FEMALE_NUMBER = N_("The ID number belongs to a woman, but the sex entered differs.")
+NO_COUNTY = N_("Enter the county.")
+NO_POINT = N_("Enter the teaching point.")
+NO_LEVEL = N_("Enter the level.")
+NO_MAJOR = N_("Enter the major.")
+NO_DIPLOMA = N_("Enter the previous diploma.")
+
+_SEXES = {
+    "male": "male",
+    "男": "male",
+    "m": "male",
+    "female": "female",
+    "女": "female",
+    "f": "female",
+}
+
+
+def sex_code(text: str | None) -> str | None:
+    """R2.3: male or female for what is written, '' for nothing, None for anything else."""
+    tidy = (text or "").strip().lower()
+    return _SEXES.get(tidy.removesuffix("性")) if tidy else ""
+
+
+@rule
+def name_is_given_and_well_formed(attempt: Attempt) -> Blocked:
+    """R2.4: the name is given and is written in Han characters (name_missing, name_format)."""
+    name, _ = normalise_name(attempt.record.name or "")
+    return _fault(name_fault(name), "name")
+
+
+@rule
+def id_number_is_sound(attempt: Attempt) -> Blocked:
+    """R2.1: the ID number has its form, else check digit and date are both judged."""
+    number = normalise_id(attempt.record.id_number or "")
+    if not number:
+        return _fault("id_number_missing", "id_number")
+    faults = id_faults(number, attempt.today)
+    return [reason for code in faults if (reason := _fault(code, "id_number"))]
+
+
+@rule
+def sex_matches_number(attempt: Attempt) -> Blocked:
+    """R2.3: the sex entered is the one in the number; an empty one follows (sex_mismatch)."""
+    number = _well_formed(attempt)
+    if not number or sex_code(attempt.record.sex) in ("", sex_of(number)):
+        return None
+    text = MALE_NUMBER if sex_of(number) == "male" else FEMALE_NUMBER
+    return blocked(text, code="sex_mismatch", field="sex", who="clerk")
+
+
+@rule
+def birth_matches_number(attempt: Attempt) -> Blocked:
+    """R2.3: the birth date entered is the one in the number (birth_mismatch)."""
+    number, born = _well_formed(attempt), attempt.record.birth_on
+    if not number or not born or _digits(born) == number[6:14]:
+        return None
+    return blocked(
+        N_("The birth date is not the one in the ID number; compare both with the card."),
+        code="birth_mismatch",
+        field="birth_on",
+        who="clerk",
+    )
+
+
+@rule
+def age_in_range(attempt: Attempt) -> Blocked:
+    """R2.6: the age on the first day of the registration month is in range (age_out_of_range)."""
+    birth = _sound_birth(attempt)
+    if birth is None or not intake_is_known(attempt.policy, attempt.record.intake):
+        return None
+    day = registration_day(attempt.record.intake)
+    ages = attempt.policy.get("ages")
+    age = age_on(birth, day)
+    return None if ages["min"] <= age <= ages["max"] else _out_of_range(age, ages, day)
+
+
+@rule
+def phone_is_sound(attempt: Attempt) -> Blocked:
+    """R2.5: a mobile number is given in its form (phone_missing, phone_format)."""
+    phone, _ = normalise_phone(attempt.record.phone or "")
+    return _fault(phone_fault(phone), "phone")
+
+
+@rule
+def county_is_known(attempt: Attempt) -> Blocked:
+    """R1.3: the county is a unit of the programme (county_unknown)."""
+    text = attempt.record.county
+    if county_code(attempt.policy, text):
+        return None
+    none = N_("%(value)s is no county of the programme.")
+    return _unknown("county_unknown", "county", text, NO_COUNTY, none)
+
+
+@rule
+def county_is_mine(attempt: Attempt) -> Blocked:
+    """R6.3: one who works for a county registers for that county only (county_not_yours)."""
+    county = county_code(attempt.policy, attempt.record.county)
+    if not county or attempt.actor.county in (None, county):
+        return None
+    return blocked(
+        N_("You work for another county; the clerk of the applicant's county registers the case."),
+        code="county_not_yours",
+        field="county",
+        who="clerk",
+    )
+
+
+@rule
+def point_is_known(attempt: Attempt) -> Blocked:
+    """R3.2: the teaching point is one of the county and takes the intake (point_unknown)."""
+    text = attempt.record.point
+    county = county_code(attempt.policy, attempt.record.county)
+    row = attempt.policy.row("points", point_code(attempt.policy, text, county))
+    if row and _takes(attempt, row):
+        return None
+    none = N_("%(value)s is no teaching point of this county that takes the intake.")
+    return _unknown("point_unknown", "point", text, NO_POINT, none)
+
+
+@rule
+def level_is_known(attempt: Attempt) -> Blocked:
+    """R3.2: the level is one the programme offers (level_unknown)."""
+    text = attempt.record.level
+    if level_code(attempt.policy, text):
+        return None
+    none = N_("%(value)s is no level of the programme.")
+    return _unknown("level_unknown", "level", text, NO_LEVEL, none)
+
+
+@rule
+def major_is_open(attempt: Attempt) -> Blocked:
+    """R1.2, R3.4: the major takes the intake at the point (major_unknown, major_not_open)."""
+    text = attempt.record.major
+    major = attempt.policy.row("majors", major_code(attempt.policy, text))
+    if major is None:
+        none = N_("%(value)s is no major of the programme.")
+        return _unknown("major_unknown", "major", text, NO_MAJOR, none)
+    if _takes(attempt, major) and _offered_at_point(attempt, major["code"]):
+        return None
+    return blocked(
+        N_("%(value)s takes no applicants of this intake at this teaching point."),
+        code="major_not_open",
+        field="major",
+        who="clerk",
+        value=text,
+    )
+
+
+@rule
+def diploma_is_enough(attempt: Attempt) -> Blocked:
+    """R3.2: high school or secondary vocational at least (previous_diploma_too_low)."""
+    text = attempt.record.previous_diploma
+    if diploma_qualifies(attempt.policy, text):
+        return None
+    none = N_("%(value)s is not known as a diploma of high school or secondary vocational level.")
+    return _unknown("previous_diploma_too_low", "previous_diploma", text, NO_DIPLOMA, none)
+
+
+@rule
+def not_already_registered(attempt: Attempt) -> Blocked:
+    """R2.8: one person has one live case per level (already_registered)."""
+    other = attempt.record.person_elsewhere
+    if other is None:
+        return None
+    return blocked(
+        N_("already registered at %(point)s since %(since)s"),
+        code="already_registered",
+        field="id_number",
+        who="clerk",
+        point=other.point_name,
+        since=other.since.isoformat(),
+    )
+
+
+def _fault(code: str | None, field: str) -> Reason | None:
+    return blocked(TEXTS[code], code=code, field=field, who="clerk") if code else None
+
+
+def _unknown(code: str, field: str, text: str | None, no_data: str, no_match: str) -> Reason:
+    """Say no data apart from no match."""
+    if not (text or "").strip():
+        return blocked(no_data, code=code, field=field, who="clerk")
+    return blocked(no_match, code=code, field=field, who="clerk", value=text)
+
+
+def _out_of_range(age: int, ages: dict[str, int], day: date) -> Reason:
+    return blocked(
+        N_("The age is %(age)s on %(day)s; the programme takes ages %(min)s to %(max)s."),
+        code="age_out_of_range",
+        field="id_number",
+        age=age,
+        day=day.isoformat(),
+        min=ages["min"],
+        max=ages["max"],
+    )
+
+
+def _well_formed(attempt: Attempt) -> str | None:
+    number = normalise_id(attempt.record.id_number or "")
+    return number if id_is_well_formed(number) else None
+
+
+def _sound_birth(attempt: Attempt) -> date | None:
+    """A day that has not come yet is no real birth date, so no age follows from it."""
+    number = _well_formed(attempt)
+    birth = birth_of(number) if number else None
+    return birth if birth and birth <= attempt.today else None
+
+
+def _digits(born: date | str) -> str:
+    return (born.isoformat() if isinstance(born, date) else born).replace("-", "").strip()
+
+
+def _takes(attempt: Attempt, row: Row) -> bool:
+    """An unknown intake is its own fault, so nothing is closed for it."""
+    intake = attempt.record.intake
+    return not intake_is_known(attempt.policy, intake) or takes(row, intake)
+
+
+def _offered_at_point(attempt: Attempt, major: str) -> bool:
+    """A point that lists no majors offers them all; an unknown one is its own fault."""
+    county = county_code(attempt.policy, attempt.record.county)
+    point = attempt.policy.row("points", point_code(attempt.policy, attempt.record.point, county))
+    majors = (point or {}).get("majors") or ""
+    return not majors or major in majors.split()

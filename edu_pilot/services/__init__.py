@@ -1,0 +1,1 @@
+"""What the programme does: one function per verb, called by pages, API, command line and worker."""

@@ -1,0 +1,197 @@
+"""What each kind of document says, frozen as primitives at the moment of the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from edu_pilot.rules.calendar import intake_window, registration_day, season, year_of
+from edu_pilot.rules.claim import reckoning
+from edu_pilot.rules.money import tariff
+from edu_pilot.services.unit import Change
+from edu_pilot.workflow.policy import Policy
+
+Context = dict[str, Any]
+SEXES = {"male": "男", "female": "女"}
+LINES_ZH = {
+    "Sum of all receipts": "票据金额合计",
+    "Paid by the employer": "减：单位支付部分",
+    "Above the tariff": "减：超过收费标准部分",
+    "Counted": "计入金额",
+    "Share of the policy, at most the cap": "按政策比例且不超过上限",
+    "Other public or employer money": "减：其他公共资金或单位资助",
+    "Payable": "应报销金额",
+}
+
+
+def context_of(kind: str, change: Change) -> Context | None:
+    """Return the frozen content of a document, or None where this step leads to no such paper."""
+    made = _MAKERS[kind](change)
+    return None if made is None else _common(change) | made
+
+
+def _common(change: Change) -> Context:
+    programme = change.attempt.policy.get("programme")
+    return {
+        "issuer_zh": programme["issuer"]["zh"],
+        "issuer_en": programme["issuer"]["en"],
+        "programme_zh": programme["name"]["zh"],
+        "programme_en": programme["name"]["en"],
+        "issued_on": change.unit.today.isoformat(),
+        "policy_version": change.version.number,
+        "copy_mark": "",
+    }
+
+
+def _level(policy: Policy, code: str) -> str:
+    found = next((level for level in policy.get("levels") if level["code"] == code), None)
+    return found["name"]["zh"] if found else code
+
+
+def _major(policy: Policy, code: str) -> Context:
+    return {
+        "major_code": code,
+        "major_zh": policy.label("majors", code),
+        "major_en": policy.label("majors", code, "en"),
+    }
+
+
+def _place(change: Change) -> Context:
+    policy = change.attempt.policy
+    return {
+        "county": policy.label("counties", change.now_value("county")),
+        "point": policy.label("points", change.now_value("point")),
+        "intake": change.case.intake,
+        "level": _level(policy, change.case.level),
+    }
+
+
+def _registration_form(change: Change) -> Context:
+    case = change.case
+    return {
+        **_place(change),
+        **_major(change.attempt.policy, case.major),
+        "query_code": change.unit.vault.code("query", change.reference, 12),
+        "registered_on": change.unit.today.isoformat(),
+        "name": case.name,
+        "sex": SEXES[change.now_value("sex")],
+        "nation": "",
+        "birth_on": change.now_value("birth_on").isoformat(),
+        "id_number": case.id_number,
+        "phone": case.phone,
+        "previous_school": case.previous_school or "",
+        "previous_diploma": case.previous_diploma or "",
+        "employer": case.employer or "",
+        "job": case.job or "",
+        "union_member": case.union_member,
+        "training_need": "",
+        "papers": _papers(change),
+        "clerk": change.unit.actor.name,
+    }
+
+
+def _papers(change: Change) -> list[Context]:
+    required: Mapping[str, Mapping[str, str]] = change.attempt.policy.get("papers")
+    handed = change.case.papers
+    return [
+        {"label_zh": label["zh"], "label_en": label["en"], "required": True, "verified": code in handed}
+        for code, label in required.items()
+    ]
+
+
+def _admission_notice(change: Change) -> Context | None:
+    if change.to_state != "admitted":
+        return None
+    case, policy = change.case, change.attempt.policy
+    half = season(case.intake)
+    return {
+        **_place(change),
+        **_major(policy, case.major),
+        "name": case.name,
+        "id_number": case.id_number,
+        "term_zh": f"{year_of(case.intake)}年{'春' if half == 'spring' else '秋'}季",
+        "term_en": f"{half} {year_of(case.intake)}",
+        "point_address": "",
+        "point_phone": "",
+        "contact_phone": "",
+        "report_from": registration_day(case.intake).isoformat(),
+        "report_until": intake_window(policy, case.intake).closes.isoformat(),
+        "bring": ["身份证原件", "原学历证书原件", "本通知书"],
+        "fee_fen": tariff(policy),
+        "cap_fen": policy.get("claim.cap_fen"),
+    }
+
+
+def _completion_certificate(change: Change) -> Context:
+    case, policy = change.case, change.attempt.policy
+    person, certificate = case.person, case.certificates[-1]
+    names = policy.get(f"certification.level_names.{certificate.kind}")
+    return {
+        **_major(policy, case.major),
+        "level": _level(policy, case.level),
+        "name": person.name,
+        "sex": SEXES[person.sex],
+        "id_number": person.id_number,
+        "registered_on": case.confirmed_on.isoformat(),
+        "student_number": case.student_number,
+        "credits": case.credits,
+        "diploma_school": policy.get("programme.diploma_school")["zh"],
+        "diploma_number": case.diploma_number,
+        "diploma_on": case.diploma_on.isoformat(),
+        "skill_kind_zh": policy.get(f"certification.kinds.{certificate.kind}")["zh"],
+        "skill_kind_en": policy.get(f"certification.kinds.{certificate.kind}")["en"],
+        "occupation_zh": policy.label("occupations", certificate.occupation),
+        "occupation_en": policy.label("occupations", certificate.occupation, "en"),
+        "skill_level": names.get(certificate.level, {"zh": certificate.level})["zh"],
+        "certificate_number": certificate.number,
+        "certificate_on": certificate.certified_on.isoformat(),
+    }
+
+
+def _claim_form(change: Change) -> Context:
+    case, policy = change.case, change.attempt.policy
+    person, study, result = case.person, case.study, reckoning(change.attempt)
+    return {
+        **_major(policy, study.major),
+        "level": _level(policy, study.level),
+        "county": policy.label("counties", case.county),
+        "name": person.name,
+        "sex": SEXES[person.sex],
+        "id_number": person.id_number,
+        "phone": person.phone,
+        "union_member": case.union_member,
+        "student_number": study.student_number,
+        "registered_on": study.from_on.isoformat(),
+        "diploma_number": study.diploma_number,
+        "diploma_on": study.diploma_on.isoformat(),
+        "submitted_on": change.unit.today.isoformat(),
+        "receipts": [_receipt(policy, receipt) for receipt in case.receipts],
+        "lines": [
+            {"label_zh": LINES_ZH[line.text], "label_en": line.text, "sign": line.sign, "amount_fen": line.amount_fen}
+            for line in result.lines[:-1]
+        ],
+        "payable_fen": result.payable_fen,
+        "explanation": case.explanation or "",
+        "bank": "",
+        "account_holder": case.account_holder,
+        "account_tail": case.account_tail,
+    }
+
+
+def _receipt(policy: Policy, receipt: Any) -> Context:
+    columns = ("code", "number", "issuer", "payer", "amount_fen")
+    kind = policy.get(f"claim.receipt_kinds.{receipt.kind}")
+    return {
+        **{name: getattr(receipt, name) for name in columns},
+        "kind": kind["label"]["zh"],
+        "item": policy.get(f"claim.receipt_items.{receipt.item}")["zh"],
+        "paid_on": receipt.paid_on.isoformat(),
+    }
+
+
+_MAKERS: Mapping[str, Callable[[Change], Context | None]] = {
+    "registration_form": _registration_form,
+    "admission_notice": _admission_notice,
+    "completion_certificate": _completion_certificate,
+    "claim_form": _claim_form,
+}

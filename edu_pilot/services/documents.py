@@ -1,0 +1,168 @@
+"""Issued papers: numbered and frozen in the step's commit, rendered after it, kept byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import current_app
+from sqlalchemy import Connection
+
+from edu_pilot import clock
+from edu_pilot.extensions import read, write
+from edu_pilot.models import Document
+from edu_pilot.models.base import new_id
+from edu_pilot.services import numbers, proof, rendering, store
+from edu_pilot.services.cases import NotFound
+from edu_pilot.services.contexts import context_of
+from edu_pilot.services.unit import Change
+from edu_pilot.services.vault import vault
+
+DOCUMENT = Document.__table__
+CODE_LENGTH = 16
+
+
+def issue(change: Change, kind: str) -> None:
+    """Give a document its number and freeze what it says; bytes are made after the commit.
+
+    A step that leads elsewhere than its document speaks of (waiting list, not admission) issues none.
+    """
+    context = context_of(kind, change)
+    if context is None:
+        return
+    row = new_id()
+    number = _number(change, kind)
+    code = change.unit.vault.code("document", number, CODE_LENGTH)
+    frozen = json.dumps({**context, "number": number, "code": grouped(code)}, ensure_ascii=False)
+    change.conn.execute(
+        DOCUMENT.insert().values(
+            id=row,
+            number=number,
+            kind=kind,
+            code=code,
+            workflow=change.workflow,
+            record_id=change.record_id,
+            person_id=change.now_value("person_id"),
+            county=change.now_value("county"),
+            policy_version=change.version.number,
+            issued_on=change.unit.today,
+            context=change.unit.vault.seal("document.context", row, frozen),
+        )
+    )
+    change.unit.follow("render", reference=number)
+    change.note.setdefault("documents", []).append(number)
+
+
+def _number(change: Change, kind: str) -> str:
+    prefix = change.version.compiled.documents[kind].prefix
+    series = f"{prefix}{change.unit.today:%y%m}"
+    return f"{series}-{numbers.draw(change.conn, series)[0]:06d}"
+
+
+def grouped(code: str) -> str:
+    """Return a code in groups of four, as it is printed and read out."""
+    return "-".join(code[i : i + 4] for i in range(0, len(code), 4))
+
+
+def ungrouped(code: str) -> str:
+    """Return a typed code as it is stored: capitals, no separators, the letters I and O read as printed."""
+    letters = "".join(c for c in code.upper() if c.isalnum())
+    return letters.replace("I", "8").replace("O", "9") if len(letters) <= 32 else ""
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A document row with its content in clear."""
+
+    row: Mapping[str, Any]
+    context: dict[str, Any]
+
+    @property
+    def proof(self) -> proof.Proof:
+        """The facts that its QR code states and the signature covers."""
+        context = self.context
+        amount = context.get("payable_fen")
+        return proof.Proof(
+            kind=self.row["kind"],
+            number=self.row["number"],
+            holder=context["name"],
+            id_tail=context["id_number"][-4:],
+            issued_on=context["issued_on"],
+            issuer=context["issuer_zh"],
+            key_id=key_id(vault().public_key),
+            major=context.get("major_zh", ""),
+            diploma_number=context.get("diploma_number", ""),
+            diploma_on=context.get("diploma_on", ""),
+            certificate_number=context.get("certificate_number", ""),
+            amount_fen=amount,
+        )
+
+
+def key_id(public_key: bytes) -> str:
+    """Return the short name of a signing key."""
+    return hashlib.sha256(public_key).hexdigest()[:8]
+
+
+def frozen(conn: Connection, **by: str) -> Frozen:
+    """Return a document by its number or code; NotFound if there is none."""
+    where = [DOCUMENT.c[name] == value for name, value in by.items()]
+    row = conn.execute(sa.select(DOCUMENT).where(*where)).mappings().one_or_none()
+    if row is None:
+        raise NotFound(next(iter(by.values())))
+    return Frozen(row, json.loads(vault().open("document.context", row["id"], row["context"])))
+
+
+def render(number: str) -> bytes:
+    """Make a document's bytes and keep them; a second call returns the kept ones.
+
+    Raises RenderingRefused (a missing font, a character nobody can draw); the reason is kept too.
+    """
+    with read() as conn:
+        document = frozen(conn, number=number)
+    if document.row["store_key"]:
+        return store.store().get(document.row["store_key"])
+    try:
+        content = bytes_of(document)
+    except rendering.RenderingRefused as refused:
+        _note(number, problem=str(refused)[:2000])
+        raise
+    key, digest = store.keep("documents", content, ".pdf")
+    made = rendering.template_version(document.row["kind"]), rendering.renderer_versions()
+    kept = {"store_key": key, "sha256": digest, "template_version": made[0], "renderer": made[1]}
+    if _note(number, **kept, rendered_at=clock.now(), problem=None):
+        return content
+    return render(number)
+
+
+def bytes_of(document: Frozen) -> bytes:
+    """Return the sealed PDF of a frozen document; the same each time under the same renderer."""
+    keys = vault()
+    token = proof.token(document.proof, keys.sign)
+    base = current_app.config["SETTINGS"].base_url
+    qr = proof.qr_png(proof.address(base, document.row["code"], token))
+    context = {**document.context, "verify_at": f"{base}/verify"}
+    return proof.seal(rendering.render(document.row["kind"], context, qr, token), keys.sign)
+
+
+def _note(number: str, **values: Any) -> bool:
+    """Write what became of the rendering, unless another worker was first."""
+    query = DOCUMENT.update().where(DOCUMENT.c.number == number, DOCUMENT.c.store_key.is_(None))
+    with write() as conn:
+        return bool(conn.execute(query.values(values)).rowcount)
+
+
+def pending(conn: Connection) -> list[str]:
+    """Return the numbers of documents that have no bytes yet, oldest first."""
+    query = sa.select(DOCUMENT.c.number).where(DOCUMENT.c.store_key.is_(None))
+    return list(conn.execute(query.order_by(DOCUMENT.c.issued_on, DOCUMENT.c.number)).scalars())
+
+
+def of_record(conn: Connection, workflow: str, record_id: str) -> list[Mapping[str, Any]]:
+    """Return the documents issued for one record, newest last, without their content."""
+    columns = [c for c in DOCUMENT.c if c.name != "context"]
+    query = sa.select(*columns).where(DOCUMENT.c.workflow == workflow, DOCUMENT.c.record_id == record_id)
+    return list(conn.execute(query.order_by(DOCUMENT.c.number)).mappings())

@@ -1,0 +1,245 @@
+"""What steps of an application write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from edu_pilot.models import LiveCase, Person, Quota
+from edu_pilot.models.base import new_id
+from edu_pilot.rules.calendar import working_days_after
+from edu_pilot.rules.identity import birth_of, normalise_id, normalise_name, normalise_phone, sex_of
+from edu_pilot.rules.lookups import county_code, level_code, major_code, point_code
+from edu_pilot.rules.people import sex_code
+from edu_pilot.services import numbers
+from edu_pilot.services.names import name_keys
+from edu_pilot.services.unit import Change, LostRace
+from edu_pilot.workflow.registry import effect
+
+PERSON = Person.__table__
+LIVE = LiveCase.__table__
+QUOTA = Quota.__table__
+QUERY_CODE_LENGTH = 12
+PLAIN = ("previous_school", "previous_diploma", "employer", "job", "birth_on")
+
+
+@effect
+def enter_application(change: Change) -> None:
+    """R3.1: a draft takes what was typed, put into the catalogue's codes where they are known."""
+    given = dict(change.input)
+    change.values |= {"place": "none", "intake": given["intake"]}
+    change.values["county"] = change.attempt.actor.county
+    _write_name(change, given["name"])
+    _write(change, given)
+
+
+@effect
+def amend_application(change: Change) -> None:
+    """R3.3: the answer to a return for correction replaces only what is given anew."""
+    given = dict(change.input)
+    if "new_name" in given:
+        _write_name(change, given["new_name"])
+    _write(change, given)
+
+
+def _write_name(change: Change, text: str) -> None:
+    name, _ = normalise_name(text)
+    change.values |= {"name": name[:64], "name_keys": name_keys(name[:64])}
+
+
+def _write(change: Change, given: dict[str, Any]) -> None:
+    policy = change.attempt.policy
+    change.values |= {name: given[name] for name in PLAIN if name in given}
+    if "county" in given:
+        change.values["county"] = (county_code(policy, given["county"]) or given["county"])[:6]
+    if "point" in given:
+        county = change.values.get("county") or change.case.county
+        change.values["point"] = (point_code(policy, given["point"], county) or given["point"])[:64]
+    if "level" in given:
+        change.values["level"] = (level_code(policy, given["level"]) or given["level"])[:64]
+    if "major" in given:
+        change.values["major"] = (major_code(policy, given["major"]) or given["major"])[:16]
+    if "sex" in given:
+        change.values["sex"] = sex_code(given["sex"])
+    if "union_member" in given:
+        change.values["union_member"] = given["union_member"] == "yes"
+    _write_sealed(change, given)
+
+
+def _write_sealed(change: Change, given: dict[str, Any]) -> None:
+    if "id_number" in given:
+        number = normalise_id(given["id_number"])
+        change.seal("id_number", number)
+        change.values["id_index"] = change.unit.vault.index("id_number", number)
+    if "phone" in given:
+        phone, _ = normalise_phone(given["phone"])
+        change.seal("phone", phone)
+        change.values["phone_index"] = change.unit.vault.index("phone", phone)
+
+
+@effect
+def enter_person(change: Change) -> None:
+    """R2.1, R2.2: the person behind the number is found or entered; name and phone are the newest given."""
+    case, vault = change.case, change.unit.vault
+    known = change.conn.execute(sa.select(PERSON.c.id).where(PERSON.c.id_index == case.id_index)).scalar()
+    row = known or new_id()
+    values = {
+        "name": case.name,
+        "name_keys": case.name_keys,
+        "phone": vault.seal("person.phone", row, case.phone),
+        "phone_index": case.phone_index,
+    }
+    if known:
+        change.conn.execute(PERSON.update().where(PERSON.c.id == row).values(values))
+    else:
+        change.conn.execute(PERSON.insert().values(values | _identity(change, row)))
+    change.values |= {"person_id": row, "sex": sex_of(case.id_number), "birth_on": birth_of(case.id_number)}
+
+
+def _identity(change: Change, row: str) -> dict[str, Any]:
+    case = change.case
+    return {
+        "id": row,
+        "id_number": change.unit.vault.seal("person.id_number", row, case.id_number),
+        "id_index": case.id_index,
+        "sex": sex_of(case.id_number),
+        "birth_on": birth_of(case.id_number),
+    }
+
+
+@effect
+def hold_live_case(change: Change) -> None:
+    """R2.8: one live case per person and level; the primary key lets one of two clerks win."""
+    case = change.case
+    mine = sa.select(LIVE.c.application_id).where(LIVE.c.application_id == case.id)
+    if change.conn.execute(mine).first():
+        return
+    values = {"id_index": case.id_index, "level": case.level, "point": case.point}
+    row = values | {"application_id": case.id, "since_on": change.unit.today}
+    change.conn.execute(LIVE.insert().values(row))
+
+
+@effect
+def release_live_case(change: Change) -> None:
+    """R2.8: the person may register again."""
+    change.conn.execute(LIVE.delete().where(LIVE.c.application_id == change.case.id))
+
+
+@effect
+def give_query_code(change: Change) -> None:
+    """The code on the registration form with which the applicant asks for the status."""
+    if change.case.query_index:
+        return
+    code = change.unit.vault.code("query", change.reference, QUERY_CODE_LENGTH)
+    change.seal("query_code", code)
+    change.values["query_index"] = change.unit.vault.index("query_code", code)
+
+
+@effect
+def join_queue(change: Change) -> None:
+    """R3.3: the place in the queue; kept when a return is answered in time, else drawn anew."""
+    case = change.case
+    change.values["registered_on"] = change.unit.today
+    late = case.answer_until is not None and change.unit.today > case.answer_until
+    if case.queue_number is None or late:
+        change.values["queue_number"] = numbers.draw(change.conn, f"queue{case.intake[:2]}")[0]
+    change.values["answer_until"] = None
+
+
+@effect
+def set_answer_date(change: Change) -> None:
+    """R3.3: answered by this day the place in the queue stays."""
+    days = change.attempt.policy.get("correction.working_days")
+    change.values["answer_until"] = working_days_after(change.attempt.policy, change.unit.today, days)
+
+
+def _quota(change: Change, *, free: bool = False, **moves: int) -> bool:
+    """Move places of the intake's year in one conditional UPDATE; False if none is left to move."""
+    query = QUOTA.update().where(QUOTA.c.year == f"20{change.case.intake[:2]}")
+    if free:
+        query = query.where(QUOTA.c.reserved + QUOTA.c.used < QUOTA.c.places)
+    values = {name: QUOTA.c[name] + by for name, by in moves.items()}
+    return bool(change.conn.execute(query.values(values)).rowcount)
+
+
+@effect
+def reserve_place(change: Change) -> None:
+    """R1.4: a place is reserved at verification while one is left that nobody waits for."""
+    if change.case.place == "none" and not change.case.waiting_ahead and _quota(change, free=True, reserved=1):
+        change.values["place"] = "reserved"
+
+
+@effect
+def use_place(change: Change) -> None:
+    """R1.4: admission uses the reserved place, or takes a free one; of two for the last one gets it."""
+    if change.to_state != "admitted":
+        return
+    if change.case.place == "reserved":
+        _quota(change, reserved=-1, used=1)
+    elif not _quota(change, free=True, used=1):
+        raise LostRace
+    change.values["place"] = "used"
+
+
+@effect
+def release_place(change: Change) -> None:
+    """R1.4: the place is given back and moves the first of the waiting list up."""
+    place = change.case.place
+    if place not in ("reserved", "used"):
+        return
+    _quota(change, **{place: -1})
+    change.values["place"] = "released"
+    change.then("admit", workflow="application", find="first_waiting", year=change.case.intake[:2])
+
+
+@effect
+def open_study(change: Change) -> None:
+    """R3.5: admission opens the school status, under the application's policy version."""
+    if change.to_state != "admitted":
+        return
+    columns = ("person_id", "county", "point", "intake", "level", "major")
+    given = {name: getattr(change.case, name) for name in columns}
+    change.note["study"] = change.child("study", {**given, "application_id": change.record_id})
+
+
+@effect
+def plan_certification(change: Change) -> None:
+    """R4.2: the second certificate asked for at registration, else the first that suits the major."""
+    if change.to_state != "admitted":
+        return
+    case, policy = change.case, change.attempt.policy
+    major = policy.row("majors", case.major)
+    suited = major["second_certificates"].split() if major else []
+    occupation = policy.row("occupations", case.occupation or (suited[0] if suited else None))
+    if occupation is None:
+        return
+    given = {
+        "person_id": case.person_id,
+        "county": case.county,
+        "intake": case.intake,
+        "study": change.note["study"],
+        "occupation": occupation["code"],
+        "kind": occupation["kind"],
+        "level": occupation["levels"].split()[0],
+    }
+    change.child("certification", given)
+
+
+@effect
+def close_study(change: Change) -> None:
+    """R1.4: withdrawing before the student number is drawn withdraws the opened study too."""
+    study = change.case.study_reference
+    if study:
+        change.then("withdraw", workflow="study", reference=study, withdrawal=change.input["withdrawal"])
+
+
+@effect
+def move_county(change: Change) -> None:
+    """R1.4: the case moves on in another county; its place in the queue stays."""
+    county = county_code(change.attempt.policy, change.input["new_county"])
+    point = point_code(change.attempt.policy, change.input["new_point"], county)
+    change.values |= {"county": county, "point": point}
+    change.conn.execute(LIVE.update().where(LIVE.c.application_id == change.record_id).values(point=point))
+
+

@@ -1,0 +1,119 @@
+"""What steps of a claim write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edu_pilot.models import ClaimCheck, Receipt
+from edu_pilot.models.base import new_id
+from edu_pilot.rules.calendar import working_days_after
+from edu_pilot.rules.claim import body_of, read_receipt, reckoning
+from edu_pilot.services.unit import Change
+from edu_pilot.workflow.policy import Policy
+from edu_pilot.workflow.registry import effect
+
+RECEIPT = Receipt.__table__
+
+
+@effect
+def enter_claim(change: Change) -> None:
+    """R5.1: a claim for one study, in the county that federated the student at enrolment."""
+    given = change.input
+    study = change.case.study_of_input(given["study"], change.attempt.actor)
+    change.values |= {
+        "study_id": study.id,
+        "person_id": study.person_id,
+        "county": study.county,
+        "policy_version_id": study.policy_version_id,
+        "round": 1,
+        "live": True,
+        "other_money_fen": given.get("other_money_fen", 0),
+        "explanation": given.get("explanation"),
+    }
+    _account(change, given["account_number"], given["account_holder"])
+    change.add(Receipt, *_rows(change, given["receipts"]))
+
+
+@effect
+def amend_claim(change: Change) -> None:
+    """R5.2: only what is given anew replaces what was entered."""
+    given = change.input
+    change.values |= {n: given[n] for n in ("other_money_fen", "explanation") if n in given}
+    if "new_receipts" in given:
+        change.conn.execute(RECEIPT.delete().where(RECEIPT.c.claim_id == change.record_id))
+        change.add(Receipt, *_rows(change, given["new_receipts"]))
+    if "new_account_number" in given or "new_account_holder" in given:
+        number = given.get("new_account_number") or change.case.account_number
+        _account(change, number, given.get("new_account_holder") or change.case.account_holder)
+
+
+def _account(change: Change, number: str, holder: str) -> None:
+    digits = "".join(c for c in number if c.isdigit())[:32]
+    change.seal("account_number", digits)
+    change.values |= {"account_tail": digits[-4:], "account_holder": holder[:64]}
+
+
+def _rows(change: Change, given: list[Any]) -> list[dict[str, Any]]:
+    return [_row(change, change.attempt.policy, receipt) for receipt in given]
+
+
+def _row(change: Change, policy: Policy, given: Any) -> dict[str, Any]:
+    receipt = read_receipt(policy, given)
+    columns = ("kind", "code", "number", "issuer", "payer", "item", "paid_on", "amount_fen")
+    row = {name: getattr(receipt, name) for name in columns}
+    return row | {"id": new_id(), "claim_id": change.record_id, "live": True}
+
+
+@effect
+def freeze_amount(change: Change) -> None:
+    """R5.4: what is counted and payable is fixed at submission, under the claim's policy version."""
+    result = reckoning(change.attempt)
+    change.values |= {
+        "counted_fen": result.counted_fen,
+        "payable_fen": result.payable_fen,
+        "submitted_on": change.unit.today,
+        "round": change.case.round + (1 if change.case.checks else 0),
+    }
+
+
+@effect
+def seal_check(change: Change) -> None:
+    """R5.2: one check per body and round, seen by nobody until both are there."""
+    given, actor = change.input, change.attempt.actor
+    row = {
+        "id": new_id(),
+        "claim_id": change.record_id,
+        "round": change.case.round,
+        "body": body_of(change.attempt),
+        "outcome": given["outcome"],
+        "reading": given["reading"],
+        "reasons": given.get("reasons", []),
+        "checked_by": actor.name,
+        "person_key": actor.person_key,
+        "checked_at": change.unit.now,
+    }
+    change.add(ClaimCheck, row)
+
+
+@effect
+def conclude(change: Change) -> None:
+    """R5.7: an approved claim begins its public notice; a refused one frees its receipts."""
+    if change.to_state == "approved":
+        policy, today = change.attempt.policy, change.unit.today
+        days = policy.get("claim.notice_working_days")
+        change.values |= {"approved_on": today, "notice_until": working_days_after(policy, today, days)}
+    if change.to_state == "refused":
+        free_receipts(change)
+
+
+@effect
+def free_receipts(change: Change) -> None:
+    """R5.3: a refused or withdrawn claim frees its receipts and its diploma."""
+    change.values["live"] = False
+    change.conn.execute(RECEIPT.update().where(RECEIPT.c.claim_id == change.record_id).values(live=False))
+
+
+@effect
+def note_payment(change: Change) -> None:
+    """R5.8: the day the money went out."""
+    change.values["paid_on"] = change.unit.today

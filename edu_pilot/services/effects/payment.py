@@ -1,0 +1,56 @@
+"""What steps of a payment batch write."""
+
+from __future__ import annotations
+
+from edu_pilot.models import PaymentItem
+from edu_pilot.models.base import new_id
+from edu_pilot.services import numbers
+from edu_pilot.services.unit import Change
+from edu_pilot.workflow.registry import effect
+
+ITEM = PaymentItem.__table__
+
+
+@effect
+def draw_batch(change: Change) -> None:
+    """R5.8: one numbered line per claim; the batch's total is their sum."""
+    references = tuple(sorted(str(r) for r in change.input["claims"]))
+    claims = change.case.claims_named(references)
+    drawn = numbers.draw(change.conn, f"payment{change.unit.today.year}", len(references))
+    rows = [
+        {
+            "id": new_id(),
+            "payment_id": change.record_id,
+            "claim_id": claims[reference].id,
+            "number": f"P{change.unit.today.year}-{number:06d}",
+            "amount_fen": claims[reference].payable_fen,
+            "result": None,
+            "live": True,
+        }
+        for reference, number in zip(references, drawn, strict=True)
+    ]
+    change.values["total_fen"] = sum(claims[r].payable_fen for r in references)
+    change.add(PaymentItem, *rows)
+
+
+@effect
+def note_release(change: Change) -> None:
+    """R5.8: the releaser is kept by person; every claim of the batch goes into payment."""
+    actor = change.attempt.actor
+    change.values |= {"released_by": actor.name, "releaser_key": actor.person_key}
+    for item in change.case.items:
+        change.then("pay", workflow="claim", reference=item.claim)
+
+
+@effect
+def settle_items(change: Change) -> None:
+    """R5.8: every line is paid, and each claim confirms it."""
+    change.conn.execute(ITEM.update().where(ITEM.c.payment_id == change.record_id).values(result="paid"))
+    for item in change.case.items:
+        change.then("confirm_paid", workflow="claim", reference=item.claim)
+
+
+@effect
+def free_items(change: Change) -> None:
+    """R5.8: a cancelled batch lets its claims into another one."""
+    change.conn.execute(ITEM.update().where(ITEM.c.payment_id == change.record_id).values(live=False))

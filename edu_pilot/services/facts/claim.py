@@ -1,0 +1,135 @@
+"""Facts about claims: the study claimed for, receipts here and elsewhere, the checks of this round."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from edu_pilot.models import Application, Claim, ClaimCheck, Receipt, Study
+from edu_pilot.rules.calendar import registration_day
+from edu_pilot.services.cases import Case, fact
+from edu_pilot.services.visibility import visible_to
+from edu_pilot.workflow.registry import Actor
+
+CLAIM = Claim.__table__
+RECEIPT = Receipt.__table__
+CHECK = ClaimCheck.__table__
+STUDY = Study.__table__
+APPLICATION = Application.__table__
+
+
+@dataclass(frozen=True)
+class StudyClaimed:
+    """What a claim needs of its study."""
+
+    id: str
+    reference: str
+    person_id: str
+    county: str
+    major: str
+    level: str
+    intake: str
+    policy_version_id: str
+    student_number: str | None
+    from_on: date
+    diploma_number: str | None
+    diploma_on: date | None
+
+
+def _claimed(row: Any) -> StudyClaimed:
+    begun = registration_day(row.intake)
+    return StudyClaimed(
+        id=row.id, reference=row.reference, person_id=row.person_id, county=row.county, major=row.major,
+        level=row.level, intake=row.intake, policy_version_id=row.policy_version_id,
+        student_number=row.student_number, from_on=min(begun, row.confirmed_on or begun),
+        diploma_number=row.diploma_number, diploma_on=row.diploma_on,
+    )  # fmt: skip
+
+
+@fact("claim")
+def study(conn: Connection, cases: Sequence[Case]) -> Mapping[str, StudyClaimed]:
+    """The study each claim is for."""
+    rows = conn.execute(sa.select(STUDY).where(STUDY.c.id.in_({c.study_id for c in cases})))
+    found = {row.id: _claimed(row) for row in rows}
+    return {c.id: found[c.study_id] for c in cases}
+
+
+@fact("claim")
+def study_of_input(
+    conn: Connection, cases: Sequence[Case]
+) -> Mapping[str, Callable[[str | None, Actor], StudyClaimed | None]]:
+    """The study a new claim names, if the actor may see it; a stored claim's own."""
+
+    def named(case: Case) -> Callable[[str | None, Actor], StudyClaimed | None]:
+        def find(reference: str | None, actor: Actor) -> StudyClaimed | None:
+            if case.study_id:
+                found: StudyClaimed = case.study
+                return found
+            query = sa.select(STUDY).where(STUDY.c.reference == reference, visible_to(actor, STUDY))
+            row = conn.execute(query).one_or_none()
+            return _claimed(row) if row else None
+
+        return find
+
+    return {c.id: named(c) for c in cases}
+
+
+@fact("claim")
+def receipts(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Any]]:
+    """The receipts of each claim, in order of payment."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    query = sa.select(RECEIPT).where(RECEIPT.c.claim_id.in_([c.id for c in cases]))
+    for row in conn.execute(query.order_by(RECEIPT.c.paid_on, RECEIPT.c.number)):
+        found[row.claim_id].append(row)
+    return {c.id: found[c.id] for c in cases}
+
+
+@fact("claim")
+def receipts_elsewhere(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[str]]:
+    """Numbers of receipts that a live claim of somebody else or another study holds too (R5.3)."""
+    mine, other = RECEIPT.alias(), RECEIPT.alias()
+    same = sa.and_(*(mine.c[name] == other.c[name] for name in ("kind", "code", "number")))
+    query = (
+        sa.select(mine.c.claim_id, mine.c.number)
+        .join(other, sa.and_(same, other.c.claim_id != mine.c.claim_id, other.c.live))
+        .where(mine.c.claim_id.in_([c.id for c in cases]))
+    )
+    found: dict[str, list[str]] = {c.id: [] for c in cases}
+    for claim, number in conn.execute(query).tuples():
+        found[claim].append(number)
+    return found
+
+
+@fact("claim", fresh=True)
+def checks(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Any]]:
+    """The checks given in each claim's present round; shown to nobody before the decision."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    rounds = {c.id: c.round for c in cases}
+    for row in conn.execute(sa.select(CHECK).where(CHECK.c.claim_id.in_(rounds))):
+        if row.round == rounds[row.claim_id]:
+            found[row.claim_id].append(row)
+    return {c.id: found[c.id] for c in cases}
+
+
+@fact("claim")
+def entered_by_keys(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
+    """The persons who entered each claim, by blind index, over all their accounts (R5.2)."""
+    return {c.id: frozenset({c.creator_key} - {None}) for c in cases}
+
+
+@fact("claim")
+def union_member(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool | None]:
+    """Whether each claimant was a union member at registration."""
+    query = (
+        sa.select(CLAIM.c.id, APPLICATION.c.union_member)
+        .join(STUDY, STUDY.c.id == CLAIM.c.study_id)
+        .join(APPLICATION, APPLICATION.c.id == STUDY.c.application_id)
+        .where(CLAIM.c.id.in_([c.id for c in cases]))
+    )
+    return dict(conn.execute(query).tuples().all())

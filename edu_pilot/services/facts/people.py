@@ -1,0 +1,84 @@
+"""Facts about persons and papers, for every workflow that has them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from edu_pilot.models import Paper, Person
+from edu_pilot.services.cases import Case, fact
+from edu_pilot.services.vault import vault
+
+PERSON = Person.__table__
+PAPER = Paper.__table__
+WITH_PERSON = ("study", "certification", "claim")
+ALL = ("application", "study", "certification", "claim", "session", "payment")
+
+
+@dataclass(frozen=True)
+class Human:
+    """A person in clear, for rules and documents; never logged."""
+
+    id: str
+    key: str
+    name: str
+    id_number: str
+    phone: str
+    sex: str
+    birth_on: date
+
+
+@fact(*WITH_PERSON)
+def person(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Human]:
+    """The person behind each record."""
+    people = humans(conn, {c.person_id for c in cases})
+    return {c.id: people[c.person_id] for c in cases}
+
+
+def humans(conn: Connection, ids: set[str]) -> dict[str, Human]:
+    """Return persons by row id, opened."""
+    keys = vault()
+    rows = conn.execute(sa.select(PERSON).where(PERSON.c.id.in_(ids))).mappings()
+    return {
+        r["id"]: Human(
+            id=r["id"],
+            key=r["id_index"],
+            name=r["name"],
+            id_number=keys.open("person.id_number", r["id"], r["id_number"]),
+            phone=keys.open("person.phone", r["id"], r["phone"]),
+            sex=r["sex"],
+            birth_on=r["birth_on"],
+        )
+        for r in rows
+    }
+
+
+@fact(*ALL)
+def person_key(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str | None]:
+    """The blind index of each record's person; sessions and batches have none."""
+    ids = {c.row["person_id"] for c in cases if c.row.get("person_id")}
+    query = sa.select(PERSON.c.id, PERSON.c.id_index).where(PERSON.c.id.in_(ids))
+    keys = dict(conn.execute(query).tuples().all()) if ids else {}
+    return {c.id: c.row.get("id_index") or keys.get(c.row.get("person_id", "")) for c in cases}
+
+
+@fact(*ALL)
+def papers(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
+    """The kinds of papers handed in for each record."""
+    found: dict[str, set[str]] = defaultdict(set)
+    query = sa.select(PAPER.c.record_id, PAPER.c.kind).where(PAPER.c.record_id.in_([c.id for c in cases]))
+    for record, kind in conn.execute(query).tuples():
+        found[record].add(kind)
+    return {c.id: frozenset(found[c.id]) for c in cases}
+
+
+@fact("application")
+def key_of_input(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, Callable[[str | None], str | None]]:
+    """The blind index that a typed ID number would have."""
+    keys = vault()
+    return {c.id: lambda text: keys.index("id_number", text) if text else None for c in cases}

@@ -1,0 +1,91 @@
+"""Facts about studies: scores, certificates, numbers in use."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from edu_pilot.models import Certification, Claim, Score
+from edu_pilot.services.cases import Case, fact, table
+
+SCORE = Score.__table__
+CERTIFICATION = Certification.__table__
+CLAIM = Claim.__table__
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """One recorded sitting of a course."""
+
+    course: str
+    sat_on: date
+    formative: int | None
+    final: int | None
+    composite: int | None
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A skill certificate in hand."""
+
+    kind: str
+    occupation: str
+    level: str
+    number: str
+    certified_on: date
+
+
+@fact("study")
+def scores(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Sitting]]:
+    """Every sitting of each study, oldest first."""
+    found: dict[str, list[Sitting]] = defaultdict(list)
+    query = sa.select(SCORE).where(SCORE.c.study_id.in_([c.id for c in cases])).order_by(SCORE.c.sat_on)
+    for r in conn.execute(query):
+        found[r.study_id].append(Sitting(r.course, r.sat_on, r.formative, r.final, r.composite, r.passed))
+    return {c.id: found[c.id] for c in cases}
+
+
+@fact("study", "claim")
+def certificates(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Certificate]]:
+    """The skill certificates each person holds."""
+    found: dict[str, list[Certificate]] = defaultdict(list)
+    query = sa.select(CERTIFICATION).where(
+        CERTIFICATION.c.person_id.in_({c.person_id for c in cases}), CERTIFICATION.c.state == "certified"
+    )
+    for r in conn.execute(query.order_by(CERTIFICATION.c.certified_on)):
+        certificate = Certificate(r.kind, r.occupation, r.level, r.certificate_number, r.certified_on)
+        found[r.person_id].append(certificate)
+    return {c.id: found[c.person_id] for c in cases}
+
+
+@fact("study", "certification")
+def number_is_taken(
+    conn: Connection, cases: Sequence[Case]
+) -> Mapping[str, Callable[[str, str | None], bool]]:
+    """Whether another record of the workflow has a number."""
+
+    def asks(case: Case) -> Callable[[str, str | None], bool]:
+        records = table(case.workflow)
+
+        def taken(column: str, number: str | None) -> bool:
+            query = sa.select(records.c.id).where(records.c[column] == number, records.c.id != case.id)
+            return number is not None and conn.execute(query).first() is not None
+
+        return taken
+
+    return {c.id: asks(c) for c in cases}
+
+
+@fact("study")
+def claim_reference(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str]:
+    """The live claim for each study's diploma."""
+    query = sa.select(CLAIM.c.study_id, CLAIM.c.reference).where(
+        CLAIM.c.study_id.in_([c.id for c in cases]), CLAIM.c.live
+    )
+    return dict(conn.execute(query).tuples().all())

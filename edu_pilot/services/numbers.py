@@ -1,0 +1,35 @@
+"""Numbers without gaps: drawn from a counter row in the transaction that uses them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from edu_pilot.models import Counter
+
+COUNTER = Counter.__table__
+
+
+def draw(conn: Connection, series: str, count: int = 1, start: int = 1) -> range:
+    """Draw the next numbers of a series; a rolled-back transaction gives them back."""
+    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(COUNTER)
+    query = insert.values(series=series, value=start + count - 1).on_conflict_do_update(
+        index_elements=[COUNTER.c.series], set_={"value": COUNTER.c.value + count}
+    )
+    last = conn.execute(query.returning(COUNTER.c.value)).scalar_one()
+    return range(last - count + 1, last + 1)
+
+
+def reference(conn: Connection, prefix: str, period: str) -> str:
+    """Draw a record's reference, such as A2209-000123."""
+    return references(conn, prefix, period, 1)[0]
+
+
+def references(conn: Connection, prefix: str, period: str, count: int) -> list[str]:
+    """Draw the references of several records at once."""
+    series = f"{prefix}{period}"
+    width = 3 if prefix in ("X", "B") else 6
+    return [f"{series}-{n:0{width}d}" for n in draw(conn, series, count)]
+
+

@@ -1,0 +1,105 @@
+"""Files handed in for a record: looked at, kept, and served only to who may see the record (R3.2)."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from PIL import Image
+from sqlalchemy import Connection
+
+from edu_pilot import clock
+from edu_pilot.extensions import read, write
+from edu_pilot.models import Paper
+from edu_pilot.models.base import new_id
+from edu_pilot.services import audit, cases, policies, store
+from edu_pilot.services.cases import Case, NotFound
+from edu_pilot.services.vault import vault
+from edu_pilot.services.visibility import require_visible
+from edu_pilot.workflow.reasons import Malformed, N_, blocked
+from edu_pilot.workflow.registry import Actor
+
+PAPER = Paper.__table__
+LIMIT = 10 * 1024 * 1024
+PIXELS = 25_000_000
+IMAGES = {"JPEG": ("image/jpeg", ".jpg"), "PNG": ("image/png", ".png")}
+
+
+def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) -> str:
+    """Keep a file for a record and return its id; raise Malformed for a kind or content not allowed."""
+    media_type, clean, ending = examined(content)
+    with read() as conn:
+        case = cases.by_reference(conn, vault(), workflow, reference)
+        require_visible(actor, case)
+        _require_kind(conn, kind)
+    # The bytes are safe on disk before any row refers to them.
+    key, digest = store.keep("papers", clean, ending)
+    row = {
+        "id": new_id(), "workflow": workflow, "record_id": case.id, "kind": kind, "media_type": media_type,
+        "size": len(clean), "sha256": digest, "store_key": key, "uploaded_at": clock.now(), "uploaded_by": actor.name,
+    }  # fmt: skip
+    with write() as conn:
+        conn.execute(PAPER.insert().values(row))
+        given = {"kind": kind, "file": row["id"], "sha256": digest}
+        state = cases.by_reference(conn, vault(), workflow, reference).state
+        audit.append(conn, [audit.Entry(actor.name, workflow, reference, "add_file", state, state, input=given)])
+    return str(row["id"])
+
+
+def _require_kind(conn: Connection, kind: str) -> None:
+    policy = policies.in_force(conn, clock.today()).policy
+    if kind not in policy.get("papers") and kind not in policy.find("other_papers", {}):
+        text = N_("%(kind)s is no kind of paper.")
+        raise Malformed([blocked(text, code="file_kind_unknown", field="kind", kind=kind[:64])])
+
+
+def examined(content: bytes) -> tuple[str, bytes, str]:
+    """Return (media type, clean bytes, ending) of a JPEG, PNG or PDF; images are drawn anew.
+
+    Drawing anew drops the place a phone writes into a photo, and whatever hides behind the picture.
+    """
+    if len(content) > LIMIT:
+        raise _refused("file_too_large", N_("The file is larger than 10 MB."))
+    if content.startswith(b"%PDF-"):
+        return "application/pdf", content, ".pdf"
+    try:
+        return _drawn_anew(content)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _refused("file_not_readable", N_("The file is neither a JPEG or PNG picture nor a PDF.")) from None
+
+
+def _drawn_anew(content: bytes) -> tuple[str, bytes, str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(io.BytesIO(content), formats=list(IMAGES)) as picture:
+            if picture.width * picture.height > PIXELS:
+                raise ValueError("too many pixels")
+            kind = str(picture.format)
+            fresh = picture.convert("RGB")
+    target = io.BytesIO()
+    fresh.save(target, kind)
+    return IMAGES[kind][0], target.getvalue(), IMAGES[kind][1]
+
+
+def _refused(code: str, text: str) -> Malformed:
+    return Malformed([blocked(text, code=code, field="file")])
+
+
+def of_record(conn: Connection, case: Case) -> list[Mapping[str, Any]]:
+    """Return the files of a record, oldest first."""
+    query = sa.select(PAPER).where(PAPER.c.workflow == case.workflow, PAPER.c.record_id == case.id)
+    return list(conn.execute(query.order_by(PAPER.c.uploaded_at, PAPER.c.id)).mappings())
+
+
+def content(workflow: str, reference: str, file_id: str, actor: Actor) -> tuple[Mapping[str, Any], bytes]:
+    """Return one file of a record the actor may see; NotFound for any other."""
+    with read() as conn:
+        case = cases.by_reference(conn, vault(), workflow, reference)
+        require_visible(actor, case)
+        row = next((r for r in of_record(conn, case) if r["id"] == file_id), None)
+    if row is None:
+        raise NotFound(file_id)
+    return row, store.store().get(row["store_key"])

@@ -1,0 +1,351 @@
+"""The one place that writes a record's state: guard, change, effects, documents, audit, one commit (R6.1).
+
+Whatever acts on a record comes through here: pages, API, command line, batches, follow-ups, the calendar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from edu_pilot.extensions import write
+from edu_pilot.models import AuditEntry
+from edu_pilot.models.base import new_id
+from edu_pilot.services import answers, audit, cases, documents, numbers, policies
+from edu_pilot.services.cases import Case
+from edu_pilot.services.unit import Change, LostRace, Unit
+from edu_pilot.services.vault import vault
+from edu_pilot.services.visibility import require_visible
+from edu_pilot.workflow.definition import CREATE, NOWHERE, Action
+from edu_pilot.workflow.engine import Engine
+from edu_pilot.workflow.reasons import Malformed, N_, Reason, Refused, Stale, blocked
+from edu_pilot.workflow.registry import Actor, Attempt, shipped
+
+ENTRY = AuditEntry.__table__
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step that was taken."""
+
+    workflow: str
+    record_id: str
+    reference: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one record in a batch: done, or refused with its reasons."""
+
+    reference: str
+    state: str
+    reasons: tuple[Reason, ...] = ()
+
+
+class UnknownAction(cases.NotFound):
+    """The workflow has no action of that name."""
+
+
+def perform(
+    workflow: str,
+    reference: str,
+    action: str,
+    actor: Actor,
+    given: Mapping[str, Any] | None = None,
+    seen_version: int | None = None,
+    *,
+    cause: int | None = None,
+    also: Callable[[Connection], None] | None = None,
+) -> Done:
+    """Take one step on one record in one commit.
+
+    Raises NotFound, Stale, Forbidden, Malformed or Refused, and then nothing is left behind.
+    A step that lost a race nobody could see on a page is tried once more.
+    """
+
+    def step(conn: Connection) -> Done:
+        unit = Unit(conn, actor, _child, cause)
+        case = cases.by_reference(conn, unit.vault, workflow, reference, lock=True)
+        done = _step(unit, case, action, given or {}, seen_version)
+        if also:
+            also(conn)
+        unit.close()
+        return done
+
+    return _twice(step)
+
+
+def create(workflow: str, actor: Actor, given: Mapping[str, Any]) -> Done:
+    """Bring a record into being in its initial state; the same guards and the same one commit."""
+
+    def step(conn: Connection) -> Done:
+        unit = Unit(conn, actor, _child)
+        done = birth(unit, workflow, given)
+        unit.close()
+        return done
+
+    cases.table(workflow)
+    return _twice(step)
+
+
+def _twice(step: Callable[[Connection], Done]) -> Done:
+    try:
+        return _once(step)
+    except LostRace:
+        pass
+    try:
+        return _once(step)
+    except LostRace:
+        text = N_("Someone else was working on the same case at this moment; please try again.")
+        raise Refused([blocked(text, code="conflict")]) from None
+
+
+def _once(step: Callable[[Connection], Done]) -> Done:
+    try:
+        with write() as conn:
+            return step(conn)
+    except IntegrityError as error:
+        raise LostRace from error
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) in ("40P01", "40001"):
+            raise LostRace from error
+        raise
+
+
+def perform_many(
+    workflow: str,
+    ids: Sequence[str],
+    action: str,
+    actor: Actor,
+    given: Mapping[str, Any] | None = None,
+    *,
+    chunk: int = 1000,
+) -> Iterator[Result]:
+    """Take the same step on many records, a commit per chunk; yield what became of each, in id order."""
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), chunk):
+        part = ordered[start : start + chunk]
+        try:
+            yield from _chunk(workflow, part, action, actor, given or {})
+        except (LostRace, IntegrityError):
+            yield from _singly(workflow, part, action, actor, given or {})
+
+
+def _chunk(
+    workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]
+) -> list[Result]:
+    with write() as conn:
+        unit = Unit(conn, actor, _child)
+        found = cases.by_ids(conn, unit.vault, workflow, ids, lock=True)
+        results = [_tried(unit, case, action, given) for case in found]
+        unit.close()
+    return results
+
+
+def _tried(unit: Unit, case: Case, action: str, given: Mapping[str, Any]) -> Result:
+    try:
+        done = _step(unit, case, action, given, None)
+    except Refused as refused:
+        return Result(case.reference, case.state, refused.reasons)
+    return Result(done.reference, done.state)
+
+
+def _singly(
+    workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]
+) -> Iterator[Result]:
+    with write() as conn:
+        found = [(c.reference, c.state) for c in cases.by_ids(conn, vault(), workflow, ids)]
+    for reference, state in found:
+        try:
+            done = perform(workflow, reference, action, actor, given)
+        except Refused as refused:
+            yield Result(reference, state, refused.reasons)
+        else:
+            yield Result(reference, done.state)
+
+
+def _step(
+    unit: Unit, case: Case, action_name: str, given: Mapping[str, Any], seen_version: int | None
+) -> Done:
+    require_visible(unit.actor, case)
+    if seen_version is not None and seen_version != case.version:
+        raise Stale([_moved_on(unit.conn, case)])
+    version = version_of(unit, case)
+    engine = version.compiled.engines[case.workflow]
+    action = _known(engine, action_name)
+    attempt = Attempt(case, action_name, unit.actor, {}, rules_policy(unit, version), unit.today)
+    engine.permit(attempt)
+    attempt = Attempt(case, action_name, unit.actor, answers.read(action.needs, given), attempt.policy, unit.today)
+    change = Change(unit, attempt, version, case.workflow, case.id, case.reference, engine.decide(attempt))
+    if engine.definition.pinned_at == action_name:
+        change.values |= {"policy_version_id": version.id, "pinned": True}
+    _apply(change, action)
+    _write(change, action)
+    _finish(change, action, case.state)
+    return Done(case.workflow, case.id, case.reference, change.to_state)
+
+
+def birth(
+    unit: Unit,
+    workflow: str,
+    given: Mapping[str, Any],
+    version: policies.Version | None = None,
+    *,
+    guarded: bool = True,
+) -> Done:
+    """Create a record inside a transaction; an effect that opens a child passes its parent's version."""
+    version = version or in_force(unit)
+    engine = version.compiled.engines[workflow]
+    action = engine.definition.create
+    blank = cases.candidate(unit.conn, unit.vault, workflow, [{"id": new_id(), "state": NOWHERE}])[0]
+    attempt = Attempt(blank, CREATE, unit.actor, given, rules_policy(unit, version), unit.today)
+    if guarded:
+        engine.permit(attempt)
+        attempt = Attempt(blank, CREATE, unit.actor, answers.read(action.needs, given), attempt.policy, unit.today)
+        engine.decide(attempt)
+    change = Change(unit, attempt, version, workflow, blank.id, "", engine.definition.initial)
+    change.values |= _born(unit, engine, version)
+    _apply(change, action)
+    # A claim is born under its application's version, which only its effect knows.
+    change.version = policies.of(unit.conn, change.values["policy_version_id"])
+    change.reference = _referenced(change, engine.definition.prefix)
+    change.conn.execute(cases.table(workflow).insert().values(change.values))
+    _insert_rows(change)
+    _finish(change, action, NOWHERE)
+    return Done(workflow, change.record_id, change.reference, change.to_state)
+
+
+def _child(parent: Change, workflow: str, given: Mapping[str, Any]) -> str:
+    return birth(parent.unit, workflow, given, parent.version, guarded=False).reference
+
+
+def _born(unit: Unit, engine: Engine, version: policies.Version) -> dict[str, Any]:
+    return {
+        "state": engine.definition.initial,
+        "version": 1,
+        "policy_version_id": version.id,
+        "pinned": engine.definition.pinned_at is None,
+        "created_on": unit.today,
+        "created_at": unit.now,
+        "created_by": unit.actor.name,
+        "creator_key": unit.actor.person_key,
+        "since_on": unit.today,
+    }
+
+
+def _referenced(change: Change, prefix: str) -> str:
+    intake = change.values.get("intake") or change.note.pop("intake", None)
+    period = intake or change.unit.today.strftime("%y%m")
+    reference = numbers.reference(change.conn, prefix, period)
+    change.values |= {"id": change.record_id, "reference": reference}
+    return reference
+
+
+def _known(engine: Engine, action: str) -> Action:
+    try:
+        return engine.definition.actions[action]
+    except KeyError:
+        raise UnknownAction(action) from None
+
+
+def _apply(change: Change, action: Action) -> None:
+    for name in action.effects:
+        shipped.effects[name](change)
+
+
+def _write(change: Change, action: Action) -> None:
+    """Move the record on, but only from where it was seen; a sealed step that moves nothing leaves the version."""
+    case, records = change.case, cases.table(change.workflow)
+    moved = change.to_state != case.state
+    values: dict[str, Any] = {"state": change.to_state, **change.values}
+    if moved:
+        values["since_on"] = change.unit.today
+    if moved or not action.sealed:
+        values["version"] = case.version + 1
+    query = records.update().where(
+        records.c.id == case.id, records.c.state == case.state, records.c.version == case.version
+    )
+    if change.conn.execute(query.values(values)).rowcount != 1:
+        raise LostRace
+    _insert_rows(change)
+
+
+def _insert_rows(change: Change) -> None:
+    for table, rows in change.rows:
+        change.conn.execute(table.insert(), rows)
+
+
+def _finish(change: Change, action: Action, from_state: str) -> None:
+    for kind in action.issues:
+        documents.issue(change, kind)
+    change.unit.entries.append(
+        audit.Entry(
+            actor=change.unit.actor.name,
+            workflow=change.workflow,
+            reference=change.reference,
+            action=action.name,
+            from_state=from_state,
+            to_state=change.to_state,
+            policy_version=change.version.number,
+            input=_recorded(change, action, from_state) | change.note,
+            cause=change.unit.cause,
+        )
+    )
+
+
+def _recorded(change: Change, action: Action, from_state: str) -> dict[str, Any]:
+    """Return the input as the audit keeps it: personal values as a row id, a sealed check without its content."""
+    if action.sealed and change.to_state == from_state:
+        return {}
+    personal = {n.name for n in action.needs if n.personal}
+    plain = {name: _plain(v) for name, v in change.input.items() if name not in personal}
+    private = {name: _plain(v) for name, v in change.input.items() if name in personal}
+    if private:
+        plain["private"] = change.unit.keep_private(audit.canonical(private))
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def version_of(unit: Unit, case: Case) -> policies.Version:
+    """Return the policy version a case is judged by: its own, or the one in force while it is a draft."""
+    return policies.of(unit.conn, case.policy_version_id) if case.pinned else in_force(unit)
+
+
+def in_force(unit: Unit) -> policies.Version:
+    """Return the version in force today, asked once a transaction."""
+    if "in_force" not in unit.versions:
+        unit.versions["in_force"] = policies.in_force(unit.conn, unit.today)
+    found: policies.Version = unit.versions["in_force"]
+    return found
+
+
+def rules_policy(unit: Unit, version: policies.Version) -> Any:
+    """Return the parameters the rules read for a version, asked once a transaction."""
+    if version.id not in unit.versions:
+        unit.versions[version.id] = policies.for_rules(unit.conn, version, unit.today)
+    return unit.versions[version.id]
+
+
+def _moved_on(conn: Connection, case: Case) -> Reason:
+    query = (
+        sa.select(ENTRY.c.actor, ENTRY.c.action)
+        .where(ENTRY.c.workflow == case.workflow, ENTRY.c.reference == case.reference)
+        .order_by(ENTRY.c.number.desc())
+        .limit(1)
+    )
+    actor, action = conn.execute(query).one()
+    facts = {"actor": actor, "action": f"label:{case.workflow}.actions.{action}", "version": case.version}
+    text = N_("The case has changed since you opened it: %(actor)s did “%(action)s”. Look again before you act.")
+    return Reason("stale", text, facts)
+
+
+__all__ = ["Done", "Malformed", "Result", "UnknownAction", "birth", "create", "perform", "perform_many"]

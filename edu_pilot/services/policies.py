@@ -1,0 +1,154 @@
+"""Policy versions: publish the whole of `workflows/`, find the one in force, load any old one (R1.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from flask import current_app
+from sqlalchemy import Connection
+
+from edu_pilot import clock
+from edu_pilot.models import AllowedEdge, PolicyVersion, Quota, QuotaShare
+from edu_pilot.models.base import new_id
+from edu_pilot.services import audit
+from edu_pilot.workflow.policy import Policy
+from edu_pilot.workflow.reasons import N_, Refused, blocked
+from edu_pilot.workflow.registry import Actor, shipped
+from edu_pilot.workflow.versions import Compiled, Files, compile_files, fingerprint
+
+VERSION = PolicyVersion.__table__
+
+
+@dataclass(frozen=True)
+class Version:
+    """A stored policy version: its row id, its number and what it compiles to."""
+
+    id: str
+    number: int
+    holds_from: date
+    compiled: Compiled
+
+    @property
+    def policy(self) -> Policy:
+        """The parameters and tables of this version."""
+        return self.compiled.policy
+
+
+class NoPolicy(Exception):
+    """No policy version is published yet."""
+
+
+def of(conn: Connection, version_id: str) -> Version:
+    """Return the version a record is pinned to, compiled once per process."""
+    known: dict[str, Version] = current_app.extensions.setdefault("policies", {})
+    if version_id not in known:
+        row = conn.execute(sa.select(VERSION).where(VERSION.c.id == version_id)).mappings().one()
+        compiled = compile_files(row["files"], shipped, row["number"])
+        policy = replace(compiled.policy, holds_from=row["holds_from"])
+        known[version_id] = Version(row["id"], row["number"], row["holds_from"], replace(compiled, policy=policy))
+    return known[version_id]
+
+
+def in_force(conn: Connection, day: date) -> Version:
+    """Return the version in force on a business date: the highest number that holds."""
+    query = (
+        sa.select(VERSION.c.id)
+        .order_by((VERSION.c.holds_from <= day).desc(), VERSION.c.number.desc())
+        .limit(1)
+    )
+    version_id = conn.execute(query).scalar_one_or_none()
+    if version_id is None:
+        raise NoPolicy
+    return of(conn, version_id)
+
+
+def for_rules(conn: Connection, version: Version, day: date) -> Policy:
+    """Return the policy a case is judged by: its own, but `at_claim` parameters from the one in force."""
+    current = in_force(conn, day)
+    if current.id == version.id:
+        return version.policy
+    parameters: Any = version.policy.parameters
+    for path in current.policy.find("at_claim", []):
+        parameters = _with(parameters, path.split("."), current.policy.get(path))
+    return replace(version.policy, parameters=parameters)
+
+
+def _with(parameters: Mapping[str, Any], path: list[str], value: Any) -> dict[str, Any]:
+    head, *rest = path
+    return {**parameters, head: _with(parameters.get(head, {}), rest, value) if rest else value}
+
+
+def publish(conn: Connection, files: Files, holds_from: date | None, actor: Actor) -> Version:
+    """Store a new version after checking every file; raise Invalid or Refused, leaving nothing behind."""
+    compiled = compile_files(files, shipped)
+    sha256 = fingerprint(files)
+    conn.execute(sa.text("SELECT 1")) if conn.dialect.name == "sqlite" else _lock(conn)
+    newest = conn.execute(sa.select(VERSION).order_by(VERSION.c.number.desc()).limit(1)).mappings().one_or_none()
+    if newest and newest["sha256"] == sha256:
+        raise Refused([blocked(N_("These files are version %(number)s already."), code="already_published", number=newest["number"])])
+    row = {
+        "id": new_id(),
+        "number": newest["number"] + 1 if newest else 1,
+        "holds_from": holds_from or (clock.today() if newest else compiled.policy.holds_from),
+        "sha256": sha256,
+        "files": dict(files),
+        "published_at": clock.now(),
+        "published_by": actor.name,
+    }
+    conn.execute(VERSION.insert().values(row))
+    conn.execute(AllowedEdge.__table__.insert(), _edges(compiled, row["id"]))
+    _open_quotas(conn, compiled.policy)
+    _record(conn, actor, row)
+    return of(conn, row["id"])
+
+
+def _lock(conn: Connection) -> None:
+    conn.execute(sa.text("LOCK TABLE policy_version IN EXCLUSIVE MODE"))
+
+
+def _edges(compiled: Compiled, version_id: str) -> list[dict[str, str]]:
+    return [
+        {"policy_version_id": version_id, "workflow": name, "from_state": source, "to_state": to}
+        for name, engine in compiled.engines.items()
+        for source, to in sorted(engine.definition.edges())
+    ]
+
+
+def _open_quotas(conn: Connection, policy: Policy) -> None:
+    """Open the places of every year the policy names; a year already open keeps what was taken."""
+    for year, places in policy.find("quota.hard", {}).items():
+        if _set_places(conn, str(year), places):
+            continue
+        conn.execute(Quota.__table__.insert().values(year=str(year), places=places, reserved=0, used=0))
+        shares = policy.find("quota.shares", {}).get(year, {})
+        rows = [{"year": str(year), "county": c, "places": n} for c, n in shares.items()]
+        if rows:
+            conn.execute(QuotaShare.__table__.insert(), rows)
+
+
+def _set_places(conn: Connection, year: str, places: int) -> bool:
+    quota = Quota.__table__
+    query = quota.update().where(quota.c.year == year).values(places=places)
+    return bool(conn.execute(query).rowcount)
+
+
+def _record(conn: Connection, actor: Actor, row: Mapping[str, Any]) -> None:
+    entry = audit.Entry(
+        actor=actor.name,
+        workflow="policy",
+        reference=f"P{row['number']}",
+        action="publish",
+        policy_version=row["number"],
+        input={"sha256": row["sha256"], "holds_from": row["holds_from"].isoformat()},
+    )
+    audit.append(conn, [entry])
+
+
+def versions(conn: Connection) -> list[Mapping[str, Any]]:
+    """Return every published version without its files, newest first."""
+    columns = [c for c in VERSION.c if c.name != "files"]
+    return list(conn.execute(sa.select(*columns).order_by(VERSION.c.number.desc())).mappings())

@@ -1,0 +1,70 @@
+"""Is this paper ours and unaltered? By the file, by its code, with or without a database."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from edu_pilot.extensions import read
+from edu_pilot.models import Document
+from edu_pilot.services import documents, proof
+from edu_pilot.services.cases import NotFound
+from edu_pilot.services.vault import vault
+
+DOCUMENT = Document.__table__
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a check of a paper found: the content is shown, not a tick."""
+
+    result: str
+    kind: str | None = None
+    number: str | None = None
+    content: dict[str, Any] | None = None
+    revoked_at: str | None = None
+
+
+def by_key(pdf: bytes, public_key: bytes) -> Verified:
+    """Check a file with nothing but the issuer's public key."""
+    result, facts = proof.verify_file(pdf, public_key)
+    return _told(result, facts)
+
+
+def _told(result: str, facts: proof.Proof | None, revoked_at: str | None = None) -> Verified:
+    if facts is None:
+        return Verified(result)
+    content = {name: value for name, value in asdict(facts).items() if value not in ("", None)}
+    return Verified(result, facts.kind, facts.number, content, revoked_at)
+
+
+def by_file(pdf: bytes) -> Verified:
+    """Check a file against its seal, then against the kept hash and the list of revoked numbers."""
+    result, facts = proof.verify_file(pdf, vault().public_key)
+    if result != "genuine" or facts is None:
+        return _told(result, facts)
+    with read() as conn:
+        row = conn.execute(sa.select(DOCUMENT).where(DOCUMENT.c.number == facts.number)).mappings().one_or_none()
+    if row is None:
+        return _told("unknown", facts)
+    if row["sha256"] and row["sha256"] != hashlib.sha256(pdf).hexdigest():
+        return _told("altered", facts)
+    return _told("revoked" if row["voided_at"] else "genuine", facts, _instant(row["voided_at"]))
+
+
+def by_code(code: str) -> Verified:
+    """Look up the code printed on a paper; it shows what the QR code shows, no more."""
+    try:
+        with read() as conn:
+            found = documents.frozen(conn, code=documents.ungrouped(code))
+    except NotFound:
+        return Verified("unknown")
+    voided = found.row["voided_at"]
+    return _told("revoked" if voided else "genuine", found.proof, _instant(voided))
+
+
+def _instant(value: Any) -> str | None:
+    return value.isoformat() if value else None

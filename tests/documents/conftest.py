@@ -1,0 +1,53 @@
+"""A key of the tests' own, and documents rendered once for all tests that only look at them."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from edu_pilot.services import proof, rendering
+from tests.documents.contexts import CONTEXTS, proof_of
+
+KEY = Ed25519PrivateKey.from_private_bytes(b"a key for the tests of documents")
+PUBLIC_KEY = KEY.public_key().public_bytes_raw()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One rendered and sealed sample document."""
+
+    kind: str
+    context: dict[str, object]
+    pdf: bytes
+
+
+@cache
+def sheet_of(kind: str) -> Sheet:
+    """Render and seal a sample document as the services do."""
+    token = proof.token(proof_of(kind), KEY.sign)
+    qr = proof.qr_png(proof.address("https://pilot.example", "7K2M9QWD4XTRHB6P", token))
+    return Sheet(kind, CONTEXTS[kind],
+                 proof.seal(rendering.render(kind, CONTEXTS[kind], qr, token), KEY.sign))
+
+
+@pytest.fixture(autouse=True)
+def renderer() -> None:
+    """Skip where the renderer is not installed: the application runs without it."""
+    if rendering.missing_pieces():
+        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
+
+
+@pytest.fixture(params=sorted(CONTEXTS))
+def sheet(request: pytest.FixtureRequest) -> Sheet:
+    return sheet_of(request.param)
+
+
+@pytest.fixture
+def certificate() -> Sheet:
+    return sheet_of("completion_certificate")
+
+
+@pytest.fixture
+def public_key() -> bytes:
+    return PUBLIC_KEY

@@ -1,0 +1,153 @@
+"""Every document kind on paper: all its facts, one page, our fonts, the same bytes each time."""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pdfplumber
+import pypdf
+import pytest
+
+from edu_pilot.services import rendering, wording
+from tests.documents.conftest import Sheet
+from tests.documents.contexts import CLAIM_FORM, COMPLETION_CERTIFICATE, CONTEXTS, QR
+
+# What a kind does not print, though its sample context is made of the common facts.
+NOT_PRINTED = {"registration_form": {"programme_en"},
+               "admission_notice": {"phone", "sex"},
+               "completion_certificate": {"phone", "county"},
+               "claim_form": {"major_code", "programme_en"}}
+
+
+def squeezed(text: str) -> str:
+    """Drop the white space, which line breaks and columns change."""
+    return "".join(text.split())
+
+
+def printed_forms(field: str, value: object) -> list[str]:
+    """Give the forms in which a value may stand on the paper; none for a mark or a blank."""
+    if isinstance(value, bool) or value == "":
+        return []
+    if field.endswith("_fen") and isinstance(value, int):
+        return [wording.yuan(value)]
+    text = str(value)
+    if field.endswith(("_on", "_from", "_until")):
+        return [wording.date_zh(text), wording.date_capitals(text)]
+    return [text]
+
+
+def by_pypdf(pdf: bytes) -> str:
+    return squeezed("".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages))
+
+
+def by_pdfplumber(pdf: bytes) -> str:
+    """Read character by character in the order they were laid out, cell after cell."""
+    with pdfplumber.open(io.BytesIO(pdf)) as document:
+        return squeezed("".join(str(char["text"]) for page in document.pages
+                                for char in page.chars))
+
+
+def facts(value: object, field: str = "") -> list[tuple[str, object]]:
+    if isinstance(value, dict):
+        return [fact for key, item in value.items() for fact in facts(item, key)]
+    if isinstance(value, list):
+        return [fact for item in value for fact in facts(item, field)]
+    return [(field, value)]
+
+
+@pytest.mark.parametrize("read", [by_pypdf, by_pdfplumber])
+def test_every_fact_of_the_context_stands_on_the_paper(sheet: Sheet, read: object) -> None:
+    assert callable(read)
+    text = read(sheet.pdf)
+    missing = [(field, value) for field, value in facts(sheet.context)
+               if field not in NOT_PRINTED[sheet.kind]
+               and (forms := printed_forms(field, value))
+               and not any(squeezed(form) in text for form in forms)]
+    assert missing == []
+
+
+def test_a_document_is_one_a4_page_that_counts_itself(sheet: Sheet) -> None:
+    reader = pypdf.PdfReader(io.BytesIO(sheet.pdf))
+    assert len(reader.pages) == 1
+    assert [round(float(side)) for side in reader.pages[0].mediabox[2:]] == [595, 842]
+    assert "第1页/共1页" in by_pypdf(sheet.pdf)
+    assert f"依据政策第{sheet.context['policy_version']}版出具" in by_pypdf(sheet.pdf)
+
+
+def test_fonts_are_embedded_and_few(sheet: Sheet) -> None:
+    page = pypdf.PdfReader(io.BytesIO(sheet.pdf)).pages[0]
+    fonts = [font.get_object()["/DescendantFonts"][0].get_object()["/FontDescriptor"]
+             for font in page["/Resources"]["/Font"].values()]
+    names = {str(font["/FontName"]).partition("+")[2] for font in fonts}
+    assert all("/FontFile2" in font or "/FontFile3" in font for font in fonts)
+    assert names == {"LXGW-WenKai", "Noto-Serif-CJK-SC"}
+
+
+def test_a_document_says_it_is_pdf_a(sheet: Sheet) -> None:
+    root = pypdf.PdfReader(io.BytesIO(sheet.pdf)).trailer["/Root"]
+    assert b'pdfaid:part="3"' in root["/Metadata"].get_object().get_data()
+    assert "/OutputIntents" in root
+
+
+def test_money_in_capitals_follows_directly_after_the_currency() -> None:
+    html = rendering.html_of("claim_form", CLAIM_FORM)
+    assert "人民币肆仟肆佰捌拾玖元伍角" in html
+
+
+def test_receipts_run_over_pages_under_a_repeated_head() -> None:
+    receipts = CLAIM_FORM["receipts"]
+    assert isinstance(receipts, list)
+    pdf = rendering.render("claim_form", CLAIM_FORM | {"receipts": receipts * 14}, QR)
+    pages = [squeezed(page.extract_text()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
+    assert len(pages) > 1 and f"第2页/共{len(pages)}页" in pages[1]
+    assert all("票据种类" in page for page in pages[:2])
+
+
+def test_a_certificate_with_long_facts_stays_on_its_page() -> None:
+    pdf = rendering.render("completion_certificate", COMPLETION_CERTIFICATE | {
+        "name": "阿卜杜热合曼·吐尔逊尼亚孜", "major_zh": "大数据与会计（纳税服务方向）",
+        "occupation_zh": "计算机程序设计员（软件测试与维护方向）"}, QR)
+    with pdfplumber.open(io.BytesIO(pdf)) as document:
+        words = [word for page in document.pages for word in page.extract_words()]
+        assert len(document.pages) == 1
+    last_line = max(word["bottom"] for word in words if "发证日期" in word["text"])
+    assert last_line < min(word["top"] for word in words if word["text"] == "Dezhou") - 20
+
+
+DIGESTS = """
+import hashlib
+from edu_pilot.services import rendering
+from tests.documents.contexts import CONTEXTS, QR
+for kind in {order}(CONTEXTS):
+    print(kind, hashlib.sha256(rendering.render(kind, CONTEXTS[kind], QR, "t")).hexdigest())
+"""
+
+
+def digests_elsewhere(order: str, seed: str) -> list[str]:
+    """Render all kinds in a process of its own, in another order and with other hashes."""
+    root = Path(__file__).parents[2]
+    return sorted(subprocess.run(
+        [sys.executable, "-c", DIGESTS.format(order=order)], cwd=root, check=True, text=True,
+        capture_output=True, env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
+    ).stdout.splitlines())
+
+
+def test_the_same_context_gives_the_same_bytes_in_any_process() -> None:
+    here = sorted(f"{kind} {hashlib.sha256(rendering.render(kind, context, QR, 't')).hexdigest()}"
+                  for kind, context in CONTEXTS.items())
+    assert digests_elsewhere("sorted", "1") == here
+    assert digests_elsewhere("reversed", "2") == here
+
+
+def test_template_version_is_twelve_hex_digits_a_kind() -> None:
+    versions = {rendering.template_version(kind) for kind in CONTEXTS}
+    assert len(versions) == len(CONTEXTS)
+    assert all(len(version) == 12 and int(version, 16) >= 0 for version in versions)
+
+
+def test_renderer_versions_name_renderer_pango_and_fonts() -> None:
+    versions = rendering.renderer_versions()
+    assert all(word in versions for word in ("weasyprint 7", "pango 1.", "LXGW WenKai"))
