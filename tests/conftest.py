@@ -2,11 +2,16 @@
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from flask import Flask
 
+from tests import app as installations
 from tests import postgres as postgres_server
+from tests.app import Place
+from tests.factories import Pilot
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
@@ -47,3 +52,86 @@ def postgres() -> Iterator[postgres_server.Server]:
         pytest.skip(postgres_server.WITHOUT_SERVER)
     with postgres_server.running_server(bin_folder) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Give an installation on SQLite made by `init`, for copying only."""
+    place = Place(tmp_path_factory.mktemp("template") / "instance")
+    installations.make_template(place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def postgres_template(
+    postgres: postgres_server.Server, tmp_path_factory: pytest.TempPathFactory
+) -> Place:
+    """Give an installation on PostgreSQL made by `init`, for copying only."""
+    url = postgres.fresh_database("template_of_the_pilot")
+    place = Place(tmp_path_factory.mktemp("template") / "instance", url)
+    installations.make_template(place)
+    return place
+
+
+@pytest.fixture
+def sqlite_place(sqlite_template: Place, tmp_path: Path) -> Place:
+    """Give a fresh installation on SQLite."""
+    return installations.copy_sqlite(sqlite_template, tmp_path / "instance")
+
+
+@pytest.fixture
+def postgres_place(
+    postgres: postgres_server.Server, postgres_template: Place, tmp_path: Path
+) -> Place:
+    """Give a fresh installation on PostgreSQL."""
+    data = tmp_path / "instance"
+    return installations.copy_postgres(postgres, postgres_template, data, "pilot_of_this_test")
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))]
+)
+def any_place(request: pytest.FixtureRequest) -> Place:
+    """Give a fresh installation on each database in turn."""
+    place: Place = request.getfixturevalue(f"{request.param}_place")
+    return place
+
+
+@pytest.fixture
+def site(sqlite_place: Place) -> Iterator[Flask]:
+    """Give a fresh application on SQLite, without an open context: for requests and commands."""
+    with installations.opened(sqlite_place) as app:
+        yield app
+
+
+@pytest.fixture
+def app(site: Flask) -> Iterator[Flask]:
+    """Give a fresh application on SQLite on 20 August 2022, its context open."""
+    with installations.at_work(site):
+        yield site
+
+
+@pytest.fixture
+def pg_app(postgres_place: Place) -> Iterator[Flask]:
+    """Give a fresh application on PostgreSQL; mark the test xdist_group("postgres")."""
+    with installations.opened(postgres_place) as app, installations.at_work(app):
+        yield app
+
+
+@pytest.fixture
+def any_app(any_place: Place) -> Iterator[Flask]:
+    """Give a fresh application on each database in turn, its context open."""
+    with installations.opened(any_place) as app, installations.at_work(app):
+        yield app
+
+
+@pytest.fixture
+def pilot(app: Flask) -> Pilot:
+    """Give everybody's hands in the application on SQLite."""
+    return Pilot()
+
+
+@pytest.fixture
+def any_pilot(any_app: Flask) -> Pilot:
+    """Give everybody's hands in the application on each database in turn."""
+    return Pilot()

@@ -43,10 +43,14 @@ class Server:
 
     def fresh_database(self, name: str) -> str:
         """Make an empty database of that name, in place of an older one, and give its URL."""
+        return self.copied_database(name, "template0")
+
+    def copied_database(self, name: str, template: str) -> str:
+        """Make a copy of a database that nobody is connected to, and give its URL."""
         with self.connect() as connection:
-            database = sql.Identifier(name)
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
-            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(database))
+            names = sql.Identifier(name), sql.Identifier(template)
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(names[0]))
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
         return self.url_of(name)
 
     def connect(self) -> psycopg.Connection:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, declarative_mixin, declared_attr, mapped_column
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 
 def new_id() -> str:
@@ -45,7 +45,6 @@ def id_column() -> Mapped[str]:
     return mapped_column(Id, primary_key=True, default=new_id)
 
 
-@declarative_mixin
 class Record:
     """The columns the engine needs in every workflow's table."""
 

@@ -27,6 +27,9 @@ from edu_pilot.workflow.reasons import Malformed, N_, Reason, Refused, Stale, bl
 from edu_pilot.workflow.registry import Actor, Attempt, shipped
 
 ENTRY = AuditEntry.__table__
+_CONFLICT = blocked(
+    N_("Someone else was working on the same case at this moment; please try again."), code="conflict"
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def create(workflow: str, actor: Actor, given: Mapping[str, Any]) -> Done:
     """Bring a record into being in its initial state; the same guards and the same one commit."""
 
     def step(conn: Connection) -> Done:
-        unit = Unit(conn, actor, _child)
+        unit = unit_of(conn, actor)
         done = birth(unit, workflow, given)
         unit.close()
         return done
@@ -102,8 +105,7 @@ def _twice(step: Callable[[Connection], Done]) -> Done:
     try:
         return _once(step)
     except LostRace:
-        text = N_("Someone else was working on the same case at this moment; please try again.")
-        raise Refused([blocked(text, code="conflict")]) from None
+        raise Refused([_CONFLICT]) from None
 
 
 def _once(step: Callable[[Connection], Done]) -> Done:
@@ -141,7 +143,7 @@ def _chunk(
     workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]
 ) -> list[Result]:
     with write() as conn:
-        unit = Unit(conn, actor, _child)
+        unit = unit_of(conn, actor)
         found = cases.by_ids(conn, unit.vault, workflow, ids, lock=True)
         results = [_tried(unit, case, action, given) for case in found]
         unit.close()
@@ -168,6 +170,48 @@ def _singly(
             yield Result(reference, state, refused.reasons)
         else:
             yield Result(reference, done.state)
+
+
+def enter_many(
+    workflow: str,
+    given: Sequence[Mapping[str, Any]],
+    action: str,
+    actor: Actor,
+    *,
+    chunk: int = 500,
+) -> Iterator[Result]:
+    """Create many records and take their first step, both in one commit; yield what became of each.
+
+    Of a refused one nothing is kept, not even the draft.
+    """
+    for start in range(0, len(given), chunk):
+        part = given[start : start + chunk]
+        try:
+            yield from _entered(workflow, part, action, actor)
+        except (LostRace, IntegrityError, Refused):
+            for one in part:
+                yield _entered_alone(workflow, one, action, actor)
+
+
+def _entered(
+    workflow: str, given: Sequence[Mapping[str, Any]], action: str, actor: Actor
+) -> list[Result]:
+    with write() as conn:
+        unit = unit_of(conn, actor)
+        born = [birth(unit, workflow, one).record_id for one in given]
+        found = {c.id: c for c in cases.by_ids(conn, unit.vault, workflow, born)}
+        done = [_step(unit, found[record], action, {}, None) for record in born]
+        unit.close()
+    return [Result(d.reference, d.state) for d in done]
+
+
+def _entered_alone(workflow: str, given: Mapping[str, Any], action: str, actor: Actor) -> Result:
+    try:
+        return _entered(workflow, [given], action, actor)[0]
+    except Refused as refused:
+        return Result("", "", refused.reasons)
+    except (LostRace, IntegrityError):
+        return Result("", "", (_CONFLICT,))
 
 
 def _step(
@@ -313,6 +357,11 @@ def _recorded(change: Change, action: Action, from_state: str) -> dict[str, Any]
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def unit_of(conn: Connection, actor: Actor) -> Unit:
+    """Return a transaction's unit of work for an actor; a reader never closes it."""
+    return Unit(conn, actor, _child)
 
 
 def version_of(unit: Unit, case: Case) -> policies.Version:

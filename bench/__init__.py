@@ -1,0 +1,1 @@
+"""What it costs, always as a ratio to the same work by hand, in the same run."""

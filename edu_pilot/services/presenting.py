@@ -1,0 +1,271 @@
+"""A record as people and programs see it: facts, offers with their reasons, history; one shape for all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from edu_pilot import clock, i18n
+from edu_pilot.models import AuditEntry, PrivateInput
+from edu_pilot.rules.claim import BODIES
+from edu_pilot.services import documents, papers, policies
+from edu_pilot.services.cases import Case
+from edu_pilot.services.perform import rules_policy, unit_of, version_of
+from edu_pilot.services.wording import masked_id, masked_phone
+from edu_pilot.workflow.definition import Need
+from edu_pilot.workflow.engine import Offer
+from edu_pilot.workflow.policy import Policy
+from edu_pilot.workflow.reasons import Reason
+from edu_pilot.workflow.registry import Actor, Attempt
+from edu_pilot.workflow.versions import Compiled
+
+ENTRY = AuditEntry.__table__
+PRIVATE = PrivateInput.__table__
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One record for one actor: what it is, what can be done, what was done."""
+
+    case: Case
+    version: policies.Version
+    facts: dict[str, Any]
+    offers: tuple[Offer, ...]
+
+    @property
+    def compiled(self) -> Compiled:
+        """The workflow version the record goes by."""
+        return self.version.compiled
+
+
+def show(conn: Connection, case: Case, actor: Actor) -> Shown:
+    """Return what an actor sees of a record that is visible to them (R6.2)."""
+    unit = unit_of(conn, actor)
+    version = version_of(unit, case)
+    engine = version.compiled.engines[case.workflow]
+    policy = rules_policy(unit, version)
+    offers = tuple(
+        Offer(action, engine.blockers(Attempt(case, action.name, actor, {}, policy, unit.today), on_input=False))
+        for action in engine.offered(case.state, actor)
+    )
+    return Shown(case, version, facts(case, version.policy), offers)
+
+
+def as_json(shown: Shown, lang: str | None = None) -> dict[str, Any]:
+    """Return a record in the contract's shape."""
+    case = shown.case
+    return {
+        "reference": case.reference,
+        "workflow": case.workflow,
+        "state": case.state,
+        "version": case.version,
+        "policy_version": shown.version.number,
+        "facts": {name: _plain(value) for name, value in shown.facts.items()},
+        "offers": [offer_json(offer, shown.compiled, lang) for offer in shown.offers],
+    }
+
+
+def offer_json(offer: Offer, version: Compiled, lang: str | None = None) -> dict[str, Any]:
+    """Return one offer with its form fields and, if it is blocked, every reason."""
+    lang = lang or i18n.language()
+    return {
+        "action": offer.action.name,
+        "label": offer.action.label.say(lang),
+        "needs": [need_json(need, lang) for need in offer.action.needs],
+        "reasons": [reason_json(reason, version, lang) for reason in offer.reasons],
+    }
+
+
+def need_json(need: Need, lang: str) -> dict[str, Any]:
+    """Return one field of an action's form."""
+    choices = [{"value": code, "label": label.say(lang)} for code, label in need.choices.items()]
+    label = need.label.say(lang)
+    return {"name": need.name, "type": need.type, "label": label, "required": need.required, "choices": choices}
+
+
+def reason_json(reason: Reason, version: Compiled, lang: str | None = None) -> dict[str, Any]:
+    """Return one reason: code, sentence, facts, and the roles that can mend it."""
+    told = {"code": reason.code, "text": i18n.say(reason, version, lang), "facts": reason.facts, "who": list(reason.who)}
+    return told | ({"field": reason.field} if reason.field else {})
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def facts(case: Case, policy: Policy) -> dict[str, Any]:
+    """Return the facts of a record that everyone who may see it sees; personal numbers masked (R2.9)."""
+    return _FACTS[case.workflow](case, policy)
+
+
+def _columns(case: Case, *names: str) -> dict[str, Any]:
+    return {name: getattr(case, name) for name in names}
+
+
+def _application(case: Case, policy: Policy) -> dict[str, Any]:
+    return {
+        "name": case.name,
+        "id_number": masked_id(case.id_number) if case.id_number else None,
+        "phone": masked_phone(case.phone) if case.phone else None,
+        **_columns(case, "county", "point", "major", "intake", "level", "sex", "birth_on", "previous_school"),
+        **_columns(case, "previous_diploma", "employer", "job", "union_member", "registered_on", "place"),
+        "county_name": policy.label("counties", case.county),
+        "point_name": policy.label("points", case.point),
+        "major_name": policy.label("majors", case.major),
+        "papers": sorted(case.papers),
+        "papers_missing": [code for code in policy.get("papers") if code not in case.papers],
+        "waiting_number": case.waiting_ahead + 1 if case.state == "waitlisted" else None,
+        "answer_until": case.answer_until,
+        "study": case.study_reference,
+    }
+
+
+def _person(case: Case) -> dict[str, Any]:
+    person = case.person
+    return {"name": person.name, "id_number": masked_id(person.id_number), "phone": masked_phone(person.phone)}
+
+
+def _study(case: Case, policy: Policy) -> dict[str, Any]:
+    return {
+        **_person(case),
+        **_columns(case, "county", "point", "intake", "level", "major", "student_number", "confirmed_on", "ends_on"),
+        **_columns(case, "credits", "completed_on", "diploma_number", "diploma_on", "double_certificate_on"),
+        "county_name": policy.label("counties", case.county),
+        "major_name": policy.label("majors", case.major),
+        "claim": case.claim_reference,
+    }
+
+
+def _certification(case: Case, policy: Policy) -> dict[str, Any]:
+    return {
+        **_person(case),
+        **_columns(case, "county", "kind", "occupation", "level", "attempt", "hours", "attendance_percent"),
+        **_columns(case, "room", "seat", "theory", "practical", "certificate_number", "certified_on"),
+        "occupation_name": policy.label("occupations", case.occupation),
+        "session": case.session_reference,
+        "held_on": case.held_on,
+    }
+
+
+def _session(case: Case, policy: Policy) -> dict[str, Any]:
+    occupation = policy.label("occupations", case.occupation)
+    return {**_columns(case, "occupation", "level", "held_on", "starts", "site", "rooms"), "occupation_name": occupation}
+
+
+def _claim(case: Case, policy: Policy) -> dict[str, Any]:
+    columns = ("kind", "code", "number", "issuer", "payer", "item", "paid_on", "amount_fen")
+    receipts = [{name: _plain(getattr(r, name)) for name in columns} for r in case.receipts]
+    return {
+        **_person(case),
+        **_columns(case, "county", "payable_fen", "counted_fen", "other_money_fen", "account_tail", "account_holder"),
+        **_columns(case, "submitted_on", "approved_on", "notice_until", "paid_on"),
+        "county_name": policy.label("counties", case.county),
+        "study": case.study.reference,
+        "student_number": case.study.student_number,
+        "diploma_number": case.study.diploma_number,
+        "diploma_on": case.study.diploma_on,
+        "receipts": receipts,
+        "checks": _checks(case),
+    }
+
+
+def _checks(case: Case) -> list[dict[str, Any]]:
+    """R5.2: both checks are shown once the claim is decided, and none before."""
+    if case.state in ("draft", "submitted"):
+        return []
+    columns = ("body", "outcome", "reading", "reasons", "checked_by")
+    return [{name: getattr(check, name) for name in columns} for check in case.checks]
+
+
+def _payment(case: Case, _policy: Policy) -> dict[str, Any]:
+    items = [{"number": i.number, "claim": i.claim, "amount_fen": i.amount_fen, "result": i.result} for i in case.items]
+    return {**_columns(case, "total_fen", "created_by", "released_by"), "items": items}
+
+
+_FACTS: Mapping[str, Callable[[Case, Policy], dict[str, Any]]] = {
+    "application": _application,
+    "study": _study,
+    "certification": _certification,
+    "session": _session,
+    "claim": _claim,
+    "payment": _payment,
+}
+
+
+def history(conn: Connection, case: Case, actor: Actor) -> list[dict[str, Any]]:
+    """Return what happened to a record, oldest first; an undecided check is nobody's to see (R5.2)."""
+    query = sa.select(ENTRY).where(ENTRY.c.workflow == case.workflow, ENTRY.c.reference == case.reference)
+    rows = [r for r in conn.execute(query.order_by(ENTRY.c.number)).mappings() if not _sealed(r, case, actor)]
+    bodies = [json.loads(row["body"]) for row in rows]
+    opened = _opened(conn, [b["input"]["private"] for b in bodies if "private" in b["input"]])
+    return [_entry(row, body, opened) for row, body in zip(rows, bodies, strict=True)]
+
+
+def _sealed(row: Mapping[str, Any], case: Case, actor: Actor) -> bool:
+    """A check that moved nothing stays out of sight until the claim is decided, but for its own author."""
+    if (row["workflow"], row["action"]) != ("claim", "check") or row["to_state"] != "submitted":
+        return False
+    audits = "auditor" in actor.roles and not actor.roles & set(BODIES)
+    return case.state == "submitted" and row["actor"] != actor.name and not audits
+
+
+def _opened(conn: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    vault = unit_of(conn, Actor(None, "", frozenset())).vault
+    rows = conn.execute(sa.select(PRIVATE).where(PRIVATE.c.id.in_(ids)))
+    return {r.id: json.loads(vault.open("private_input.content", r.id, r.content)) for r in rows}
+
+
+_MASKS: Mapping[str, Callable[[str], str]] = {
+    "id_number": masked_id,
+    "phone": masked_phone,
+    "account_number": lambda text: f"****{text[-4:]}",
+    "new_account_number": lambda text: f"****{text[-4:]}",
+}
+
+
+def _entry(row: Mapping[str, Any], body: Mapping[str, Any], opened: Mapping[str, Any]) -> dict[str, Any]:
+    given = dict(body["input"])
+    private = opened.get(given.pop("private", ""), {})
+    shown = {n: _MASKS[n](v) if n in _MASKS and isinstance(v, str) else v for n, v in private.items()}
+    return {
+        "number": row["number"],
+        "at": row["at"].isoformat(),
+        "on": body["on"],
+        "actor": row["actor"],
+        "action": row["action"],
+        "from": row["from_state"],
+        "to": row["to_state"],
+        "policy_version": row["policy_version"],
+        "input": given | shown,
+    }
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Everything a record's page shows."""
+
+    shown: Shown
+    history: list[dict[str, Any]]
+    documents: list[Mapping[str, Any]]
+    files: list[Mapping[str, Any]]
+
+
+def whole(conn: Connection, case: Case, actor: Actor) -> Whole:
+    """Return a record with its history, documents and files."""
+    return Whole(
+        show(conn, case, actor),
+        history(conn, case, actor),
+        documents.of_record(conn, case.workflow, case.id),
+        papers.of_record(conn, case),
+    )
+
+
+def in_force(conn: Connection) -> Compiled:
+    """Return the version in force today, for labels that belong to no record."""
+    return policies.in_force(conn, clock.today()).compiled

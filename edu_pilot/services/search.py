@@ -1,0 +1,148 @@
+"""Finding records: lists with filters, strong numbers, and persons by ID number or phone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from edu_pilot.models import Application, Document, Person
+from edu_pilot.rules.identity import normalise_id, normalise_phone
+from edu_pilot.services import cases, policies
+from edu_pilot.services.cases import Case
+from edu_pilot.services.vault import vault
+from edu_pilot.services.visibility import require_visible, visible_to
+from edu_pilot.workflow.registry import Actor
+
+PERSON = Person.__table__
+APPLICATION = Application.__table__
+DOCUMENT = Document.__table__
+LIMIT = 200
+NUMBERS = ("reference", "student_number", "diploma_number", "certificate_number")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The filters of a list."""
+
+    state: str | None = None
+    county: str | None = None
+    intake: str | None = None
+    q: str | None = None
+    after: str | None = None
+    limit: int = 50
+
+
+def find(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> tuple[list[Case], str | None]:
+    """Return one page of the records visible to the actor, by reference, and where the next begins."""
+    records = cases.table(workflow)
+    query = sa.select(records).where(visible_to(actor, records))
+    for name in ("state", "county", "intake"):
+        if getattr(wanted, name) and name in records.c:
+            query = query.where(records.c[name] == getattr(wanted, name))
+    if wanted.q:
+        query = query.where(_matches(records, workflow, wanted.q.strip()))
+    if wanted.after:
+        query = query.where(records.c.reference > wanted.after)
+    limit = max(1, min(wanted.limit, LIMIT))
+    rows = conn.execute(query.order_by(records.c.reference).limit(limit + 1)).mappings().all()
+    following = rows[limit - 1]["reference"] if len(rows) > limit else None
+    return cases.batch_of(conn, vault(), workflow, rows[:limit]), following
+
+
+def _matches(records: sa.Table, workflow: str, q: str) -> sa.ColumnElement[bool]:
+    """A reference, a number of the record or of one of its documents, or the beginning of a name."""
+    exact: list[Any] = [records.c[name] == q for name in NUMBERS if name in records.c]
+    papers = sa.select(DOCUMENT.c.record_id).where(DOCUMENT.c.workflow == workflow, DOCUMENT.c.number == q)
+    exact.append(records.c.id.in_(papers))
+    return sa.or_(*exact, *_by_name(records, q))
+
+
+def _by_name(records: sa.Table, q: str) -> list[sa.ColumnElement[bool]]:
+    keys = q.lower().replace(" ", "")
+    if "name" in records.c:
+        return [_named(records, q, keys)]
+    if "person_id" in records.c:
+        return [records.c.person_id.in_(sa.select(PERSON.c.id).where(_named(PERSON, q, keys)))]
+    return []
+
+
+def _named(table: sa.Table, q: str, keys: str) -> sa.ColumnElement[bool]:
+    initials = table.c.name_keys.endswith(f" {keys}", autoescape=True)
+    begins = table.c.name.startswith(q, autoescape=True), table.c.name_keys.startswith(keys, autoescape=True)
+    return sa.or_(*begins, initials)
+
+
+def get(conn: Connection, workflow: str, reference: str, actor: Actor) -> Case:
+    """Return a record the actor may see; NotFound for a missing and for a hidden one alike."""
+    case = cases.by_reference(conn, vault(), workflow, reference)
+    require_visible(actor, case)
+    return case
+
+
+def by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str | None) -> list[Case]:
+    """Return every visible record of the persons with an ID number or phone; never called by a URL."""
+    people = sa.select(PERSON.c.id).where(_person(PERSON, id_number, phone))
+    found: list[Case] = []
+    for workflow in cases.workflows():
+        records = cases.table(workflow)
+        if "person_id" not in records.c:
+            continue
+        own = records.c.person_id.in_(people)
+        if workflow == "application":
+            own = sa.or_(own, _person(records, id_number, phone))
+        query = sa.select(records).where(own, visible_to(actor, records)).order_by(records.c.reference).limit(LIMIT)
+        found += cases.batch_of(conn, vault(), workflow, conn.execute(query).mappings().all())
+    return found
+
+
+def _person(table: sa.Table, id_number: str | None, phone: str | None) -> sa.ColumnElement[bool]:
+    keys = vault()
+    if id_number:
+        return table.c.id_index == keys.index("id_number", normalise_id(id_number))
+    return table.c.phone_index == keys.index("phone", normalise_phone(phone or "")[0])
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a case stands, as its own person is told: no name, no number."""
+
+    workflow: str
+    state: str
+    since: str
+    holder: tuple[str, ...]
+    next: tuple[str, ...]
+
+
+def person_by_code(conn: Connection, code: str, id_tail: str) -> str | None:
+    """Return the person key behind a query code and the last six of the ID number, or None."""
+    key = vault().index("query_code", code.strip().upper().replace("-", "")[:32])
+    query = sa.select(APPLICATION).where(APPLICATION.c.query_index == key)
+    row = conn.execute(query).mappings().one_or_none()
+    if row is None:
+        return None
+    number: str = cases.batch_of(conn, vault(), "application", [row])[0].id_number
+    return str(row["id_index"]) if number[-6:] == id_tail.strip().upper() else None
+
+
+def standings(conn: Connection, person_key: str) -> list[Standing]:
+    """Return where every case of a person stands, who holds it and what comes next."""
+    from_all = [(w, cases.table(w)) for w in ("application", "study", "certification", "claim")]
+    found: list[Standing] = []
+    person = sa.select(PERSON.c.id).where(PERSON.c.id_index == person_key)
+    for workflow, records in from_all:
+        query = sa.select(records).where(records.c.person_id.in_(person)).order_by(records.c.reference)
+        rows = conn.execute(query).mappings().all()
+        found += [_standing(conn, case) for case in cases.batch_of(conn, vault(), workflow, rows)]
+    return found
+
+
+def _standing(conn: Connection, case: Case) -> Standing:
+    definition = policies.of(conn, case.policy_version_id).compiled.definition(case.workflow)
+    leaving = definition.leaving(case.state)
+    holders = {role for action in leaving for role in action.by if role not in ("student", "system", "operator")}
+    steps = tuple(action.name for action in leaving if not action.dangerous)
+    return Standing(case.workflow, case.state, case.since_on.isoformat(), tuple(sorted(holders)), steps)
+
