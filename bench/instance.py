@@ -71,7 +71,7 @@ def _person_with_records(n: int, version: str) -> Rows:
     rows = {"person": _person(n), "application": application, "study": study}
     application |= {"name": "刘伟", "name_keys": "liuwei lw", "place": "used"}
     if n % 2:
-        exam = {"kind": "skill_level", "occupation": "ecommerce_specialist", "level": "5", "attempt": 1}
+        exam = {"kind": "skill_level", "occupation": "x_smart_tax", "level": "5", "attempt": 1}
         own = {"person_id": person, "study_id": person}
         rows["certification"] = _record("certification", n, "planned", version) | exam | own
     return rows

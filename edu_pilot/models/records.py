@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from edu_pilot.extensions import Base
 from edu_pilot.models.base import Id, Instant, Key, Name, Record, Sealed, id_column
 
-Code = sa.String(16)
+Code = sa.String(32)
 LIVE = sa.text("live")
 
 

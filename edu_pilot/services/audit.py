@@ -126,7 +126,9 @@ def verify(conn: Connection, kept: Mapping[str, Any] | None = None) -> Verdict:
 
 def _entries(conn: Connection) -> Iterator[Mapping[str, Any]]:
     query = sa.select(ENTRY).order_by(ENTRY.c.number).execution_options(yield_per=5000)
-    yield from conn.execute(query).mappings()
+    # A walk that stops at a fault must not leave a cursor open on the server.
+    with conn.execute(query) as found:
+        yield from found.mappings()
 
 
 def _fault(row: Mapping[str, Any], expected: int, previous: str) -> tuple[int, str] | None:
@@ -152,7 +154,7 @@ def _replayed(conn: Connection, states: Mapping[tuple[str, str], tuple[str, int]
     records, wrong = 0, []
     for workflow in cases.workflows():
         columns = cases.table(workflow).c
-        stored = dict(conn.execute(sa.select(columns.reference, columns.state)).tuples().all())
+        stored = dict(conn.execute(sa.select(columns.reference, columns.state)).all())
         records += len(stored)
         replayed = {ref: found for (name, ref), found in states.items() if name == workflow}
         for reference in stored.keys() | replayed.keys():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -141,8 +142,8 @@ def by_ids(
     records = table(workflow)
     rows: list[Mapping[str, Any]] = []
     for start in range(0, len(ids), CHUNK):
-        part = sa.select(records).where(records.c.id.in_(ids[start : start + CHUNK]))
-        rows += conn.execute(_held(part.order_by(records.c.id), conn, lock)).mappings().all()
+        part = {"ids": ids[start : start + CHUNK]}
+        rows += _rows(conn.execute(_held(_of_ids(records), conn, lock), part))
     return batch_of(conn, vault, workflow, rows)
 
 
@@ -151,16 +152,39 @@ def by_reference(
 ) -> Case:
     """Read one record by its reference; NotFound if there is none."""
     records = table(workflow)
-    query = sa.select(records).where(records.c.reference == reference)
-    row = conn.execute(_held(query, conn, lock)).mappings().one_or_none()
-    if row is None:
+    query = _held(_of_reference(records), conn, lock)
+    rows = _rows(conn.execute(query, {"reference": reference}))
+    if not rows:
         raise NotFound(reference)
-    return batch_of(conn, vault, workflow, [row])[0]
+    return batch_of(conn, vault, workflow, rows)[0]
+
+
+# Built once per table: SQLAlchemy finds its compiled form by the object, without looking into it.
+@cache
+def _of_ids(records: sa.Table) -> sa.Select[Any]:
+    wanted = records.c.id.in_(sa.bindparam("ids", expanding=True))
+    return sa.select(records).where(wanted).order_by(records.c.id)
+
+
+@cache
+def _of_reference(records: sa.Table) -> sa.Select[Any]:
+    return sa.select(records).where(records.c.reference == sa.bindparam("reference"))
+
+
+@cache
+def _for_update(query: sa.Select[Any]) -> sa.Select[Any]:
+    return query.with_for_update()
 
 
 def _held(query: sa.Select[Any], conn: Connection, lock: bool) -> sa.Select[Any]:
     # SQLite ignores FOR UPDATE: its writers are one after the other already.
-    return query.with_for_update() if lock and conn.dialect.name != "sqlite" else query
+    return _for_update(query) if lock and conn.dialect.name != "sqlite" else query
+
+
+def _rows(result: sa.CursorResult[Any]) -> list[Mapping[str, Any]]:
+    """Return the rows as dicts, which rules read many times faster than the result's own mappings."""
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result]
 
 
 def load_facts() -> None:

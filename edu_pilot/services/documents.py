@@ -166,3 +166,9 @@ def of_record(conn: Connection, workflow: str, record_id: str) -> list[Mapping[s
     columns = [c for c in DOCUMENT.c if c.name != "context"]
     query = sa.select(*columns).where(DOCUMENT.c.workflow == workflow, DOCUMENT.c.record_id == record_id)
     return list(conn.execute(query.order_by(DOCUMENT.c.number)).mappings())
+
+
+def unprintable(conn: Connection) -> list[str]:
+    """Return the numbers of documents whose rendering was refused."""
+    query = sa.select(DOCUMENT.c.number).where(DOCUMENT.c.problem.is_not(None))
+    return list(conn.execute(query.order_by(DOCUMENT.c.number)).scalars())

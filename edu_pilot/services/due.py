@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import sqlalchemy as sa
 
+from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.models import Application, Quota
 from edu_pilot.services import outbox
@@ -45,3 +48,11 @@ def _admitted(reference: str) -> bool:
         return perform("application", reference, "admit", SYSTEM).state == "admitted"
     except Refused:
         return False
+
+
+def run_on(day: date | None) -> dict[str, int]:
+    """Do what is due on a business date, today if none is given."""
+    if day is None:
+        return run()
+    with clock.on(day):
+        return run()

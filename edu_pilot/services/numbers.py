@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,13 +13,21 @@ from edu_pilot.models import Counter
 COUNTER = Counter.__table__
 
 
+@cache
+def _draw(dialect: str) -> sa.Executable:
+    insert = (sqlite if dialect == "sqlite" else postgresql).insert(COUNTER)
+    next_value = COUNTER.c.value + sa.bindparam("count")
+    values = {name: sa.bindparam(name) for name in ("series", "value")}
+    counted = insert.values(values).on_conflict_do_update(
+        index_elements=[COUNTER.c.series], set_={"value": next_value}
+    )
+    return counted.returning(COUNTER.c.value)
+
+
 def draw(conn: Connection, series: str, count: int = 1, start: int = 1) -> range:
     """Draw the next numbers of a series; a rolled-back transaction gives them back."""
-    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(COUNTER)
-    query = insert.values(series=series, value=start + count - 1).on_conflict_do_update(
-        index_elements=[COUNTER.c.series], set_={"value": COUNTER.c.value + count}
-    )
-    last = conn.execute(query.returning(COUNTER.c.value)).scalar_one()
+    row = {"series": series, "value": start + count - 1, "count": count}
+    last = conn.execute(_draw(conn.dialect.name), row).scalar_one()
     return range(last - count + 1, last + 1)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -312,12 +313,17 @@ def _write(change: Change, action: Action) -> None:
         values["since_on"] = change.unit.today
     if moved or not action.sealed:
         values["version"] = case.version + 1
-    query = records.update().where(
-        records.c.id == case.id, records.c.state == case.state, records.c.version == case.version
-    )
-    if change.conn.execute(query.values(values)).rowcount != 1:
+    seen = {"seen_id": case.id, "seen_state": case.state, "seen_version": case.version}
+    if change.conn.execute(_move(records), values | seen).rowcount != 1:
         raise LostRace
     _insert_rows(change)
+
+
+@cache
+def _move(records: sa.Table) -> sa.Update:
+    """Return the conditional UPDATE of a table; one object, so that it is compiled once per set of columns."""
+    seen = [records.c[name] == sa.bindparam(f"seen_{name}") for name in ("id", "state", "version")]
+    return records.update().where(*seen)
 
 
 def _insert_rows(change: Change) -> None:
@@ -380,7 +386,7 @@ def in_force(unit: Unit) -> policies.Version:
 def rules_policy(unit: Unit, version: policies.Version) -> Any:
     """Return the parameters the rules read for a version, asked once a transaction."""
     if version.id not in unit.versions:
-        unit.versions[version.id] = policies.for_rules(unit.conn, version, unit.today)
+        unit.versions[version.id] = policies.for_rules(version, in_force(unit))
     return unit.versions[version.id]
 
 

@@ -53,22 +53,23 @@ def of(conn: Connection, version_id: str) -> Version:
     return known[version_id]
 
 
+_IN_FORCE = (
+    sa.select(VERSION.c.id)
+    .order_by((VERSION.c.holds_from <= sa.bindparam("day")).desc(), VERSION.c.number.desc())
+    .limit(1)
+)
+
+
 def in_force(conn: Connection, day: date) -> Version:
     """Return the version in force on a business date: the highest number that holds."""
-    query = (
-        sa.select(VERSION.c.id)
-        .order_by((VERSION.c.holds_from <= day).desc(), VERSION.c.number.desc())
-        .limit(1)
-    )
-    version_id = conn.execute(query).scalar_one_or_none()
+    version_id = conn.execute(_IN_FORCE, {"day": day}).scalar_one_or_none()
     if version_id is None:
         raise NoPolicy
     return of(conn, version_id)
 
 
-def for_rules(conn: Connection, version: Version, day: date) -> Policy:
+def for_rules(version: Version, current: Version) -> Policy:
     """Return the policy a case is judged by: its own, but `at_claim` parameters from the one in force."""
-    current = in_force(conn, day)
     if current.id == version.id:
         return version.policy
     parameters: Any = version.policy.parameters

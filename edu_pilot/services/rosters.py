@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
+import xlsxwriter
 from sqlalchemy import Connection
 
 from edu_pilot import clock
@@ -213,3 +215,17 @@ def _report(judged: Sequence[_Judged], good: Sequence[RosterRow], results: Seque
     ]
     records = [(row.number, result.reference) for row, result in zip(good, results, strict=False) if not result.reasons]
     return Report(len(judged), len(taken), tuple(problems), tuple(notices), tuple(records))
+
+
+def workbook(answer: Mapping[str, Any]) -> bytes:
+    """Return a roster's answer as a workbook for the clerk; nothing in it is a formula or a link."""
+    target = io.BytesIO()
+    safe = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(target, safe) as book:
+        for name in ("problems", "notices"):
+            sheet = book.add_worksheet(name)
+            columns = ("row", "column", "code", "text", "value")
+            sheet.write_row(0, 0, columns)
+            for number, told in enumerate(answer[name], 1):
+                sheet.write_row(number, 0, [told[column] for column in columns])
+    return target.getvalue()

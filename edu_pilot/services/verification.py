@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from edu_pilot.extensions import read
 from edu_pilot.models import Document
@@ -68,3 +70,17 @@ def by_code(code: str) -> Verified:
 
 def _instant(value: Any) -> str | None:
     return value.isoformat() if value else None
+
+
+def public_key(content: bytes) -> bytes:
+    """Return the raw public key from a PEM file or from its 32 bytes."""
+    if len(content) == 32:
+        return content
+    key = load_pem_public_key(content)
+    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def public_pem(raw: bytes) -> str:
+    """Return a raw public key as a PEM text."""
+    key = Ed25519PublicKey.from_public_bytes(raw)
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

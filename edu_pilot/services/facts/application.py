@@ -47,7 +47,7 @@ def places_free(conn: Connection, cases: Sequence[Case]) -> Mapping[str, int]:
     """The places of the intake's year that are neither reserved nor used."""
     left = QUOTA.c.places - QUOTA.c.reserved - QUOTA.c.used
     years = {f"20{c.intake[:2]}" for c in cases}
-    found = dict(conn.execute(sa.select(QUOTA.c.year, left).where(QUOTA.c.year.in_(years))).tuples().all())
+    found = dict(conn.execute(sa.select(QUOTA.c.year, left).where(QUOTA.c.year.in_(years))).all())
     return {c.id: found.get(f"20{c.intake[:2]}", 0) for c in cases}
 
 
@@ -70,7 +70,7 @@ def _ahead(case: Case) -> sa.Select[tuple[int]]:
 def study_state(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str]:
     """The state of the study that admission opened."""
     query = sa.select(STUDY.c.application_id, STUDY.c.state).where(STUDY.c.application_id.in_([c.id for c in cases]))
-    return dict(conn.execute(query).tuples().all())
+    return dict(conn.execute(query).all())
 
 
 @fact("application")
@@ -79,4 +79,4 @@ def study_reference(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str
     query = sa.select(STUDY.c.application_id, STUDY.c.reference).where(
         STUDY.c.application_id.in_([c.id for c in cases])
     )
-    return dict(conn.execute(query).tuples().all())
+    return dict(conn.execute(query).all())

@@ -17,11 +17,15 @@ SESSION = Session.__table__
 STUDY = Study.__table__
 
 
+_NUMBERS = sa.select(STUDY.c.id, STUDY.c.student_number).where(
+    STUDY.c.id.in_(sa.bindparam("studies", expanding=True))
+)
+
+
 @fact("certification")
 def student_number(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str | None]:
     """The student number of the study each certification runs beside."""
-    query = sa.select(STUDY.c.id, STUDY.c.student_number).where(STUDY.c.id.in_({c.study_id for c in cases}))
-    numbers = dict(conn.execute(query).tuples().all())
+    numbers = dict(conn.execute(_NUMBERS, {"studies": {c.study_id for c in cases}}).all())
     return {c.id: numbers[c.study_id] for c in cases}
 
 
@@ -71,7 +75,7 @@ def free_seat(conn: Connection, cases: Sequence[Case]) -> Mapping[str, tuple[str
 
 def _first_free(conn: Connection, session: Any) -> tuple[str, int] | None:
     query = sa.select(CERTIFICATION.c.room, CERTIFICATION.c.seat).where(CERTIFICATION.c.session_id == session.id)
-    taken = set(conn.execute(query).tuples())
+    taken = set(conn.execute(query))
     seats = ((room["room"], n) for room in session.rooms for n in range(1, room["seats"] + 1))
     return next((seat for seat in seats if seat not in taken), None)
 
@@ -85,4 +89,4 @@ def candidates_without_scores(conn: Connection, cases: Sequence[Case]) -> Mappin
         .where(CERTIFICATION.c.state.in_(("seated", "sat")))
         .group_by(CERTIFICATION.c.session_id)
     )
-    return dict(conn.execute(query).tuples().all())
+    return dict(conn.execute(query).all())

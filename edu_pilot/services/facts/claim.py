@@ -101,7 +101,7 @@ def receipts_elsewhere(conn: Connection, cases: Sequence[Case]) -> Mapping[str, 
         .where(mine.c.claim_id.in_([c.id for c in cases]))
     )
     found: dict[str, list[str]] = {c.id: [] for c in cases}
-    for claim, number in conn.execute(query).tuples():
+    for claim, number in conn.execute(query):
         found[claim].append(number)
     return found
 
@@ -132,4 +132,4 @@ def union_member(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool |
         .join(APPLICATION, APPLICATION.c.id == STUDY.c.application_id)
         .where(CLAIM.c.id.in_([c.id for c in cases]))
     )
-    return dict(conn.execute(query).tuples().all())
+    return dict(conn.execute(query).all())

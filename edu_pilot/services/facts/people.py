@@ -63,7 +63,7 @@ def person_key(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str | No
     """The blind index of each record's person; sessions and batches have none."""
     ids = {c.row["person_id"] for c in cases if c.row.get("person_id")}
     query = sa.select(PERSON.c.id, PERSON.c.id_index).where(PERSON.c.id.in_(ids))
-    keys = dict(conn.execute(query).tuples().all()) if ids else {}
+    keys = dict(conn.execute(query).all()) if ids else {}
     return {c.id: c.row.get("id_index") or keys.get(c.row.get("person_id", "")) for c in cases}
 
 
@@ -72,7 +72,7 @@ def papers(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[st
     """The kinds of papers handed in for each record."""
     found: dict[str, set[str]] = defaultdict(set)
     query = sa.select(PAPER.c.record_id, PAPER.c.kind).where(PAPER.c.record_id.in_([c.id for c in cases]))
-    for record, kind in conn.execute(query).tuples():
+    for record, kind in conn.execute(query):
         found[record].add(kind)
     return {c.id: frozenset(found[c.id]) for c in cases}
 

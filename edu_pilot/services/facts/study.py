@@ -88,4 +88,4 @@ def claim_reference(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str
     query = sa.select(CLAIM.c.study_id, CLAIM.c.reference).where(
         CLAIM.c.study_id.in_([c.id for c in cases]), CLAIM.c.live
     )
-    return dict(conn.execute(query).tuples().all())
+    return dict(conn.execute(query).all())

@@ -1,0 +1,416 @@
+"""The command line: every command calls a service; `flask --app edu_pilot` gives the same."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup, FlaskGroup, ScriptInfo
+
+from edu_pilot import config, create_app, server
+from edu_pilot.console import REFUSED, USAGE, Run, Stop, command
+from edu_pilot.extensions import read, write
+from edu_pilot.sample import load as sample_load
+from edu_pilot.services import (
+    accounts,
+    audit,
+    cases,
+    documents,
+    due,
+    health,
+    instance,
+    outbox,
+    perform,
+    policies,
+    presenting,
+    rendering,
+    rosters,
+    search,
+    verification,
+)
+from edu_pilot.services.vault import vault
+from edu_pilot.workflow.definition import Definition
+from edu_pilot.workflow.diagram import mermaid
+from edu_pilot.workflow.reasons import N_
+from edu_pilot.workflow.registry import shipped
+from edu_pilot.workflow.versions import compile_files, read_folder, unused_rules
+
+top = AppGroup("edu-pilot")
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+def group(name: str, text: str) -> click.Group:
+    """Add a group of commands."""
+    made = AppGroup(name, help=text)
+    top.add_command(made)
+    return made
+
+
+workflows_group = group("workflows", "Check, show and publish workflow and policy files.")
+roster_group = group("roster", "Take in rosters.")
+case_group = group("case", "Create, show and act on single cases.")
+documents_group = group("documents", "Render and list issued documents.")
+audit_group = group("audit", "Verify the audit trail, export its head.")
+users_group = group("users", "Accounts and their tokens.")
+due_group = group("due", "What the calendar asks for.")
+sample_group = group("sample", "The fictional pilot.")
+
+
+@command(top, "init", before_init=True)
+def init(run: Run) -> None:
+    """Make keys, database and the first policy version."""
+    fresh = instance.init()
+    settings = current_app.config["SETTINGS"]
+    value = {"data": str(settings.data), "created": fresh}
+    text = N_("The installation is ready in %(folder)s.")
+    run.answer(value, [run.say(text, folder=settings.data)])
+
+
+@command(top, "doctor", before_init=True)
+def doctor(run: Run) -> None:
+    """Name each missing piece and the line that mends it."""
+    findings = health.findings()
+    lines = [f"{'✓' if f.fine else '✗'} {run.say(f.text, **f.facts)}{'' if f.fine or not f.mend else '  → ' + f.mend}" for f in findings]
+    fine = all(f.fine or not f.needed for f in findings)
+    value = [{"name": f.name, "ok": f.fine, "needed": f.needed, "text": run.say(f.text, **f.facts), "mend": f.mend} for f in findings]
+    run.answer({"ok": fine, "findings": value}, lines)
+    if not fine:
+        sys.exit(REFUSED)
+
+
+@command(top, "serve")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, envvar="PORT")
+def serve(run: Run, host: str, port: int) -> None:
+    """Serve pages and API, with a worker beside them."""
+    server.serve(current_app.config["SETTINGS"], host, port)
+
+
+@command(top, "worker")
+def worker(run: Run) -> None:
+    """Carry out follow-ups, render documents, and do hourly what is due."""
+    server.work()
+
+
+@command(due_group, "run")
+@click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="The business date; not in production.")
+def due_run(run: Run, day: Any) -> None:
+    """Do everything the calendar asks for up to the business date."""
+    if day and current_app.config["SETTINGS"].production:
+        raise Stop(USAGE, "misconfigured", run.say(N_("--on is refused in production: the business date is real.")))
+    done = due.run_on(day.date() if day else None)
+    run.answer(done, [f"{name}: {count}" for name, count in done.items()])
+
+
+@command(sample_group, "load")
+@click.option("--people", default=100, show_default=True, type=click.IntRange(1, 5000))
+@click.option("--seed", default=1, show_default=True)
+def load(run: Run, people: int, seed: int) -> None:
+    """Load the fictional pilot, reached step by step on a simulated calendar."""
+    bars: dict[str, Any] = {}
+
+    def tell(part: str, done: int, total: int) -> None:
+        bars.setdefault(part, run.progress(part))(done, total)
+
+    summary = sample_load.load(people, seed, tell)
+    run.answer(summary.as_dict(), summary.rows())
+
+
+@command(workflows_group, "check", before_init=True)
+@click.argument("path", type=FOLDER, required=False)
+def workflows_check(run: Run, path: Path | None) -> None:
+    """Report every error of the files with file and line."""
+    compiled = compile_files(read_folder(path or current_app.config["SETTINGS"].workflows), shipped)
+    unused = unused_rules(compiled, shipped)
+    value = {"ok": True, "workflows": sorted(compiled.engines), "warnings": [f"unused rule: {name}" for name in unused]}
+    run.answer(value, [run.say(N_("The files are sound.")), *value["warnings"]])
+
+
+def _definition(name: str) -> Definition:
+    with read() as conn:
+        compiled = presenting.in_force(conn)
+    if name not in compiled.engines:
+        raise cases.NotFound(name)
+    return compiled.definition(name)
+
+
+@command(workflows_group, "show")
+@click.argument("name")
+def workflows_show(run: Run, name: str) -> None:
+    """Show the states and actions of a workflow in force."""
+    found = _definition(name)
+    states = {s.name: s.label.say(run.lang) for s in found.states.values()}
+    actions = {
+        a.name: {"label": a.label.say(run.lang), "from": a.sources, "to": [t.state for t in a.targets], "by": a.by, "rules": a.rules}
+        for a in found.actions.values()
+    }
+    lines = [f"{n}: {label}" for n, label in states.items()]
+    lines += [f"{n}: {', '.join(a['from'])} → {', '.join(a['to'])}  ({', '.join(a['by'])})" for n, a in actions.items()]
+    run.answer({"workflow": name, "states": states, "actions": actions}, lines)
+
+
+@command(workflows_group, "diagram")
+@click.argument("name")
+def workflows_diagram(run: Run, name: str) -> None:
+    """Print a workflow as a Mermaid diagram."""
+    text = mermaid(_definition(name), run.lang)
+    run.answer({"workflow": name, "mermaid": text}, [text])
+
+
+@command(workflows_group, "publish")
+@click.argument("path", type=FOLDER, required=False)
+@click.option("--from", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day from which it holds; else today.")
+def workflows_publish(run: Run, path: Path | None, day: Any) -> None:
+    """Publish the files as a new policy version."""
+    files = read_folder(path or current_app.config["SETTINGS"].workflows)
+    holds_from: date | None = day.date() if day else None
+    with write() as conn:
+        version = policies.publish(conn, files, holds_from, run.actor)
+    value = {"number": version.number, "holds_from": version.holds_from.isoformat()}
+    run.answer(value, [run.say(N_("Policy version %(number)s holds from %(holds_from)s."), **value)])
+
+
+@command(roster_group, "import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--intake", required=True, metavar="YYMM")
+@click.option("--dry-run", is_flag=True, help="Judge every row, write nothing.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the answer as a workbook.")
+def roster_import(run: Run, file: Path, intake: str, dry_run: bool, report: Path | None) -> None:
+    """Register the good rows of a roster and tell every fault of the others."""
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise Stop(USAGE, "file_unreadable", f"{file}: {error.strerror}") from None
+    found = rosters.import_roster(data, file.name, intake, run.actor, dry_run=dry_run, progress=run.progress("roster"))
+    value = found.as_dict(lambda reason: run.reason(reason)["text"])
+    if report:
+        report.write_bytes(rosters.workbook(value))
+    outbox.drain()
+    text = N_("%(rows)s rows: %(accepted)s taken, %(rejected)s not taken.")
+    lines = [run.say(text, **{k: value[k] for k in ("rows", "accepted", "rejected")})]
+    lines += [f"{p['row']}  {p['column']}  {p['code']}  {p['text']}" for p in value["problems"]]
+    lines += [f"{p['row']}  {p['column']}  ({p['code']})  {p['text']}" for p in value["notices"]]
+    run.answer(value, lines)
+
+
+def _input(run: Run, text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(Path(text[1:]).read_text("utf-8") if text and text.startswith("@") else text or "{}")
+    except (ValueError, OSError):
+        value = None
+    if not isinstance(value, dict):
+        raise Stop(USAGE, "input_malformed", run.say(N_("--input must be a JSON object, or @FILE with one.")))
+    return value
+
+
+def _answer_record(run: Run, workflow: str, reference: str) -> None:
+    with read() as conn:
+        case = search.get(conn, workflow, reference, run.actor)
+        value = presenting.as_json(presenting.show(conn, case, run.actor), run.lang)
+    lines = [f"{value['reference']}  {value['state']}"]
+    lines += [f"  {name}: {fact}" for name, fact in value["facts"].items() if fact not in (None, "", [])]
+    for offer in value["offers"]:
+        lines.append(f"  {'·' if offer['reasons'] else '→'} {offer['action']}: {offer['label']}")
+        lines += [f"      {reason['text']} [{', '.join(reason['who'])}]" for reason in offer["reasons"]]
+    run.answer(value, lines)
+
+
+@command(case_group, "create")
+@click.argument("workflow")
+@click.option("--input", "given", metavar="JSON")
+def case_create(run: Run, workflow: str, given: str | None) -> None:
+    """Create a record."""
+    done = perform.create(workflow, run.actor, _input(run, given))
+    outbox.drain()
+    _answer_record(run, workflow, done.reference)
+
+
+@command(case_group, "show")
+@click.argument("workflow")
+@click.argument("reference")
+def case_show(run: Run, workflow: str, reference: str) -> None:
+    """Show a record with what can be done and what blocks it."""
+    _answer_record(run, workflow, reference)
+
+
+@command(case_group, "act")
+@click.argument("workflow")
+@click.argument("reference")
+@click.argument("action")
+@click.option("--input", "given", metavar="JSON")
+@click.option("--version", "seen", type=int, help="The version you saw; another one is refused as stale.")
+def case_act(run: Run, workflow: str, reference: str, action: str, given: str | None, seen: int | None) -> None:
+    """Take one step on a record."""
+    perform.perform(workflow, reference, action, run.actor, _input(run, given), seen)
+    outbox.drain()
+    _answer_record(run, workflow, reference)
+
+
+@command(case_group, "act-all")
+@click.argument("workflow")
+@click.argument("action")
+@click.option("--state", required=True, help="Act on every record in this state.")
+@click.option("--intake", metavar="YYMM")
+@click.option("--input", "given", metavar="JSON")
+def case_act_all(run: Run, workflow: str, action: str, state: str, intake: str | None, given: str | None) -> None:
+    """Take the same step on many records; tells each that was skipped and why."""
+    with read() as conn:
+        ids = search.ids(conn, workflow, run.actor, search.Wanted(state=state, intake=intake))
+    tell, results = run.progress(action), []
+    for result in perform.perform_many(workflow, ids, action, run.actor, _input(run, given)):
+        results.append(result)
+        tell(len(results), len(ids))
+    outbox.drain()
+    told = [
+        {"reference": r.reference, "state": r.state, "reasons": [run.reason(x) for x in r.reasons]} for r in results
+    ]
+    lines = [f"{t['reference']}  {t['state']}" + "".join(f"\n    {x['text']}" for x in t["reasons"]) for t in told]
+    run.answer({"records": told}, lines)
+
+
+@command(documents_group, "render-pending")
+def render_pending(run: Run) -> None:
+    """Render every document that has no bytes yet."""
+    with read() as conn:
+        numbers = documents.pending(conn)
+    tell, failed = run.progress("documents"), []
+    for done, number in enumerate(numbers, 1):
+        try:
+            documents.render(number)
+        except rendering.RenderingRefused as refused:
+            failed.append({"number": number, "problem": str(refused)})
+        tell(done, len(numbers))
+    outbox.drain(len(numbers), task="render")
+    text = N_("%(rendered)s documents rendered, %(failed)s not.")
+    value = {"rendered": len(numbers) - len(failed), "failed": failed}
+    lines = [run.say(text, rendered=value["rendered"], failed=len(failed)), *(f"{f['number']}: {f['problem']}" for f in failed)]
+    run.answer(value, lines)
+    if failed:
+        sys.exit(REFUSED)
+
+
+@command(documents_group, "save")
+@click.argument("number")
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+def documents_save(run: Run, number: str, target: Path) -> None:
+    """Write a document's PDF to a file."""
+    content = documents.render(number)
+    target.write_bytes(content)
+    run.answer({"number": number, "file": str(target), "bytes": len(content)}, [str(target)])
+
+
+@command(top, "verify", before_init=True)
+@click.argument("what", metavar="FILE.pdf|CODE")
+@click.option("--key", type=EXISTING, help="A public key; then no database is needed.")
+def verify(run: Run, what: str, key: Path | None) -> None:
+    """Say whether a paper is genuine, altered, revoked or unknown, and show what it says."""
+    file = Path(what)
+    if key:
+        found = verification.by_key(_bytes(run, file), verification.public_key(key.read_bytes()))
+    elif not instance.ready():
+        raise Stop(USAGE, "not_initialised", run.say(N_("There is no installation here yet; give --key, or run: edu-pilot init")))
+    else:
+        found = verification.by_file(_bytes(run, file)) if file.suffix.lower() == ".pdf" else verification.by_code(what)
+    value = vars(found)
+    run.answer(value, [found.result, *(f"  {n}: {v}" for n, v in (found.content or {}).items())])
+    if found.result != "genuine":
+        sys.exit(REFUSED)
+
+
+def _bytes(run: Run, file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Stop(REFUSED, "file_unreadable", f"{file}: {error.strerror}") from None
+
+
+@command(top, "public-key")
+def public_key(run: Run) -> None:
+    """Print the public key with which anyone can verify this installation's papers."""
+    text = verification.public_pem(vault().public_key)
+    run.answer({"key_id": documents.key_id(vault().public_key), "pem": text}, [text.rstrip()])
+
+
+@command(audit_group, "verify")
+@click.option("--head", type=EXISTING, help="A head exported before; then a cut tail shows too.")
+def audit_verify(run: Run, head: Path | None) -> None:
+    """Walk the whole trail and compare every record with it."""
+    kept = json.loads(head.read_text("utf-8")) if head else None
+    with read() as conn:
+        verdict = audit.verify(conn, kept)
+    run.answer(vars(verdict), [f"{name}: {value}" for name, value in vars(verdict).items()])
+    if not verdict.ok:
+        sys.exit(REFUSED)
+
+
+@command(audit_group, "head")
+def audit_head(run: Run) -> None:
+    """Print number and hash of the newest entry, to be kept outside."""
+    with read() as conn:
+        value = audit.head(conn)
+    run.answer(value, [json.dumps(value)])
+
+
+@command(users_group, "add")
+@click.argument("name")
+@click.option("--role", required=True, metavar="ROLE[,ROLE]")
+@click.option("--county", metavar="CODE")
+@click.option("--person", required=True, metavar="ID_NUMBER")
+def users_add(run: Run, name: str, role: str, county: str | None, person: str) -> None:
+    """Add an account for a person and print its first password."""
+    password = accounts.add(name, role.split(","), county, person, run.actor)
+    run.answer({"name": name, "password": password}, [password])
+
+
+@command(users_group, "list")
+def users_list(run: Run) -> None:
+    """List every account."""
+    with read() as conn:
+        value = [dict(row) for row in accounts.everyone(conn)]
+    run.answer(value, [f"{u['name']}  {u['roles']}  {u['county'] or ''}{'' if u['active'] else '  (off)'}" for u in value])
+
+
+@command(users_group, "reset")
+@click.argument("name")
+def users_reset(run: Run, name: str) -> None:
+    """Give an account a new password and print it."""
+    password = accounts.reset(name, run.actor)
+    run.answer({"name": name, "password": password}, [password])
+
+
+@command(users_group, "token")
+@click.argument("name")
+def users_token(run: Run, name: str) -> None:
+    """Give an account a new API token and print it alone."""
+    token = accounts.token(name, run.actor)
+    run.answer({"name": name, "token": token}, [token])
+
+
+def register(app: Flask) -> None:
+    """Offer the commands to `flask --app edu_pilot` as well."""
+    for name, found in top.commands.items():
+        app.cli.add_command(found, name)
+
+
+def main() -> None:
+    """Run the command line; a wrong setting is one line and exit code 2."""
+    try:
+        app = create_app()
+    except config.Misconfigured as error:
+        click.echo(str(error), err=True)
+        sys.exit(USAGE)
+    register(app)
+    info = ScriptInfo(create_app=lambda: app)
+    FlaskGroup(name="edu-pilot", add_default_commands=False, load_dotenv=False).main(
+        args=sys.argv[1:] or ["--help"], prog_name="edu-pilot", obj=info
+    )
+
+
+if __name__ == "__main__":
+    main()

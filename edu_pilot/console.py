@@ -1,0 +1,179 @@
+"""How commands talk: one JSON document or plain lines, refusals in the API's shape, exit codes 0, 1, 2."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from rich.console import Console
+from rich.progress import Progress
+
+from edu_pilot import config, i18n
+from edu_pilot.extensions import read
+from edu_pilot.services import accounts, instance, presenting, rendering
+from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services.cases import NotFound
+from edu_pilot.services.rosters import Unusable
+from edu_pilot.workflow.definition import Invalid
+from edu_pilot.workflow.reasons import N_, Reason, Refused
+from edu_pilot.workflow.registry import Actor
+
+REFUSED, USAGE = 1, 2
+
+
+class Stop(Exception):
+    """End a command with an exit code and what to print."""
+
+    def __init__(self, code: int, error: str, message: str, reasons: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.answer = {"error": error, "message": message, "reasons": reasons or []}
+
+
+@dataclass
+class Run:
+    """One running command: who acts, in which language, and how it answers."""
+
+    json: bool
+    lang: str
+    acting: str | None
+
+    @property
+    def actor(self) -> Actor:
+        """The acting account; without --as the operator, who makes no human decision."""
+        if self.acting is None:
+            return OPERATOR
+        actor = accounts.named(self.acting)
+        if current_app.config["SETTINGS"].production:
+            owner = accounts.by_token(os.environ.get("EDU_PILOT_TOKEN", ""))
+            if owner is None or owner.name != actor.name:
+                raise Stop(USAGE, "token_missing", self.say(N_("Set EDU_PILOT_TOKEN to the token of %(name)s."), name=actor.name))
+        return actor
+
+    def say(self, message: str, **facts: Any) -> str:
+        """Return a message in the command's language."""
+        return i18n.translate(message, self.lang, **facts)
+
+    def reason(self, reason: Reason) -> dict[str, Any]:
+        """Return a reason in the API's shape."""
+        with read() as conn:
+            return presenting.reason_json(reason, presenting.in_force(conn), self.lang)
+
+    def answer(self, value: Any, lines: Iterable[str] = ()) -> None:
+        """Print the result: one JSON document, or its lines."""
+        if self.json:
+            click.echo(json.dumps(value, ensure_ascii=False, indent=1))
+            return
+        for line in lines:
+            click.echo(line)
+
+    def fail(self, stop: Stop) -> None:
+        """Print why the command stopped, and end it with its exit code."""
+        if self.json:
+            click.echo(json.dumps(stop.answer, ensure_ascii=False, indent=1))
+        else:
+            for line in (str(stop), *(f"  - {r['text']}{_who(r)}" for r in stop.answer["reasons"])):
+                click.echo(line, err=True)
+        sys.exit(stop.code)
+
+    def progress(self, task: str) -> Callable[[int, int], None]:
+        """Return a callback that shows progress: a bar on a terminal, a plain line per tenth elsewhere."""
+        return _bar(task) if sys.stderr.isatty() else _lines(task)
+
+
+def _who(reason: dict[str, Any]) -> str:
+    return f" [{', '.join(reason['who'])}]" if reason.get("who") else ""
+
+
+def _bar(task: str) -> Callable[[int, int], None]:
+    progress = Progress(console=Console(stderr=True), transient=True)
+    shown = progress.add_task(task)
+    progress.start()
+
+    def tell(done: int, total: int) -> None:
+        progress.update(shown, completed=done, total=total)
+        if done >= total:
+            progress.stop()
+
+    return tell
+
+
+def _lines(task: str) -> Callable[[int, int], None]:
+    told = -1
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        tenth = done * 10 // max(1, total)
+        if tenth != told:
+            told = tenth
+            click.echo(f"{task}: {done}/{total}", err=True)
+
+    return tell
+
+
+def command(
+    group: click.Group, name: str, *, before_init: bool = False
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Declare a command: the options every command has, its errors told in one way."""
+
+    def declare(function: Callable[..., None]) -> click.Command:
+        @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
+        @click.option("--lang", type=click.Choice(i18n.LANGUAGES), help="Language of the answer.")
+        @click.option("--as", "acting", metavar="USER", help="The acting account; else the operator.")
+        @with_appcontext
+        @functools.wraps(function)
+        def run_it(as_json: bool, lang: str | None, acting: str | None, **given: Any) -> None:
+            run = Run(as_json, lang or i18n.default(), acting)
+            i18n.set_default(run.lang)
+            try:
+                if not before_init:
+                    _require_init(run)
+                function(run, **given)
+            except Exception as error:
+                run.fail(_stop(run, error))
+
+        return group.command(name)(run_it)
+
+    return declare
+
+
+def _require_init(run: Run) -> None:
+    if not instance.ready():
+        raise Stop(USAGE, "not_initialised", run.say(N_("There is no installation here yet; run: edu-pilot init")))
+
+
+def _stop(run: Run, error: Exception) -> Stop:
+    """Return how an error ends the command; what is no refusal is a fault and keeps its trace."""
+    if isinstance(error, Stop):
+        return error
+    if isinstance(error, Refused):
+        code = USAGE if isinstance(error, Unusable) else REFUSED
+        return Stop(code, error.code, _headline(run, error), [run.reason(r) for r in error.reasons])
+    if isinstance(error, Invalid):
+        return Stop(REFUSED, "invalid", "\n".join(str(p) for p in error.problems))
+    if isinstance(error, NotFound):
+        return Stop(REFUSED, "not_found", run.say(N_("Not found: %(what)s"), what=str(error)))
+    if isinstance(error, rendering.RenderingRefused):
+        return Stop(REFUSED, "not_rendered", str(error))
+    if isinstance(error, config.Misconfigured):
+        return Stop(USAGE, "misconfigured", str(error))
+    raise error
+
+
+_HEADLINES = {
+    "forbidden": N_("This step is not open to you."),
+    "stale": N_("The case has changed in the meantime."),
+    "malformed": N_("Some entries are not right."),
+}
+
+
+def _headline(run: Run, error: Refused) -> str:
+    return run.say(_HEADLINES.get(error.code, N_("The step was not taken.")))

@@ -1,0 +1,1 @@
+"""The fictional pilot: people, accounts and lives that reach their states through `perform` alone."""

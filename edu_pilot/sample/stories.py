@@ -1,0 +1,168 @@
+"""Which way each fictional person goes: endings for every state, dealt over the intakes that allow them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from random import Random
+
+from edu_pilot.rules.calendar import intake_window, months_after, registration_day
+from edu_pilot.rules.study import earliest_diploma
+from edu_pilot.workflow.policy import Policy
+
+
+@dataclass(frozen=True)
+class Story:
+    """Where one person's records end up, unless the calendar ends first.
+
+    `special` tells two ways to the same state apart; `after_days` is how long before the business
+    date the intake's registration month (a study) or earliest diploma (a claim) must lie.
+    """
+
+    application: str = "admitted"
+    study: str = "graduated"
+    certification: str = "certified"
+    claim: str = ""
+    special: str = ""
+    after_days: int = 0
+
+
+def _claim(state: str, special: str = "", days: int = 60, certification: str = "certified") -> Story:
+    return Story(claim=state, special=special, after_days=days, certification=certification)
+
+
+# Claims that are over: the first of a stage come first where there are few people.
+SETTLED = (
+    _claim("paid", days=200),
+    _claim("refused", days=200),
+    _claim("paid", "employer", 200),
+    _claim("refused", "arbiter", 200),
+    _claim("paid", "arbiter", 200),
+    _claim("withdrawn", days=200),
+    _claim("paid", "corrected", 200),
+    _claim("", "unclaimed", 200, certification="failed"),
+    _claim("paid", "other_money", 200),
+    Story(study="withdrawn", certification="withdrawn", after_days=200),
+    _claim("paid", "excess", 200),
+)
+# Claims on somebody's desk today.
+OPEN = (
+    _claim("approved"),
+    _claim("in_payment"),
+    _claim("not_agreed"),
+    _claim("submitted"),
+    _claim("draft"),
+    _claim("submitted", "union"),
+    _claim("returned"),
+    _claim("approved", "drawn"),
+    _claim("submitted", "university"),
+    Story(study="completed", certification="passed", after_days=20),
+    Story(study="studying", certification="failed", after_days=20),
+    Story(claim="", special="no_double", after_days=60, certification="failed"),
+)
+# Studies under way, beside every step of a certification.
+STUDYING = (
+    Story(study="studying", certification="seated", after_days=200),
+    Story(study="studying", certification="training", after_days=60),
+    Story(study="studying", certification="sat", after_days=200),
+    Story(study="studying", certification="planned", after_days=20),
+    Story(study="studying", certification="entered", after_days=200),
+    Story(study="studying", certification="trained", after_days=150),
+    Story(study="studying", certification="passed", after_days=200),
+    Story(study="studying", certification="failed", after_days=500),
+    Story(study="withdrawn", certification="withdrawn", after_days=200),
+    Story(study="studying", certification="certified", after_days=500),
+    Story(study="studying", certification="withdrawn", after_days=200),
+)
+# Applications of the newest intake.
+APPLYING = (
+    Story(application="draft"),
+    Story(application="registered"),
+    Story(application="returned"),
+    Story(study="enrolled"),
+    Story(application="verified"),
+    Story(application="rejected"),
+    Story(application="withdrawn"),
+    Story(application="draft", special="online"),
+    Story(application="withdrawn", special="admitted"),
+    Story(study="studying", certification="planned", special="answered"),
+)
+USUAL = {
+    "settled": SETTLED[0],
+    "open": OPEN[1],
+    "studying": STUDYING[3],
+    "applying": Story(study="studying", certification="planned"),
+}
+STAGES = {"settled": SETTLED, "open": OPEN, "studying": STUDYING, "applying": APPLYING}
+SHARES = {"settled": 34, "open": 22, "studying": 30, "applying": 14}
+
+
+@dataclass(frozen=True)
+class Cast:
+    """One person of the sample: the intake and the story."""
+
+    intake: str
+    story: Story
+
+
+def intakes(policy: Policy, today: date) -> list[str]:
+    """Return every intake from the first to the newest whose sign-up has opened (R1.5)."""
+    first: str = policy.get("intakes.first")
+    months = sorted(policy.get("intakes.season_months").values())
+    codes = (f"{y:02d}{m:02d}" for y in range(int(first[:2]), today.year % 100 + 2) for m in months)
+    return [c for c in codes if c >= first and intake_window(policy, c).opens <= today]
+
+
+def cast(policy: Policy, today: date, people: int, rng: Random) -> list[Cast]:
+    """Deal stories to so many people, in the order of their intakes."""
+    known = intakes(policy, today)
+    taken: Counter[str] = Counter()
+    dealt = []
+    for stage, story in _wanted(people, rng):
+        fits = [c for c in known if _fits(policy, today, stage, story, c, known)]
+        while not fits and stage != "applying":
+            stage, story = _earlier(stage, rng)
+            fits = [c for c in known if _fits(policy, today, stage, story, c, known)]
+        intake = min(fits or known[-1:], key=lambda code: (taken[code], code))
+        taken[intake] += 1
+        dealt.append(Cast(intake, story))
+    return sorted(dealt, key=lambda one: one.intake)
+
+
+def _wanted(people: int, rng: Random) -> Iterator[tuple[str, Story]]:
+    """Yield stage and story of each person: every ending once, then mostly the usual way."""
+    given: Counter[str] = Counter()
+    for _ in range(people):
+        stage = min(SHARES, key=lambda name: (given[name] + 1) / SHARES[name])
+        endings = STAGES[stage]
+        yield stage, _next(endings, given[stage], stage, rng)
+        given[stage] += 1
+
+
+def _next(endings: Sequence[Story], n: int, stage: str, rng: Random) -> Story:
+    if n < len(endings):
+        return endings[n]
+    return USUAL[stage] if rng.random() < 0.6 else rng.choice(endings)
+
+
+def _earlier(stage: str, rng: Random) -> tuple[str, Story]:
+    """Where no intake has come so far yet, the person stands at the stage before."""
+    names = list(STAGES)
+    before = names[names.index(stage) + 1]
+    return before, rng.choice(STAGES[before])
+
+
+def _fits(policy: Policy, today: date, stage: str, story: Story, intake: str, known: list[str]) -> bool:
+    past = today - timedelta(days=story.after_days)
+    ripe_on, begun_on = earliest_diploma(policy, intake), registration_day(intake)
+    if stage == "applying":
+        return intake == known[-1]
+    if stage == "studying":
+        return begun_on <= past and ripe_on > today
+    if stage == "open":
+        # A claim still on a desk was made lately, within the months the policy leaves for it.
+        last = months_after(ripe_on, policy.get("claim.deadline_months"))
+        return ripe_on <= past and today <= last
+    return ripe_on <= past
