@@ -16,7 +16,16 @@ from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, condition, rule
 
 BODIES = ("union_reviewer", "university_reviewer")
-RECEIPT_FIELDS = ("kind", "code", "number", "issuer", "payer", "item", "paid_on", "amount_fen")
+RECEIPT_FIELDS = {
+    "kind": N_("kind of receipt"),
+    "code": N_("receipt code"),
+    "number": N_("receipt number"),
+    "issuer": N_("issuer"),
+    "payer": N_("payer"),
+    "item": N_("item"),
+    "paid_on": N_("date of payment"),
+    "amount_fen": N_("amount"),
+}
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,7 @@ def _receipt_faults(policy: Policy, given: list[Any], field: str) -> list[Reason
     found = [(n, read_receipt(policy, receipt).faults) for n, receipt in enumerate(given, 1)]
     text = N_("Receipt %(row)s is not complete or not in its form: %(parts)s")
     return [
-        blocked(text, code="receipts_are_sound", field=field, who="clerk", row=row, parts="names:" + ",".join(parts))
+        blocked(text, code="receipts_are_sound", field=field, who="clerk", row=row, parts="names:" + ",".join(RECEIPT_FIELDS[part] for part in parts))
         for row, parts in found
         if parts
     ]

@@ -75,7 +75,6 @@ def _registration_form(change: Change) -> Context:
         "registered_on": change.unit.today.isoformat(),
         "name": case.name,
         "sex": SEXES[change.now_value("sex")],
-        "nation": "",
         "birth_on": change.now_value("birth_on").isoformat(),
         "id_number": case.id_number,
         "phone": case.phone,

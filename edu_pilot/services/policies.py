@@ -132,9 +132,17 @@ def _open_quotas(conn: Connection, policy: Policy) -> None:
 
 
 def _set_places(conn: Connection, year: str, places: int) -> bool:
+    """Change an open year's places; False for a year not open yet, Refused below what is taken (R1.4)."""
     quota = Quota.__table__
-    query = quota.update().where(quota.c.year == year).values(places=places)
-    return bool(conn.execute(query).rowcount)
+    taken = quota.c.reserved + quota.c.used
+    query = quota.update().where(quota.c.year == year, taken <= places).values(places=places)
+    if conn.execute(query).rowcount:
+        return True
+    held = conn.execute(sa.select(taken).where(quota.c.year == year)).scalar_one_or_none()
+    if held is None:
+        return False
+    text = N_("%(held)s places of %(year)s are taken already; it cannot have %(places)s.")
+    raise Refused([blocked(text, code="places_taken", held=held, year=year, places=places)])
 
 
 def _record(conn: Connection, actor: Actor, row: Mapping[str, Any]) -> None:

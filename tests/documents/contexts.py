@@ -34,7 +34,6 @@ REGISTRATION_FORM: dict[str, object] = COMMON | LIU_WEI | {
     "query_code": "H7KM2QXD9WTR",
     "intake": "2209",
     "point": "社区教育中心教学点",
-    "nation": "汉族",
     "birth_on": "1990-03-07",
     "previous_school": "德州市第二职业中等专业学校",
     "previous_diploma": "中专",

@@ -1,0 +1,63 @@
+"""The examiner's diary: a session for each occupation, level and day that somebody is examined on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from edu_pilot.sample.calendar import Life
+from edu_pilot.sample.hands import Hands
+
+ROOMS = ({"room": "第一考场", "seats": 30}, {"room": "第二考场", "seats": 30})
+SEATS = sum(int(str(room["seats"])) for room in ROOMS)
+SITE = "德州市职业技能考核中心"
+PUBLISHED_AFTER = timedelta(days=12)
+
+
+@dataclass
+class Session:
+    """One exam session and who sits in it."""
+
+    reference: str
+    held_on: date
+    candidates: list[str] = field(default_factory=list)
+    entered: int = 0
+
+
+@dataclass
+class Exams:
+    """Sessions by what they examine and when; a full one gets a second beside it."""
+
+    hands: Hands
+    known: dict[tuple[str, str, date], Session] = field(default_factory=dict)
+
+    def session(self, occupation: str, level: str, held_on: date) -> Session:
+        """Return an open session with a free seat, opened by the examiner if there is none yet."""
+        found = self.known.get((occupation, level, held_on))
+        if found is None or found.entered == SEATS:
+            found = Session(self.planned(occupation, level, held_on), held_on)
+            self.hands.act(self.hands.staff["examiner"], "session", found.reference, "open")
+            self.known[occupation, level, held_on] = found
+            self.hands.calendar.start(self._held(found))
+        found.entered += 1
+        return found
+
+    def planned(self, occupation: str, level: str, held_on: date) -> str:
+        """Let the examiner plan a session; return its reference."""
+        return self.hands.new(
+            "session", self.hands.staff["examiner"], occupation=occupation, level=level,
+            held_on=held_on.isoformat(), starts="09:00", site=SITE, rooms=list(ROOMS),
+        ).reference  # fmt: skip
+
+    def _held(self, session: Session) -> Life:
+        examiner = self.hands.staff["examiner"]
+        yield session.held_on
+        self.hands.act_on_all(examiner, "certification", session.candidates, "mark_sat")
+        self.hands.act(examiner, "session", session.reference, "hold")
+        yield session.held_on + PUBLISHED_AFTER
+        self.hands.act(examiner, "session", session.reference, "publish")
+
+    def one_ahead(self, occupation: str, level: str) -> Life:
+        """The next session is planned but not open yet on the business date."""
+        yield self.hands.office(self.hands.last - timedelta(days=10))
+        self.planned(occupation, level, self.hands.last + timedelta(days=90))

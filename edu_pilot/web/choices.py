@@ -1,0 +1,88 @@
+"""What a field may be filled with, where the catalogue or other records know it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from edu_pilot import i18n
+from edu_pilot.services import presenting, search
+from edu_pilot.services.cases import Case
+from edu_pilot.services.search import LIMIT, Wanted
+from edu_pilot.web.words import Words, amount
+from edu_pilot.workflow.definition import Action
+from edu_pilot.workflow.registry import Actor
+
+Pairs = list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who fills in which form about which record; a new one has none."""
+
+    conn: Connection
+    actor: Actor
+    words: Words
+    case: Case | None = None
+
+
+def options_of(workflow: str, action: Action, asked: Asked) -> dict[str, Pairs]:
+    """Return the choices of an action's fields that its file does not list."""
+    return {n.name: _KNOWN[workflow, n.name](asked) for n in action.needs if (workflow, n.name) in _KNOWN}
+
+
+def _table(name: str) -> Callable[[Asked], Pairs]:
+    return lambda asked: [
+        (row["code"], asked.words.row(name, row["code"])) for row in asked.words.compiled.policy.table(name)
+    ]
+
+
+def _counties(asked: Asked) -> Pairs:
+    return [(code, text) for code, text in _table("counties")(asked) if asked.actor.county in (None, code)]
+
+
+def _points(asked: Asked) -> Pairs:
+    rows = asked.words.compiled.policy.table("points")
+    own = {row["code"] for row in rows if asked.actor.county in (None, row["county"])}
+    return [(code, text) for code, text in _table("points")(asked) if code in own]
+
+
+def _levels(asked: Asked) -> Pairs:
+    return [(level["code"], asked.words.level(level["code"])) for level in asked.words.compiled.policy.get("levels")]
+
+
+def _courses(asked: Asked) -> Pairs:
+    column = "course" if i18n.language() == "zh" else "course_en"
+    plan = asked.words.compiled.policy.tables.get(f"plans/{asked.case.major}" if asked.case else "", ())
+    return [(row["code"], f"{row['code']} {row[column]}") for row in plan]
+
+
+def _sessions(asked: Asked) -> Pairs:
+    found, _more = search.find(asked.conn, "session", asked.actor, Wanted(state="open", limit=LIMIT))
+    if not found:
+        # A clerk sees the county's records only, and sessions have no county: the number is typed.
+        return []
+    return [(c.reference, f"{c.reference} {asked.words.row('occupations', c.occupation)} {c.held_on}") for c in found]
+
+
+def _claims(asked: Asked) -> Pairs:
+    found, _more = search.find(asked.conn, "claim", asked.actor, Wanted(state="approved", limit=LIMIT))
+    policy = asked.words.compiled.policy
+    told = [(case.reference, presenting.facts(case, policy)) for case in found]
+    return [(reference, f"{reference} {facts['name']} {amount(facts['payable_fen'])}") for reference, facts in told]
+
+
+_KNOWN: Mapping[tuple[str, str], Callable[[Asked], Pairs]] = {
+    ("application", "county"): _counties,
+    ("application", "new_county"): _table("counties"),
+    ("application", "point"): _points,
+    ("application", "new_point"): _table("points"),
+    ("application", "major"): _table("majors"),
+    ("application", "level"): _levels,
+    ("study", "course"): _courses,
+    ("certification", "session"): _sessions,
+    ("session", "occupation"): _table("occupations"),
+    ("payment", "claims"): _claims,
+}

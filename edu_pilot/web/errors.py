@@ -1,0 +1,91 @@
+"""What a page says when it cannot do what was asked: plainly, in both languages, without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, g, render_template
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from edu_pilot.extensions import read
+from edu_pilot.services import presenting
+from edu_pilot.services.cases import NotFound
+from edu_pilot.services.policies import NoPolicy
+from edu_pilot.services.rendering import RenderingRefused
+from edu_pilot.services.rosters import Unusable
+from edu_pilot.web.words import Words
+from edu_pilot.workflow.reasons import Forbidden, Malformed, N_, Refused
+
+Answer = tuple[str, int] | tuple[str, int, dict[str, str]]
+# The first that fits; every other refusal is a conflict with the record as it stands.
+STATUS: tuple[tuple[type[Refused], int], ...] = ((Malformed, 422), (Unusable, 422), (Forbidden, 403))
+TEXTS = {
+    400: (N_("The request was not understood"), N_("Go back, look over what you entered, and send it again.")),
+    401: (N_("Please sign in"), N_("This page needs a session; it may have ended.")),
+    403: (N_("Not your task"), N_("Your account may not do this. If it should, ask the administrator.")),
+    404: (N_("Not found"), N_("There is nothing here that you may see. Look over the address or the number.")),
+    405: (N_("Not possible this way"), N_("Go back to the record and use its buttons.")),
+    413: (N_("Too large"), N_("What you sent is too large. A file may have at most 10 MB, a form 25 MB.")),
+    422: (N_("Not complete"), N_("Look over what you entered.")),
+    429: (N_("Too many attempts"), N_("Wait a minute and try again.")),
+    500: (N_("Something went wrong"), N_("Nothing was changed. Try again; if it happens again, tell the administrator when it was.")),
+    503: (N_("Not available now"), N_("The system is starting or under repair. Try again in some minutes.")),
+}  # fmt: skip
+
+
+def init_app(app: Flask) -> None:
+    """Attach one handler for each kind of answer; the API's own answer its paths."""
+    handlers: tuple[tuple[type[Exception], Callable[[Any], Answer]], ...] = (
+        (Refused, _refused),
+        (NotFound, lambda _error: page(404)),
+        (RenderingRefused, _not_rendered),
+        (NoPolicy, lambda _error: page(503)),
+        (OperationalError, lambda _error: page(503)),
+        (CSRFError, _expired),
+        (HTTPException, _http),
+    )
+    for kind, handler in handlers:
+        app.register_error_handler(kind, handler)
+
+
+def page(status: int, detail: str = "") -> Answer:
+    """Return the page of a status; the same one whoever asks for whatever."""
+    title, text = TEXTS.get(status, TEXTS[400 if status < 500 else 500])
+    return render_template("public/error.html", title=_(title), text=_(text), detail=detail), status
+
+
+def _http(error: HTTPException) -> Any:
+    # Redirects of the router are exceptions too, and no errors.
+    if error.response is not None or (error.code or 500) < 400:
+        return error
+    status = error.code or 500
+    if isinstance(error, InternalServerError):
+        g.actor = None  # the page must not depend on what just failed
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    return *page(status), headers
+
+
+def _expired(_error: CSRFError) -> Answer:
+    return page(400, _("The form was open for too long or came from elsewhere. Open it again and send it once more."))
+
+
+def _not_rendered(error: RenderingRefused) -> Answer:
+    return page(503, str(error))
+
+
+def status_of(refused: Refused) -> int:
+    """Return the status a refusal is answered with."""
+    return next((status for kind, status in STATUS if isinstance(refused, kind)), 409)
+
+
+def _refused(refused: Refused) -> Answer:
+    """Show the page the step was tried on again, with all the reasons; else a page of them alone."""
+    if again := g.pop("again", None):
+        return again(refused), status_of(refused)
+    with read() as conn:
+        words = Words(presenting.in_force(conn))
+    return render_template("public/refused.html", reasons=refused.reasons, words=words), status_of(refused)

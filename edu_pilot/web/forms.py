@@ -1,0 +1,298 @@
+"""Forms built from what an action needs; entries are read by the services' own reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+from wtforms import (
+    Field,
+    FieldList,
+    Form,
+    FormField,
+    HiddenField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from edu_pilot import i18n
+from edu_pilot.services import answers
+from edu_pilot.services.wording import yuan
+from edu_pilot.web.words import Words
+from edu_pilot.workflow.definition import Action, Need
+from edu_pilot.workflow.reasons import Malformed, Reason
+
+ROWS = 6
+LARGEST_FEN = 10**12
+RADIOS = 4
+LONG = frozenset({"note", "explanation"})
+Options = Mapping[str, Sequence[tuple[str, str]]]
+
+
+class Text(StringField):
+    """One line; blanks around it are no entry."""
+
+    @property
+    def answer(self) -> str | None:
+        """The entry as the services read it."""
+        return (self.data or "").strip() or None
+
+
+class LongText(TextAreaField):
+    """Several lines."""
+
+    answer = Text.answer
+
+
+class Day(Text):
+    """A date typed in any of the usual ways; the services read it."""
+
+
+class IsoDay(Text):
+    """A date inside a group, which is kept as ISO text."""
+
+    @property
+    def answer(self) -> str | None:
+        """The date in ISO form, or what was typed if it is none."""
+        typed = (self.data or "").strip()
+        day = answers.read_date(typed) if typed else None
+        return day.isoformat() if day else typed or None
+
+
+class Yuan(StringField):
+    """An amount typed in yuan, read as whole fen."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read 4790, 4,790.00 or ¥4790.5; anything else is a fault of this field."""
+        typed = valuelist[0].strip() if valuelist else ""
+        self.data = _fen(typed) if typed else None
+
+    @property
+    def answer(self) -> int | None:
+        """The amount in fen."""
+        return self.data
+
+    def _value(self) -> str:
+        return self.raw_data[0] if self.raw_data else (yuan(self.data) if self.data is not None else "")
+
+
+def _fen(typed: str) -> int:
+    plain = typed.translate({ord(c): None for c in "¥￥,， 元"})
+    whole, _dot, part = plain.partition(".")
+    digits = whole + part.ljust(2, "0")
+    if not (whole and digits.isascii() and digits.isdigit() and len(part) <= 2 and int(digits) < LARGEST_FEN):
+        raise ValueError(_("Write the amount in yuan, such as 4790.00."))
+    return int(digits)
+
+
+class Number(Text):
+    """A whole number."""
+
+    @property
+    def answer(self) -> Any:
+        """The number, or what was typed if it is none."""
+        typed = (self.data or "").strip()
+        return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else typed or None
+
+
+class Choice(SelectField):
+    """One of many."""
+
+    answer = Text.answer
+
+
+class Radios(RadioField):
+    """One of few, all in sight."""
+
+    answer = Text.answer
+
+
+class Checks(SelectMultipleField):
+    """Any of those offered."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+    @property
+    def answer(self) -> list[str]:
+        """The codes ticked."""
+        return list(self.data or ())
+
+
+class Lines(TextAreaField):
+    """A list, one value to a line."""
+
+    @property
+    def answer(self) -> list[str]:
+        """The lines that hold something."""
+        return [line.strip() for line in (self.data or "").splitlines() if line.strip()]
+
+
+class Part(Form):
+    """Fields that make one value together."""
+
+    @property
+    def answer(self) -> dict[str, Any] | None:
+        """The parts that were entered, or None if none was."""
+        given = {field.short_name: field.answer for field in self}
+        return {n: v for n, v in given.items() if v is not None} or None
+
+
+class Group(FormField):
+    """One value of several parts."""
+
+    @property
+    def answer(self) -> dict[str, Any] | None:
+        """The parts that were entered, or None if none was."""
+        part: dict[str, Any] | None = self.form.answer
+        return part
+
+
+class Table(FieldList):
+    """A list of values of several parts; rows left empty do not count."""
+
+    @property
+    def answer(self) -> list[dict[str, Any]]:
+        """The rows that hold something."""
+        return [row.answer for row in self if row.answer]
+
+
+class Reading(Part):
+    """What a reviewer reads from the evidence."""
+
+    amount_fen = Yuan(_l("Amount read from the receipts (yuan)"))
+    id_tail = Text(_l("Last six characters of the ID number"))
+    diploma_on = IsoDay(_l("Date on the diploma"))
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Ask for every part: a check is a reading of all three."""
+        for field in self:
+            if not field.raw_data or not field.raw_data[0].strip():
+                field.validators = [_missing]
+        return bool(super().validate(extra_validators))
+
+
+def _missing(_form: Form, field: Field) -> None:
+    raise ValueError(_("%(field)s is missing.", field=field.label.text))
+
+
+class Room(Part):
+    """A room of an exam session."""
+
+    room = Text(_l("Room"))
+    seats = Number(_l("Seats"))
+
+
+def _receipt(words: Words) -> type[Part]:
+    fields = {
+        "kind": Choice(_l("Kind of receipt"), choices=_labelled(words, "claim.receipt_kinds"), validate_choice=False),
+        "code": Text(_l("Code (empty for a fully digital e-invoice)")),
+        "number": Text(_l("Number")),
+        "issuer": Text(_l("Issuer")),
+        "payer": Text(_l("Payer")),
+        "item": Choice(_l("Item"), choices=_labelled(words, "claim.receipt_items"), validate_choice=False),
+        "paid_on": IsoDay(_l("Paid on")),
+        "amount_fen": Yuan(_l("Amount (yuan)")),
+    }
+    return type("Receipt", (Part,), fields)
+
+
+def _labelled(words: Words, path: str) -> list[tuple[str, str]]:
+    return [("", ""), *((code, words.policy(path, code)) for code in words.compiled.policy.get(path))]
+
+
+class Answers(FlaskForm):
+    """The form of one action; its answers are what the services read from it."""
+
+    class Meta:
+        # Every POST is guarded already; one hidden token a form is written by the template.
+        csrf = False
+
+        def bind_field(self, form: Any, unbound_field: Any, options: dict[str, Any]) -> Any:
+            """Give each field an id of its own, though several forms stand on one page."""
+            return unbound_field.bind(form=form, id=f"{form.action.name}-{options['name']}", **options)
+
+    action: Action
+    seen_version = HiddenField()
+
+    @property
+    def fields(self) -> list[Field]:
+        """The fields people fill in."""
+        return [self[need.name] for need in self.action.needs]
+
+    @property
+    def optional(self) -> bool:
+        """Whether nothing must be filled in: what is left empty stays as it is."""
+        return bool(self.action.needs) and not any(need.required for need in self.action.needs)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What was entered, by field, as the services and the API know it."""
+        found = {need.name: self[need.name].answer for need in self.action.needs}
+        return {name: value for name, value in found.items() if value not in (None, [])}
+
+    @property
+    def seen(self) -> int:
+        """The version of the record the form was shown with; none that ever was if it is garbled."""
+        text = str(self.seen_version.data or "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Ask the fields, then the services' reader; all faults stand at their fields."""
+        sound = bool(super().validate(extra_validators))
+        wrong = {name for name, errors in self.errors.items() if errors}
+        try:
+            answers.read(self.action.needs, self.given)
+        except Malformed as malformed:
+            fresh = [reason for reason in malformed.reasons if reason.field not in wrong]
+            self.blame(fresh)
+            return sound and not fresh
+        return sound
+
+    def blame(self, reasons: Iterable[Reason]) -> None:
+        """Write reasons at the fields they are about."""
+        needs = {need.name: need for need in self.action.needs}
+        for reason in reasons:
+            if reason.field in needs:
+                field, label = self[reason.field], needs[reason.field].label
+                text = i18n.translate(reason.text, field=label.say(i18n.language()))
+                field.errors = [*field.errors, text]
+
+
+def form_of(action: Action, words: Words, options: Options, entered: MultiDict[str, str] | None = None) -> Answers:
+    """Return the form of an action, filled with what was entered or empty."""
+    fields: dict[str, Any] = {need.name: _field(need, words, options) for need in action.needs}
+    kind = type("Form", (Answers,), {"action": action, **fields})
+    return kind(formdata=entered)
+
+
+def _field(need: Need, words: Words, options: Options) -> Any:
+    label = need.label.say(i18n.language())
+    if need.name in ("receipts", "new_receipts"):
+        return Table(Group(_receipt(words)), label, min_entries=ROWS, max_entries=ROWS)
+    if need.name == "rooms":
+        return Table(Group(Room), label, min_entries=ROWS, max_entries=ROWS)
+    if need.name == "reading":
+        return Group(Reading, label)
+    choices = [(code, text.say(i18n.language())) for code, text in need.choices.items()]
+    return _plain(need, label, choices or list(options.get(need.name, ())))
+
+
+def _plain(need: Need, label: str, choices: list[tuple[str, str]]) -> Any:
+    if need.type == "list":
+        return Checks(label, choices=choices, validate_choice=False) if choices else Lines(label)
+    if choices and need.type == "choice" and need.required and len(choices) <= RADIOS:
+        return Radios(label, choices=choices, validate_choice=False)
+    if choices:
+        return Choice(label, choices=[("", ""), *choices], validate_choice=False)
+    if need.name in LONG:
+        return LongText(label)
+    return {"date": Day, "money_fen": Yuan}.get(need.type, Text)(label)

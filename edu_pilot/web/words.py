@@ -1,0 +1,145 @@
+"""Texts for templates: labels of a policy version, dates, amounts, in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from flask import Flask, current_app
+from flask_babel import gettext as _
+
+from edu_pilot import clock, i18n
+from edu_pilot.services.wording import yuan
+from edu_pilot.workflow.definition import Label, Need
+from edu_pilot.workflow.reasons import Reason
+from edu_pilot.workflow.versions import Compiled
+
+
+def init_app(app: Flask) -> None:
+    """Give the templates their filters and what every page shows."""
+    app.jinja_env.filters.update(day=day, moment=moment, yuan=amount)
+    app.jinja_env.globals.update(language=i18n.language)
+    app.context_processor(_installation)
+
+
+def _installation() -> dict[str, Any]:
+    settings = current_app.config["SETTINGS"]
+    return {"settings": settings, "today": clock.today()}
+
+
+def day(value: date | str | None) -> str:
+    """Return a date as people read it, a dash for none."""
+    if not value:
+        return "—"
+    return i18n.show_date(date.fromisoformat(value) if isinstance(value, str) else value)
+
+
+def moment(value: datetime | str) -> str:
+    """Return an instant as day and time in Asia/Shanghai."""
+    instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    local = instant.astimezone(clock.SHANGHAI)
+    return f"{i18n.show_date(local.date())} {local:%H:%M}"
+
+
+def amount(fen: int | None) -> str:
+    """Return an amount of fen in yuan, a dash for none."""
+    return "—" if fen is None else f"¥{yuan(fen)}"
+
+
+def _part(name: str, value: Any) -> str:
+    if name.endswith("_fen") and isinstance(value, int):
+        return amount(value)
+    return str(value)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The labels of one policy version; an unknown code is shown as it is."""
+
+    compiled: Compiled
+
+    def reason(self, reason: Reason) -> str:
+        """Return a reason's sentence."""
+        return i18n.say(reason, self.compiled)
+
+    def workflow(self, name: str) -> str:
+        """Return a workflow's name."""
+        return self._say(self.compiled.definition(name))
+
+    def state(self, workflow: str, name: str) -> str:
+        """Return a state's label."""
+        return self._say(self.compiled.definition(workflow).states.get(name)) or name
+
+    def action(self, workflow: str, name: str) -> str:
+        """Return a step's label, the birth of a record and added files included."""
+        if name == "add_file":
+            return _("File added")
+        definition = self.compiled.definition(workflow)
+        return self._say(definition.create if name == definition.create.name else definition.actions.get(name)) or name
+
+    def roles(self, names: Iterable[str]) -> str:
+        """Return roles as people call them."""
+        return self.joined(self._say(self.compiled.roles.get(name)) or name for name in names)
+
+    def document(self, kind: str) -> str:
+        """Return a kind of document."""
+        return self._say(self.compiled.documents.get(kind)) or kind
+
+    def row(self, table: str, code: str | None) -> str:
+        """Return the name of a catalogue row."""
+        return self.compiled.policy.label(table, code, i18n.language())
+
+    def policy(self, path: str, code: str | None) -> str:
+        """Return the label a parameter gives to a code."""
+        label = self.compiled.policy.find(path, {}).get(code)
+        label = label.get("label", label) if label else None
+        return str(label[i18n.language()]) if label else (code or "")
+
+    def paper(self, kind: str) -> str:
+        """Return a kind of paper that can be handed in."""
+        return self.policy("papers" if kind in self.compiled.policy.get("papers") else "other_papers", kind)
+
+    def level(self, code: str | None) -> str:
+        """Return a level of study."""
+        levels = {level["code"]: level["name"] for level in self.compiled.policy.get("levels")}
+        return str(levels[code][i18n.language()]) if code in levels else (code or "")
+
+    def choice(self, workflow: str, action: str, need: str, code: str) -> str:
+        """Return the label of a choice of an action's form."""
+        needs = {n.name: n for n in self.compiled.definition(workflow).actions[action].needs}
+        return self._say_label(needs[need].choices.get(code)) or code
+
+    def field(self, need: Need) -> str:
+        """Return a field's label."""
+        return need.label.say(i18n.language())
+
+    def told(self, workflow: str, entry: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Return what was entered at a step as (label, text), in the form's order."""
+        definition = self.compiled.definition(workflow)
+        known = {**definition.actions, definition.create.name: definition.create}
+        action, given = known.get(entry["action"]), entry["input"]
+        needs = [need for need in action.needs if need.name in given] if action else []
+        return [(self.field(need), self._answer(need, given[need.name])) for need in needs]
+
+    def _answer(self, need: Need, value: Any) -> str:
+        if isinstance(value, list):
+            return self.joined(self._answer(need, one) for one in value)
+        if isinstance(value, dict):
+            return " · ".join(_part(name, one) for name, one in value.items() if one not in ("", None))
+        if need.type == "money_fen":
+            return amount(value)
+        if need.type == "date":
+            return day(value)
+        return self._say_label(need.choices.get(value)) or str(value)
+
+    def joined(self, texts: Iterable[str]) -> str:
+        """Return texts as one list."""
+        return ("、" if i18n.language() == "zh" else ", ").join(texts)
+
+    def _say(self, labelled: Any) -> str:
+        return self._say_label(labelled.label) if labelled is not None else ""
+
+    def _say_label(self, label: Label | None) -> str:
+        return label.say(i18n.language()) if label else ""
