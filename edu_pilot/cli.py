@@ -128,8 +128,9 @@ def workflows_check(run: Run, path: Path | None) -> None:
     """Report every error of the files with file and line."""
     compiled = compile_files(read_folder(path or current_app.config["SETTINGS"].workflows), shipped)
     unused = unused_rules(compiled, shipped)
-    value = {"ok": True, "workflows": sorted(compiled.engines), "warnings": [f"unused rule: {name}" for name in unused]}
-    run.answer(value, [run.say(N_("The files are sound.")), *value["warnings"]])
+    warnings = [f"unused rule: {name}" for name in unused]
+    value = {"ok": True, "workflows": sorted(compiled.engines), "warnings": warnings}
+    run.answer(value, [run.say(N_("The files are sound.")), *warnings])
 
 
 def _definition(name: str) -> Definition:
@@ -267,7 +268,7 @@ def case_act_all(run: Run, workflow: str, action: str, state: str, intake: str |
         results.append(result)
         tell(len(results), len(ids))
     outbox.drain()
-    told = [
+    told: list[dict[str, Any]] = [
         {"reference": r.reference, "state": r.state, "reasons": [run.reason(x) for x in r.reasons]} for r in results
     ]
     lines = [f"{t['reference']}  {t['state']}" + "".join(f"\n    {x['text']}" for x in t["reasons"]) for t in told]

@@ -35,7 +35,8 @@ class Stop(Exception):
     def __init__(self, code: int, error: str, message: str, reasons: list[dict[str, Any]] | None = None) -> None:
         super().__init__(message)
         self.code = code
-        self.answer = {"error": error, "message": message, "reasons": reasons or []}
+        self.reasons = reasons or []
+        self.answer = {"error": error, "message": message, "reasons": self.reasons}
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Run:
         if self.json:
             click.echo(json.dumps(stop.answer, ensure_ascii=False, indent=1))
         else:
-            for line in (str(stop), *(f"  - {r['text']}{_who(r)}" for r in stop.answer["reasons"])):
+            for line in (str(stop), *(f"  - {r['text']}{_who(r)}" for r in stop.reasons)):
                 click.echo(line, err=True)
         sys.exit(stop.code)
 

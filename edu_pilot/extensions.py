@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import sqlalchemy as sa
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
 from sqlalchemy.orm import DeclarativeBase
 
 from edu_pilot import paths
@@ -37,6 +37,9 @@ class Base(DeclarativeBase):
     """All tables share one naming of constraints, so that a violation can be told by its name."""
 
     metadata = sa.MetaData(naming_convention=NAMING)
+    if TYPE_CHECKING:
+        # Every model here is a table of its own, which the library's own annotation leaves open.
+        __table__: ClassVar[sa.Table]
 
 
 db = SQLAlchemy(model_class=Base)
@@ -66,7 +69,8 @@ def init_app(app: Flask) -> None:
 
 def _prepare_sqlite(engine: Engine) -> None:
     event.listen(engine, "connect", _sqlite_settings)
-    event.listen(engine, "begin", _sqlite_begin)
+    # Not by the event "begin": one listener makes every statement look for listeners of its own.
+    engine.dialect.do_begin = _sqlite_begin  # type: ignore[method-assign]
 
 
 def _sqlite_settings(connection: Any, _record: object) -> None:
@@ -80,17 +84,32 @@ def _sqlite_settings(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _sqlite_begin(connection: Connection) -> None:
+def _sqlite_begin(connection: PoolProxiedConnection) -> None:
     # IMMEDIATE takes the write lock at once: a deferred one reads first and then fails or overwrites.
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    writes = connection.info.pop("writes", False)
+    connection.cursor().execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+Row = Mapping[str, Any]
+
+
+def all_rows(conn: Connection, query: sa.Executable) -> list[Row]:
+    """Return the rows a query finds, by column name."""
+    return cast("list[Row]", conn.execute(query).mappings().all())
+
+
+def one_row(conn: Connection, query: sa.Executable) -> Row | None:
+    """Return the one row a query finds, or None; more than one is an error."""
+    return cast("Row | None", conn.execute(query).mappings().one_or_none())
 
 
 @contextmanager
 def write() -> Iterator[Connection]:
     """Open one writing transaction; it commits at the end of the block or leaves nothing behind."""
-    with db.engine.connect().execution_options(writes=True) as connection, connection.begin():
-        yield connection
+    with db.engine.connect() as connection:
+        connection.info["writes"] = True
+        with connection.begin():
+            yield connection
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def catalogue(lang: str) -> NullTranslations:
     return Translations(compiled)
 
 
-class Catalogues(Domain):  # type: ignore[misc]
+class Catalogues(Domain):
     """Flask-Babel's texts from the .po files themselves, so that nothing must be compiled at build."""
 
     def get_translations(self) -> NullTranslations:
@@ -99,7 +99,11 @@ def _spelt(value: Fact, version: Compiled, lang: str) -> Any:
         return _day(value, lang)
     kind, _, rest = value.partition(":")
     spell = _SPELLERS.get(kind)
-    return spell(rest, version, lang) if spell else value
+    try:
+        return spell(rest, version, lang) if spell else value
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # Something a person typed that only looks like a label's address.
+        return value
 
 
 def _day(value: Fact, lang: str) -> Any:

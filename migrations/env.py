@@ -13,7 +13,8 @@ from edu_pilot.extensions import Base
 def run() -> None:
     """Migrate in one transaction; on SQLite refuse to commit if a foreign key would dangle."""
     engine = current_app.extensions["sqlalchemy"].engine
-    with engine.connect().execution_options(writes=True) as connection:
+    with engine.connect() as connection:
+        connection.info["writes"] = True
         sqlite = connection.dialect.name == "sqlite"
         if sqlite:
             _foreign_keys(connection, "OFF")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -16,12 +17,21 @@ from babel.messages.pofile import read_po, write_po
 
 TARGET = Path("edu_pilot/translations/zh/LC_MESSAGES/messages.po")
 METHODS = [("**.py", "python"), ("**.html", "jinja2")]
-KEYWORDS = {"_": None, "N_": None, "gettext": None, "translate": None}
+KEYWORDS = {"_": None, "N_": None, "gettext": None}
+DATED = datetime(2022, 1, 1, tzinfo=UTC)
 
 
 def found() -> Catalog:
     """Return every message id in use, with no texts."""
-    catalogue = Catalog(locale="zh")
+    catalogue = Catalog(
+        locale="zh",
+        project="edu-pilot",
+        header_comment="# Chinese texts of edu-pilot, gathered by scripts/texts.py.",
+        # A date of its own would change the file at every run.
+        creation_date=DATED,
+        revision_date=DATED,
+        fuzzy=False,
+    )
     for folder in ("edu_pilot", "templates"):
         for message, place in _messages(folder):
             # Places by file, without lines: a moved line is no change of the catalogue.

@@ -84,7 +84,7 @@ def major_still_offered(attempt: Attempt) -> Blocked:
 @condition
 def has_a_place(attempt: Attempt) -> bool:
     """R1.4: a place of the year is reserved for the applicant, or one is free."""
-    return attempt.record.place == "reserved" or attempt.record.places_free > 0
+    return bool(attempt.record.place == "reserved" or attempt.record.places_free > 0)
 
 
 @rule

@@ -68,7 +68,7 @@ def claiming(hands: Hands, worker: Worker, story: Story, study: str, chance: Ran
         return
     me.act(enters, "submit")
     if (story.claim, story.special) in KEPT_BACK:
-        hands.kept_back.add(me.claim)
+        hands.kept_back[me.claim] = story.claim
     yield from _checked(me, chance)
 
 

@@ -41,15 +41,24 @@ def _drawn(hands: Hands, claims: Sequence[str]) -> str:
     return hands.new("payment", hands.staff["finance.maker"], claims=list(claims)).reference
 
 
-def on_the_desk(hands: Hands) -> Life:
-    """What lies there on the business date: a batch at the bank, and one waiting for its release."""
+def at_the_bank(hands: Hands) -> Life:
+    """On the business date one batch is released and not settled yet."""
     yield hands.office(hands.last - timedelta(days=8))
-    batches = [_drawn(hands, [claim]) for claim in _kept_back(hands)]
+    claims = _kept_back(hands, "in_payment")
+    if not claims:
+        return
+    batch = _drawn(hands, claims)
     yield hands.office(hands.last - timedelta(days=4))
-    for batch in batches:
-        hands.act(hands.staff["finance.release"], "payment", batch, "release")
+    hands.act(hands.staff["finance.release"], "payment", batch, "release")
 
 
-def _kept_back(hands: Hands) -> list[str]:
+def on_the_desk(hands: Hands) -> Life:
+    """On the business date one batch is drawn and waits for its release."""
+    yield hands.office(hands.last - timedelta(days=1))
+    if claims := _kept_back(hands, "approved"):
+        _drawn(hands, claims)
+
+
+def _kept_back(hands: Hands, ending: str) -> list[str]:
     payable = hands.payable(hands.calendar.today)
-    return [claim for claim in payable if claim in hands.kept_back]
+    return [claim for claim in payable if hands.kept_back.get(claim) == ending]

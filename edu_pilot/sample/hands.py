@@ -49,7 +49,8 @@ class Hands:
     calendar: Calendar
     seconds: Counter[str] = field(default_factory=Counter)
     serials: Counter[str] = field(default_factory=Counter)
-    kept_back: set[str] = field(default_factory=set)
+    # Claims that a later batch than the month's takes, and where they end.
+    kept_back: dict[str, str] = field(default_factory=dict)
 
     @property
     def last(self) -> date:

@@ -15,7 +15,7 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.extensions import read, write
+from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Account
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id
@@ -70,7 +70,7 @@ def _nobody() -> str:
 
 
 def _row(conn: Connection, name: str) -> Mapping[str, Any] | None:
-    return conn.execute(sa.select(ACCOUNT).where(ACCOUNT.c.name == name)).mappings().one_or_none()
+    return one_row(conn, sa.select(ACCOUNT).where(ACCOUNT.c.name == name))
 
 
 def by_id(account_id: str) -> Actor | None:
@@ -85,7 +85,7 @@ def by_token(token: str) -> Actor | None:
 
 def _active(where: sa.ColumnElement[bool]) -> Actor | None:
     with read() as conn:
-        row = conn.execute(sa.select(ACCOUNT).where(where, ACCOUNT.c.active)).mappings().one_or_none()
+        row = one_row(conn, sa.select(ACCOUNT).where(where, ACCOUNT.c.active))
     return actor_of(row) if row else None
 
 
@@ -179,4 +179,4 @@ def _change(name: str, action: str, actor: Actor, **values: Any) -> None:
 def everyone(conn: Connection) -> list[Mapping[str, Any]]:
     """Return every account without its secrets, by name."""
     columns = (ACCOUNT.c.name, ACCOUNT.c.roles, ACCOUNT.c.county, ACCOUNT.c.active, ACCOUNT.c.demo)
-    return list(conn.execute(sa.select(*columns).order_by(ACCOUNT.c.name)).mappings())
+    return all_rows(conn, sa.select(*columns).order_by(ACCOUNT.c.name))

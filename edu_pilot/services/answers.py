@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from edu_pilot.workflow.definition import Need
-from edu_pilot.workflow.reasons import Malformed, N_, Reason
+from edu_pilot.workflow.reasons import Fact, Malformed, N_, Reason
 
 TEXT_LIMIT = 2000
 LIST_LIMIT = 5000
@@ -50,7 +50,7 @@ def _unknown(name: str) -> Reason:
 
 def _fault(need: Need, text: str) -> Reason:
     code = "field_missing" if "missing" in text else "field_malformed"
-    facts = {"field": f"need:{need.label.zh}|{need.label.en}"}
+    facts: dict[str, Fact] = {"field": f"need:{need.label.zh}|{need.label.en}"}
     return Reason(code, text, facts, (), need.name)
 
 
@@ -91,9 +91,18 @@ def _money(_need: Need, given: Any) -> int:
 
 
 def _choice(need: Need, given: Any) -> str:
+    """Read a choice by its code, by its label in either language, or yes and no as a truth value."""
+    if isinstance(given, bool):
+        given = "yes" if given else "no"
+    if isinstance(given, str) and given not in need.choices:
+        given = _labelled(need, given.strip())
     if not isinstance(given, str) or (need.choices and given not in need.choices):
         raise _Fault(N_("%(field)s must be one of the values offered."))
     return given
+
+
+def _labelled(need: Need, text: str) -> str:
+    return next((code for code, label in need.choices.items() if text in (label.zh, label.en)), text)
 
 
 def _list(need: Need, given: Any) -> list[Any]:

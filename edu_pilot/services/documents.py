@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.extensions import read, write
+from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Document
 from edu_pilot.models.base import new_id
 from edu_pilot.services import numbers, proof, rendering, store
@@ -110,7 +110,7 @@ def key_id(public_key: bytes) -> str:
 def frozen(conn: Connection, **by: str) -> Frozen:
     """Return a document by its number or code; NotFound if there is none."""
     where = [DOCUMENT.c[name] == value for name, value in by.items()]
-    row = conn.execute(sa.select(DOCUMENT).where(*where)).mappings().one_or_none()
+    row = one_row(conn, sa.select(DOCUMENT).where(*where))
     if row is None:
         raise NotFound(next(iter(by.values())))
     return Frozen(row, json.loads(vault().open("document.context", row["id"], row["context"])))
@@ -165,7 +165,7 @@ def of_record(conn: Connection, workflow: str, record_id: str) -> list[Mapping[s
     """Return the documents issued for one record, newest last, without their content."""
     columns = [c for c in DOCUMENT.c if c.name != "context"]
     query = sa.select(*columns).where(DOCUMENT.c.workflow == workflow, DOCUMENT.c.record_id == record_id)
-    return list(conn.execute(query.order_by(DOCUMENT.c.number)).mappings())
+    return all_rows(conn, query.order_by(DOCUMENT.c.number))
 
 
 def unprintable(conn: Connection) -> list[str]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.models import Application, Quota
-from edu_pilot.services import outbox
+from edu_pilot.services import idempotency, outbox
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.perform import perform
 from edu_pilot.workflow.reasons import Refused
@@ -20,7 +20,7 @@ QUOTA = Quota.__table__
 
 def run() -> dict[str, int]:
     """Do what is due; a second run on the same day finds nothing to do."""
-    return {"follow_ups": outbox.drain(), "moved_up": _fill_places()}
+    return {"follow_ups": outbox.drain(), "moved_up": _fill_places(), "keys_dropped": idempotency.purge()}
 
 
 def _fill_places() -> int:

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.extensions import read, write
+from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Application, Outbox
 from edu_pilot.services import documents, rendering
 from edu_pilot.services.actors import SYSTEM
@@ -36,7 +36,7 @@ def drain(limit: int = 1000, *, task: str = "perform") -> int:
 def _next(task: str) -> Mapping[str, Any] | None:
     query = sa.select(OUTBOX).where(OUTBOX.c.done_at.is_(None), OUTBOX.c.refusal.is_(None), OUTBOX.c.task == task)
     with read() as conn:
-        return conn.execute(query.order_by(OUTBOX.c.cause, OUTBOX.c.id).limit(1)).mappings().first()
+        return one_row(conn, query.order_by(OUTBOX.c.cause, OUTBOX.c.id).limit(1))
 
 
 def _carry_out(row: Mapping[str, Any]) -> None:
@@ -91,7 +91,7 @@ def _keep_refusal(row: Mapping[str, Any], refused: Exception) -> None:
 def refused(conn: Connection) -> list[Mapping[str, Any]]:
     """Return the follow-ups that were refused: shown on their record and by `doctor`."""
     query = sa.select(OUTBOX).where(OUTBOX.c.done_at.is_(None), OUTBOX.c.refusal.is_not(None))
-    return list(conn.execute(query.order_by(OUTBOX.c.cause)).mappings())
+    return all_rows(conn, query.order_by(OUTBOX.c.cause))
 
 
 def _found(finder: str, given: dict[str, Any]) -> str | None:

@@ -12,10 +12,10 @@ from PIL import Image
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.extensions import read, write
+from edu_pilot.extensions import all_rows, read, write
 from edu_pilot.models import Paper
 from edu_pilot.models.base import new_id
-from edu_pilot.services import audit, cases, policies, store
+from edu_pilot.services import audit, cases, idempotency, policies, store
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible
@@ -42,6 +42,7 @@ def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) 
         "size": len(clean), "sha256": digest, "store_key": key, "uploaded_at": clock.now(), "uploaded_by": actor.name,
     }  # fmt: skip
     with write() as conn:
+        idempotency.claim(conn, workflow=workflow, reference=reference, file=str(row["id"]))
         conn.execute(PAPER.insert().values(row))
         given = {"kind": kind, "file": row["id"], "sha256": digest}
         state = cases.by_reference(conn, vault(), workflow, reference).state
@@ -91,7 +92,7 @@ def _refused(code: str, text: str) -> Malformed:
 def of_record(conn: Connection, case: Case) -> list[Mapping[str, Any]]:
     """Return the files of a record, oldest first."""
     query = sa.select(PAPER).where(PAPER.c.workflow == case.workflow, PAPER.c.record_id == case.id)
-    return list(conn.execute(query.order_by(PAPER.c.uploaded_at, PAPER.c.id)).mappings())
+    return all_rows(conn, query.order_by(PAPER.c.uploaded_at, PAPER.c.id))
 
 
 def content(workflow: str, reference: str, file_id: str, actor: Actor) -> tuple[Mapping[str, Any], bytes]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from flask import current_app
 from sqlalchemy import Connection
 
+from edu_pilot.extensions import all_rows, one_row
 from edu_pilot import clock
 from edu_pilot.models import AllowedEdge, PolicyVersion, Quota, QuotaShare
 from edu_pilot.models.base import new_id
@@ -88,10 +89,10 @@ def publish(conn: Connection, files: Files, holds_from: date | None, actor: Acto
     compiled = compile_files(files, shipped)
     sha256 = fingerprint(files)
     conn.execute(sa.text("SELECT 1")) if conn.dialect.name == "sqlite" else _lock(conn)
-    newest = conn.execute(sa.select(VERSION).order_by(VERSION.c.number.desc()).limit(1)).mappings().one_or_none()
+    newest = one_row(conn, sa.select(VERSION).order_by(VERSION.c.number.desc()).limit(1))
     if newest and newest["sha256"] == sha256:
         raise Refused([blocked(N_("These files are version %(number)s already."), code="already_published", number=newest["number"])])
-    row = {
+    row: dict[str, Any] = {
         "id": new_id(),
         "number": newest["number"] + 1 if newest else 1,
         "holds_from": holds_from or (clock.today() if newest else compiled.policy.holds_from),
@@ -160,4 +161,4 @@ def _record(conn: Connection, actor: Actor, row: Mapping[str, Any]) -> None:
 def versions(conn: Connection) -> list[Mapping[str, Any]]:
     """Return every published version without its files, newest first."""
     columns = [c for c in VERSION.c if c.name != "files"]
-    return list(conn.execute(sa.select(*columns).order_by(VERSION.c.number.desc())).mappings())
+    return all_rows(conn, sa.select(*columns).order_by(VERSION.c.number.desc()))

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot import clock, i18n
+from edu_pilot.extensions import all_rows
 from edu_pilot.models import AuditEntry, PrivateInput
 from edu_pilot.rules.claim import BODIES
 from edu_pilot.services import documents, papers, policies
@@ -201,7 +202,7 @@ _FACTS: Mapping[str, Callable[[Case, Policy], dict[str, Any]]] = {
 def history(conn: Connection, case: Case, actor: Actor) -> list[dict[str, Any]]:
     """Return what happened to a record, oldest first; an undecided check is nobody's to see (R5.2)."""
     query = sa.select(ENTRY).where(ENTRY.c.workflow == case.workflow, ENTRY.c.reference == case.reference)
-    rows = [r for r in conn.execute(query.order_by(ENTRY.c.number)).mappings() if not _sealed(r, case, actor)]
+    rows = [r for r in all_rows(conn, query.order_by(ENTRY.c.number)) if not _sealed(r, case, actor)]
     bodies = [json.loads(row["body"]) for row in rows]
     opened = _opened(conn, [b["input"]["private"] for b in bodies if "private" in b["input"]])
     return [_entry(row, body, opened) for row, body in zip(rows, bodies, strict=True)]

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from edu_pilot.extensions import all_rows, one_row
 from edu_pilot.models import Application, Document, Person
 from edu_pilot.rules.identity import normalise_id, normalise_phone
 from edu_pilot.services import cases, policies
@@ -44,7 +45,7 @@ def find(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> tuple
     if wanted.after:
         query = query.where(records.c.reference > wanted.after)
     limit = max(1, min(wanted.limit, LIMIT))
-    rows = conn.execute(query.order_by(records.c.reference).limit(limit + 1)).mappings().all()
+    rows = all_rows(conn, query.order_by(records.c.reference).limit(limit + 1))
     following = rows[limit - 1]["reference"] if len(rows) > limit else None
     return cases.batch_of(conn, vault(), workflow, rows[:limit]), following
 
@@ -87,11 +88,11 @@ def by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str 
         records = cases.table(workflow)
         if "person_id" not in records.c:
             continue
-        own = records.c.person_id.in_(people)
+        own: sa.ColumnElement[bool] = records.c.person_id.in_(people)
         if workflow == "application":
             own = sa.or_(own, _person(records, id_number, phone))
         query = sa.select(records).where(own, visible_to(actor, records)).order_by(records.c.reference).limit(LIMIT)
-        found += cases.batch_of(conn, vault(), workflow, conn.execute(query).mappings().all())
+        found += cases.batch_of(conn, vault(), workflow, all_rows(conn, query))
     return found
 
 
@@ -117,7 +118,7 @@ def person_by_code(conn: Connection, code: str, id_tail: str) -> str | None:
     """Return the person key behind a query code and the last six of the ID number, or None."""
     key = vault().index("query_code", code.strip().upper().replace("-", "")[:32])
     query = sa.select(APPLICATION).where(APPLICATION.c.query_index == key)
-    row = conn.execute(query).mappings().one_or_none()
+    row = one_row(conn, query)
     if row is None:
         return None
     number: str = cases.batch_of(conn, vault(), "application", [row])[0].id_number
@@ -131,7 +132,7 @@ def standings(conn: Connection, person_key: str) -> list[Standing]:
     person = sa.select(PERSON.c.id).where(PERSON.c.id_index == person_key)
     for workflow, records in from_all:
         query = sa.select(records).where(records.c.person_id.in_(person)).order_by(records.c.reference)
-        rows = conn.execute(query).mappings().all()
+        rows = all_rows(conn, query)
         found += [_standing(conn, case) for case in cases.batch_of(conn, vault(), workflow, rows)]
     return found
 

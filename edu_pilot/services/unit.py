@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -12,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.models import Idempotency, Outbox, PrivateInput
+from edu_pilot.models import Outbox, PrivateInput
 from edu_pilot.models.base import new_id
-from edu_pilot.services import audit
+from edu_pilot.services import audit, idempotency
 from edu_pilot.services.cases import Case
 from edu_pilot.services.policies import Version
 from edu_pilot.services.vault import Vault, vault
@@ -29,18 +28,6 @@ Birth = Callable[["Change", str, Mapping[str, Any]], str]
 
 class LostRace(Exception):
     """Someone else was first: nothing is kept, and the step is tried once more on what is true now."""
-
-
-@dataclass(frozen=True)
-class Once:
-    """A request that must be carried out once only, by its Idempotency-Key (R6.1)."""
-
-    account: str
-    key: str
-    body_hash: str
-
-
-once: ContextVar[Once | None] = ContextVar("idempotent_request", default=None)
 
 
 @dataclass
@@ -84,12 +71,10 @@ class Unit:
         return {**row, "id": new_id(), "cause": cause, "created_at": self.now}
 
     def _claim_key(self) -> None:
-        request = once.get()
-        if request is None:
-            return
-        once.set(None)
-        row = {"account": request.account, "key": request.key, "body_hash": request.body_hash}
-        self.conn.execute(Idempotency.__table__.insert().values(**row, at=self.now))
+        """Write the key of an idempotent request beside the first thing done for it."""
+        if self.entries:
+            first = self.entries[0]
+            idempotency.claim(self.conn, workflow=first.workflow, reference=first.reference)
 
 
 @dataclass

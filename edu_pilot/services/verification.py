@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from edu_pilot.extensions import read
+from edu_pilot.extensions import one_row, read
 from edu_pilot.models import Document
 from edu_pilot.services import documents, proof
 from edu_pilot.services.cases import NotFound
@@ -49,7 +49,7 @@ def by_file(pdf: bytes) -> Verified:
     if result != "genuine" or facts is None:
         return _told(result, facts)
     with read() as conn:
-        row = conn.execute(sa.select(DOCUMENT).where(DOCUMENT.c.number == facts.number)).mappings().one_or_none()
+        row = one_row(conn, sa.select(DOCUMENT).where(DOCUMENT.c.number == facts.number))
     if row is None:
         return _told("unknown", facts)
     if row["sha256"] and row["sha256"] != hashlib.sha256(pdf).hexdigest():

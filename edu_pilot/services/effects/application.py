@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -154,7 +155,7 @@ def set_answer_date(change: Change) -> None:
     change.values["answer_until"] = working_days_after(change.attempt.policy, change.unit.today, days)
 
 
-def _quota(change: Change, *, free: bool = False, **moves: int) -> bool:
+def _quota(change: Change, moves: Mapping[str, int], *, free: bool = False) -> bool:
     """Move places of the intake's year in one conditional UPDATE; False if none is left to move."""
     query = QUOTA.update().where(QUOTA.c.year == f"20{change.case.intake[:2]}")
     if free:
@@ -166,7 +167,8 @@ def _quota(change: Change, *, free: bool = False, **moves: int) -> bool:
 @effect
 def reserve_place(change: Change) -> None:
     """R1.4: a place is reserved at verification while one is left that nobody waits for."""
-    if change.case.place == "none" and not change.case.waiting_ahead and _quota(change, free=True, reserved=1):
+    holds_one = change.case.place in ("reserved", "used")
+    if not holds_one and not change.case.waiting_ahead and _quota(change, {"reserved": 1}, free=True):
         change.values["place"] = "reserved"
 
 
@@ -176,8 +178,8 @@ def use_place(change: Change) -> None:
     if change.to_state != "admitted":
         return
     if change.case.place == "reserved":
-        _quota(change, reserved=-1, used=1)
-    elif not _quota(change, free=True, used=1):
+        _quota(change, {"reserved": -1, "used": 1})
+    elif not _quota(change, {"used": 1}, free=True):
         raise LostRace
     change.values["place"] = "used"
 
@@ -188,7 +190,7 @@ def release_place(change: Change) -> None:
     place = change.case.place
     if place not in ("reserved", "used"):
         return
-    _quota(change, **{place: -1})
+    _quota(change, {place: -1})
     change.values["place"] = "released"
     change.then("admit", workflow="application", find="first_waiting", year=change.case.intake[:2])
 

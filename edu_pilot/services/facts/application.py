@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -57,7 +58,7 @@ def waiting_ahead(conn: Connection, cases: Sequence[Case]) -> Mapping[str, int]:
     return {c.id: conn.execute(_ahead(c)).scalar_one() for c in cases}
 
 
-def _ahead(case: Case) -> sa.Select[tuple[int]]:
+def _ahead(case: Case) -> sa.Select[Any]:
     number = case.queue_number
     query = sa.select(sa.func.count()).select_from(APPLICATION).where(
         APPLICATION.c.state == "waitlisted",

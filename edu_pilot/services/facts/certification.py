@@ -41,8 +41,7 @@ def session_named(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Calla
 
 def _sessions(conn: Connection, cases: Sequence[Case]) -> dict[str, Any]:
     ids = {c.session_id for c in cases if c.session_id}
-    rows = conn.execute(sa.select(SESSION).where(SESSION.c.id.in_(ids))) if ids else []
-    return {r.id: r for r in rows}
+    return {r.id: r for r in conn.execute(sa.select(SESSION).where(SESSION.c.id.in_(ids)))} if ids else {}
 
 
 @fact("certification")

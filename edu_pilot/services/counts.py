@@ -1,0 +1,19 @@
+"""How many records stand where, of those an actor may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from edu_pilot.services import cases
+from edu_pilot.services.visibility import visible_to
+from edu_pilot.workflow.registry import Actor
+
+
+def by_state(conn: Connection, workflow: str, actor: Actor) -> Mapping[str, int]:
+    """Return the number of visible records of a workflow in each state that has any."""
+    records = cases.table(workflow)
+    query = sa.select(records.c.state, sa.func.count()).where(visible_to(actor, records)).group_by(records.c.state)
+    return dict(conn.execute(query).tuples().all())

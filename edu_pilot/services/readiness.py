@@ -1,0 +1,126 @@
+"""Whether this process can serve: database, store, queue, renderer, and the settings that keep data safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from edu_pilot import clock
+from edu_pilot.extensions import SAFE_WAL, read, sqlite_module
+from edu_pilot.models import AuditHead, Outbox
+from edu_pilot.services import instance, rendering, store
+from edu_pilot.services.policies import NoPolicy
+from edu_pilot.services.vault import KeysMissing
+
+# What a request meets where the installation, not the request, is at fault: it may be sent again.
+UNAVAILABLE: tuple[type[Exception], ...] = (
+    OperationalError, InterfaceError, ProgrammingError, PoolTimeout, OSError, KeysMissing, NoPolicy,
+)  # fmt: skip
+OUTBOX = Outbox.__table__
+HEAD = AuditHead.__table__
+# A worker that has not come round in an hour is not there.
+LONGEST_WAIT = timedelta(hours=1)
+PROBE = "probe/ready"
+# PRAGMA synchronous answers a number; 2 is FULL.
+SQLITE = {"synchronous": 2, "foreign_keys": 1}
+POSTGRESQL = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What one check found."""
+
+    fine: bool
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def checks() -> dict[str, Checked]:
+    """Look at everything a request needs; a check that cannot be made has failed."""
+    return {name: _made(check) for name, check in _CHECKS.items()}
+
+
+def _made(check: Callable[[], Checked]) -> Checked:
+    try:
+        return check()
+    except UNAVAILABLE as fault:
+        return Checked(False, {"fault": type(fault).__name__})
+
+
+def _database() -> Checked:
+    return Checked(instance.ready() and instance.at_head())
+
+
+def _settings() -> Checked:
+    with read() as conn:
+        if conn.dialect.name == "sqlite":
+            return sqlite_settings({name: _pragma(conn, name) for name in ("journal_mode", *SQLITE)})
+        return postgresql_settings({name: _shown(conn, name) for name in (*POSTGRESQL, "data_checksums")})
+
+
+def _pragma(conn: Connection, name: str) -> Any:
+    return conn.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+
+
+def _shown(conn: Connection, name: str) -> Any:
+    return conn.exec_driver_sql(f"SHOW {name}").scalar_one()
+
+
+def sqlite_settings(found: Mapping[str, Any]) -> Checked:
+    """Judge SQLite's settings; a library whose write-ahead log may lose data must not use one."""
+    version = sqlite_module().sqlite_version_info
+    journal = "wal" if version >= SAFE_WAL else "delete"
+    wanted = {"journal_mode": journal, **SQLITE}
+    facts = {**found, "version": ".".join(map(str, version))}
+    return Checked(all(found[name] == value for name, value in wanted.items()), facts)
+
+
+def postgresql_settings(found: Mapping[str, Any]) -> Checked:
+    """Judge PostgreSQL's settings: an acknowledged commit is on disk."""
+    return Checked(all(found[name] == value for name, value in POSTGRESQL.items()), found)
+
+
+def _store() -> Checked:
+    store.store().put(PROBE, b"ready")
+    return Checked(store.store().get(PROBE) == b"ready")
+
+
+def _queue() -> Checked:
+    oldest, number = waiting()
+    seconds = (clock.now() - oldest).total_seconds() if oldest else 0.0
+    fine = seconds < LONGEST_WAIT.total_seconds()
+    return Checked(fine, {"waiting": number, "oldest_seconds": int(seconds)})
+
+
+def waiting() -> tuple[Any, int]:
+    """Return the instant of the oldest follow-up that waits, or None, and how many wait."""
+    query = sa.select(sa.func.min(OUTBOX.c.created_at), sa.func.count())
+    with read() as conn:
+        row = conn.execute(query.where(OUTBOX.c.done_at.is_(None), OUTBOX.c.refusal.is_(None))).one()
+    return row[0], int(row[1])
+
+
+def audit_entries() -> int:
+    """Return how many steps the audit holds."""
+    with read() as conn:
+        return int(conn.execute(sa.select(HEAD.c.number)).scalar_one())
+
+
+def _fonts() -> Checked:
+    missing = rendering.missing_pieces()
+    return Checked(not missing, {"missing": missing})
+
+
+_CHECKS: Mapping[str, Callable[[], Checked]] = {
+    "database": _database,
+    "settings": _settings,
+    "store": _store,
+    "queue": _queue,
+    "fonts": _fonts,
+}

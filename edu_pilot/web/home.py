@@ -1,0 +1,244 @@
+"""The way in: two doors for the public, and for staff the lists that wait for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from edu_pilot import i18n
+from edu_pilot.extensions import read
+from edu_pilot.services import accounts, counts, outbox, policies, presenting, search
+from edu_pilot.services.actors import STUDENT
+from edu_pilot.services.search import Wanted
+from edu_pilot.web import access
+from edu_pilot.web.records import COLUMNS, Line, lines
+from edu_pilot.web.sign_in import local
+from edu_pilot.web.words import Words
+from edu_pilot.workflow.registry import Actor
+from edu_pilot.workflow.versions import Compiled
+
+pages = Blueprint("home", __name__)
+FIRST = 10
+
+
+@dataclass(frozen=True)
+class Area:
+    """The page of one kind of work: whose it is, and which lists it opens with."""
+
+    title: Any
+    roles: frozenset[str]
+    lists: tuple[tuple[str, str], ...]
+
+    def for_(self, actor: Actor) -> bool:
+        """Whether the area is the actor's; an auditor reads all."""
+        return bool(actor.roles & (self.roles | {"auditor"}))
+
+    @property
+    def workflows(self) -> list[str]:
+        """The workflows counted on the page."""
+        return list(dict.fromkeys(workflow for workflow, _state in self.lists))
+
+
+AREAS: Mapping[str, Area] = {
+    "desk": Area(
+        _l("Teaching point"),
+        frozenset({"clerk"}),
+        (
+            ("application", "draft"), ("application", "registered"), ("application", "returned"),
+            ("claim", "draft"), ("claim", "returned"), ("certification", "planned"),
+        ),
+    ),
+    "registry": Area(
+        _l("Registry"),
+        frozenset({"registrar"}),
+        (
+            ("application", "verified"), ("application", "waitlisted"),
+            ("study", "enrolled"), ("study", "studying"), ("study", "completed"),
+        ),
+    ),
+    "exams": Area(
+        _l("Exams"),
+        frozenset({"examiner"}),
+        (
+            ("session", "planned"), ("session", "open"), ("certification", "trained"),
+            ("certification", "entered"), ("certification", "seated"), ("certification", "sat"),
+            ("certification", "passed"),
+        ),
+    ),
+    "review": Area(
+        _l("Review"),
+        frozenset({"union_reviewer", "university_reviewer", "arbiter"}),
+        (("claim", "submitted"), ("claim", "not_agreed")),
+    ),
+    "payments": Area(
+        _l("Payments"),
+        frozenset({"finance_maker", "finance_releaser"}),
+        (("claim", "approved"), ("payment", "drawn"), ("payment", "released")),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The first records of one workflow in one state, and how many there are."""
+
+    workflow: str
+    state: str
+    number: int
+    lines: list[Line]
+
+
+def nav(actor: Actor | None) -> list[tuple[str, Any]]:
+    """Return the areas an actor has, as (address, title)."""
+    if actor is None or actor.roles == {STUDENT}:
+        return []
+    own = [(url_for(f"home.{name}"), area.title) for name, area in AREAS.items() if area.for_(actor)]
+    own.append((url_for("home.dashboard"), _("Overview")))
+    return own + ([(url_for("home.admin"), _("Administration"))] if actor.roles & {"admin", "auditor"} else [])
+
+
+@pages.app_context_processor
+def _shell() -> dict[str, Any]:
+    return {"nav": lambda: nav(access.actor_or_none())}
+
+
+@pages.get("/")
+@access.public
+def index() -> Any:
+    """Show the doors; those who are in already see their own work."""
+    actor = access.actor_or_none()
+    if actor is None:
+        return render_template("public/home.html")
+    if actor.roles == {STUDENT}:
+        return redirect(url_for("public.status"))
+    with read() as conn:
+        compiled = presenting.in_force(conn)
+        tallies = {name: counts.by_state(conn, name, actor) for name in _counted(compiled, actor)}
+        return render_template("dashboard/home.html", words=Words(compiled), tallies=tallies, columns=COLUMNS)
+
+
+def _counted(compiled: Compiled, actor: Actor) -> list[str]:
+    """Return the workflows of the actor's areas; those without an area see all."""
+    own = [w for area in AREAS.values() if area.for_(actor) for w in area.workflows]
+    return list(dict.fromkeys(own)) or list(compiled.engines)
+
+
+@pages.get("/desk")
+@access.signed_in
+def desk() -> str:
+    """The teaching point's applications and claims, and the way to the roster."""
+    return _area("desk")
+
+
+@pages.get("/registry")
+@access.signed_in
+def registry() -> str:
+    """Applications that wait for admission, and studies."""
+    return _area("registry")
+
+
+@pages.get("/exams")
+@access.signed_in
+def exams() -> str:
+    """Exam sessions and certifications."""
+    return _area("exams")
+
+
+@pages.get("/review")
+@access.signed_in
+def review() -> str:
+    """Claims that wait for a check."""
+    return _area("review")
+
+
+@pages.get("/payments")
+@access.signed_in
+def payments() -> str:
+    """Approved claims and payment batches."""
+    return _area("payments")
+
+
+def _area(name: str) -> str:
+    area, actor = AREAS[name], access.actor()
+    if not area.for_(actor):
+        abort(403)
+    with read() as conn:
+        compiled = presenting.in_force(conn)
+        tallies = {workflow: counts.by_state(conn, workflow, actor) for workflow in area.workflows}
+        return render_template(
+            f"{name}/index.html",
+            area=area,
+            words=Words(compiled),
+            tallies=tallies,
+            columns=COLUMNS,
+            waiting=[_waiting(conn, actor, *one, tallies) for one in area.lists],
+            creates=[w for w in area.workflows if actor.roles & set(compiled.definition(w).create.by)],
+        )
+
+
+def _waiting(
+    conn: Connection, actor: Actor, workflow: str, state: str, tallies: Mapping[str, Mapping[str, int]]
+) -> Waiting:
+    number = tallies[workflow].get(state, 0)
+    found = search.find(conn, workflow, actor, Wanted(state=state, limit=FIRST))[0] if number else []
+    return Waiting(workflow, state, number, lines(conn, found))
+
+
+@pages.get("/dashboard")
+@access.signed_in
+def dashboard() -> str:
+    """How many records stand where, of those the actor may see."""
+    actor = access.actor()
+    if actor.roles == {STUDENT}:
+        abort(403)
+    with read() as conn:
+        compiled = presenting.in_force(conn)
+        tallies = {name: counts.by_state(conn, name, actor) for name in compiled.engines}
+        return render_template("dashboard/index.html", words=Words(compiled), tallies=tallies, columns=COLUMNS)
+
+
+@pages.get("/admin")
+@access.signed_in
+def admin() -> str:
+    """Accounts, policy versions, and follow-ups that were refused."""
+    if not access.actor().roles & {"admin", "auditor"}:
+        abort(403)
+    with read() as conn:
+        return render_template(
+            "dashboard/admin.html",
+            words=Words(presenting.in_force(conn)),
+            accounts=accounts.everyone(conn),
+            versions=policies.versions(conn),
+            refused=outbox.refused(conn),
+        )
+
+
+@pages.post("/search")
+@access.signed_in
+def by_number() -> str:
+    """Find records by ID number or phone, which never stand in an address."""
+    number = "".join(request.form.get("number", "").split())[:32]
+    phone = len(number) == 11 and not number.endswith(("x", "X"))
+    with read() as conn:
+        asked = (None, number) if phone else (number, None)
+        found = search.by_person(conn, access.actor(), *asked) if number else []
+        words = Words(presenting.in_force(conn))
+        return render_template("records/found.html", lines=lines(conn, found), words=words, columns=COLUMNS)
+
+
+@pages.post("/language/<lang>")
+@access.public
+def language(lang: str) -> Response:
+    """Change the language and go back to where the reader was."""
+    if lang not in i18n.LANGUAGES:
+        abort(404)
+    session["lang"] = lang
+    came_from = (request.referrer or "").removeprefix(request.host_url.rstrip("/"))
+    return redirect(local(came_from) or url_for(".index"), 303)

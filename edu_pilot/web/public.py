@@ -1,0 +1,86 @@
+"""What anyone may ask: where does my case stand, is this paper genuine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from sqlalchemy import Connection
+
+from edu_pilot.extensions import read
+from edu_pilot.services import cases, presenting, search, verification
+from edu_pilot.services.actors import STUDENT
+from edu_pilot.services.documents import ungrouped
+from edu_pilot.services.search import Wanted
+from edu_pilot.services.verification import Verified
+from edu_pilot.web import sessions
+from edu_pilot.web.access import public
+from edu_pilot.web.words import Words
+from edu_pilot.workflow.registry import Actor
+
+pages = Blueprint("public", __name__)
+CODE_LIMIT = 64
+
+
+@pages.get("/status")
+@public
+def status() -> str:
+    """Ask for the query code, or show the standing to whom it was proved already."""
+    actor: Actor | None = g.actor
+    if actor is None or actor.roles != {STUDENT}:
+        return render_template("public/status.html", missed=False)
+    with read() as conn:
+        return _standings(conn, actor)
+
+
+@pages.post("/status")
+@public
+def ask_status() -> Any:
+    """Show where a person's cases stand and open their session; every miss is the same answer."""
+    code, tail = (request.form.get(name, "")[:CODE_LIMIT] for name in ("code", "id_tail"))
+    with read() as conn:
+        person = search.person_by_code(conn, code, tail) if code and tail else None
+        if person is None:
+            return render_template("public/status.html", missed=True), 404
+        return _standings(conn, sessions.open_for_student(person))
+
+
+def _standings(conn: Connection, actor: Actor) -> str:
+    """Render a person's own cases: where each stands, who holds it, what comes next."""
+    found = search.standings(conn, actor.person_key or "")
+    own = [case for name in cases.workflows() for case in search.find(conn, name, actor, Wanted())[0]]
+    words = Words(presenting.in_force(conn))
+    return render_template("student/standings.html", standings=found, own=own, words=words)
+
+
+@pages.get("/verify")
+@public
+def verify() -> str:
+    """Ask for a file or a code."""
+    return render_template("public/verify.html", found=None)
+
+
+@pages.post("/verify")
+@public
+def check() -> Any:
+    """Check a file against its seal, or lead to the page of a code."""
+    sent = request.files.get("file")
+    if sent is not None and sent.filename:
+        return _told(verification.by_file(sent.read()))
+    code = ungrouped(request.form.get("code", "")[:CODE_LIMIT])
+    if code:
+        return redirect(url_for(".by_code", code=code), 303)
+    return render_template("public/verify.html", found=None, missing=True), 422
+
+
+@pages.get("/v/<code>")
+@public
+def by_code(code: str) -> Any:
+    """Show what the paper with a code says, for comparing with the paper itself."""
+    found = verification.by_code(code[:CODE_LIMIT])
+    return _told(found), 404 if found.result == "unknown" else 200
+
+
+def _told(found: Verified) -> str:
+    with read() as conn:
+        return render_template("public/verify.html", found=found, words=Words(presenting.in_force(conn)))

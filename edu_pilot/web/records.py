@@ -1,0 +1,250 @@
+"""Lists, one record, its steps and its files: the same pages for every workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import Connection
+from werkzeug.wrappers import Response
+
+from edu_pilot import i18n
+from edu_pilot.extensions import read
+from edu_pilot.services import cases, counts, outbox, papers, presenting, search
+from edu_pilot.services import perform as performing
+from edu_pilot.services.actors import STUDENT
+from edu_pilot.services.cases import Case
+from edu_pilot.services.search import Wanted
+from edu_pilot.web import access, choices
+from edu_pilot.web.choices import Asked
+from edu_pilot.web.forms import Answers, form_of
+from edu_pilot.web.words import Words
+from edu_pilot.workflow.engine import Offer
+from edu_pilot.workflow.reasons import Reason, Refused
+
+pages = Blueprint("records", __name__, url_prefix="/records")
+PAGE = 50
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "application": ("name", "county", "major", "intake"),
+    "study": ("name", "student_number", "county", "major"),
+    "certification": ("name", "occupation", "county", "held_on"),
+    "session": ("occupation", "held_on", "site"),
+    "claim": ("name", "county", "payable_fen", "submitted_on"),
+    "payment": ("total_fen", "created_by", "released_by"),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One record in a list."""
+
+    case: Case
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Step:
+    """An offered action and, where it can be taken, its form."""
+
+    offer: Offer
+    form: Answers
+
+
+def lines(conn: Connection, found: Iterable[Case]) -> list[Line]:
+    """Return records as a list shows them."""
+    policy = presenting.in_force(conn).policy
+    return [Line(case, presenting.facts(case, policy)) for case in found]
+
+
+@pages.get("/<workflow>")
+@access.signed_in
+def index(workflow: str) -> str:
+    """Show one page of a workflow's records; the filters stand in the address, personal numbers never."""
+    cases.table(workflow)
+    asked = {n: request.args.get(n, "").strip() for n in ("state", "county", "intake", "q", "after")}
+    asked = {name: value for name, value in asked.items() if value}
+    with read() as conn:
+        actor = access.actor()
+        found, following = search.find(conn, workflow, actor, replace(Wanted(**asked), limit=PAGE))
+        return render_template(
+            "records/list.html",
+            workflow=workflow,
+            words=Words(presenting.in_force(conn)),
+            columns=COLUMNS[workflow],
+            lines=lines(conn, found),
+            counts=counts.by_state(conn, workflow, actor),
+            filters={name: value for name, value in asked.items() if name != "after"},
+            following=following,
+            may_create=_may_create(conn, workflow),
+        )
+
+
+def _may_create(conn: Connection, workflow: str) -> bool:
+    by = presenting.in_force(conn).definition(workflow).create.by
+    return bool(access.actor().roles & set(by))
+
+
+@pages.get("/<workflow>/<reference>")
+@access.signed_in
+def detail(workflow: str, reference: str) -> str:
+    """Show one record: facts, steps, what happened, documents and files."""
+    return detail_page(workflow, reference)
+
+
+def detail_page(
+    workflow: str, reference: str, tried: Answers | None = None, refused: Refused | None = None
+) -> str:
+    """Render a record's page; the form that was tried keeps its entries and shows its faults."""
+    with read() as conn:
+        actor = access.actor()
+        case = search.get(conn, workflow, reference, actor)
+        whole = presenting.whole(conn, case, actor)
+        words = Words(whole.shown.compiled)
+        asked = Asked(conn, actor, words, case)
+        return render_template(
+            "records/detail.html",
+            workflow=workflow,
+            case=case,
+            facts=whole.shown.facts,
+            whole=whole,
+            words=words,
+            steps=[_step(workflow, offer, asked, tried) for offer in whole.shown.offers],
+            tried=tried,
+            refused=refused,
+            stuck=_stuck(conn, case),
+            kinds=_kinds(words),
+        )
+
+
+def _step(workflow: str, offer: Offer, asked: Asked, tried: Answers | None) -> Step:
+    if tried is not None and tried.action.name == offer.action.name:
+        return Step(offer, tried)
+    options = choices.options_of(workflow, offer.action, asked) if offer.open else {}
+    return Step(offer, form_of(offer.action, asked.words, options))
+
+
+def _stuck(conn: Connection, case: Case) -> list[Reason]:
+    """Return why steps that should have followed by themselves were refused; staff see it."""
+    if access.actor().roles == {STUDENT}:
+        return []
+    rows = outbox.refused(conn)
+    own = [row for row in rows if (row["workflow"], row["reference"]) == (case.workflow, case.reference)]
+    return [Reason(told["code"], told["text"], told["facts"]) for row in own for told in row["refusal"]]
+
+
+def _kinds(words: Words) -> list[tuple[str, str]]:
+    policy = words.compiled.policy
+    return [(kind, words.paper(kind)) for kind in (*policy.get("papers"), *policy.find("other_papers", {}))]
+
+
+@pages.get("/<workflow>/<reference>/<action>")
+@access.signed_in
+def back(workflow: str, reference: str, action: str) -> Response:
+    """Lead a reloaded step back to its record: asking for a page never takes a step."""
+    return redirect(url_for(".detail", workflow=workflow, reference=reference))
+
+
+@pages.post("/<workflow>/<reference>/<action>")
+@access.signed_in
+def act(workflow: str, reference: str, action: str) -> Any:
+    """Take one step; a refusal shows the record again with every reason."""
+    form = _entered(workflow, reference, action)
+    if not form.validate():
+        return detail_page(workflow, reference, form), 422
+    g.again = partial(detail_page, workflow, reference, form)
+    performing.perform(workflow, reference, action, access.actor(), form.given, form.seen)
+    flash(_("Done: %(action)s", action=form.action.label.say(i18n.language())))
+    return redirect(url_for(".detail", workflow=workflow, reference=reference), 303)
+
+
+def _entered(workflow: str, reference: str, action: str) -> Answers:
+    """Return the form that was sent; NotFound for a hidden record before anything else is said."""
+    with read() as conn:
+        actor = access.actor()
+        case = search.get(conn, workflow, reference, actor)
+        words = Words(presenting.show(conn, case, actor).compiled)
+        known = words.compiled.definition(workflow).actions
+        if action not in known:
+            abort(404)
+        options = choices.options_of(workflow, known[action], Asked(conn, actor, words, case))
+        return form_of(known[action], words, options, request.form)
+
+
+@pages.get("/<workflow>/new")
+@access.signed_in
+def new(workflow: str) -> str:
+    """Show the form of a new record."""
+    return _new_page(workflow, _blank(workflow, None))
+
+
+@pages.post("/<workflow>/new")
+@access.signed_in
+def create(workflow: str) -> Any:
+    """Bring a record into being."""
+    form = _blank(workflow, request.form)
+    if not form.validate():
+        return _new_page(workflow, form), 422
+    g.again = partial(_new_page, workflow, form)
+    done = performing.create(workflow, access.actor(), form.given)
+    flash(_("Created: %(reference)s", reference=done.reference))
+    return redirect(url_for(".detail", workflow=workflow, reference=done.reference), 303)
+
+
+def _blank(workflow: str, entered: Any) -> Answers:
+    cases.table(workflow)
+    with read() as conn:
+        if not _may_create(conn, workflow):
+            abort(403)
+        words = Words(presenting.in_force(conn))
+        action = words.compiled.definition(workflow).create
+        options = choices.options_of(workflow, action, Asked(conn, access.actor(), words))
+        form = form_of(action, words, options, entered)
+    _prefill(form)
+    return form
+
+
+def _prefill(form: Answers) -> None:
+    """Take over what the link to the form knows already, such as the study of a claim."""
+    if request.method == "GET":
+        for field in form.fields:
+            if field.name in ("study", "county"):
+                field.data = request.args.get(field.name) or (access.actor().county if field.name == "county" else None)
+
+
+def _new_page(workflow: str, form: Answers, refused: Refused | None = None) -> str:
+    with read() as conn:
+        words = Words(presenting.in_force(conn))
+    return render_template("records/form.html", workflow=workflow, form=form, words=words, refused=refused)
+
+
+@pages.post("/<workflow>/<reference>/files")
+@access.signed_in
+def add_file(workflow: str, reference: str) -> Any:
+    """Keep a file for a record."""
+    with read() as conn:
+        search.get(conn, workflow, reference, access.actor())
+    sent = request.files.get("file")
+    g.again = partial(detail_page, workflow, reference, None)
+    content = sent.read() if sent else b""
+    papers.add(workflow, reference, request.form.get("kind", ""), content, access.actor())
+    flash(_("File added"))
+    return redirect(url_for(".detail", workflow=workflow, reference=reference, _anchor="files"), 303)
+
+
+@pages.get("/<workflow>/<reference>/files/<file_id>")
+@access.signed_in
+def file(workflow: str, reference: str, file_id: str) -> Response:
+    """Send one file; pictures were drawn anew and may be shown, anything else is only downloaded."""
+    row, content = papers.content(workflow, reference, file_id, access.actor())
+    answer = make_response(content)
+    answer.content_type = row["media_type"]
+    shown = "inline" if row["media_type"].startswith("image/") else "attachment"
+    ending = row["media_type"].rpartition("/")[2]
+    answer.headers["Content-Disposition"] = f"{shown}; filename={quote(reference)}-{row['kind']}.{ending}"
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return answer
