@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from edu_pilot import clock, config, extensions, i18n, rules
+from edu_pilot import clock, config, extensions, i18n, rules, web
 from edu_pilot.services import cases, effects, store, vault
 
 __version__ = "0.1.0"
@@ -23,6 +23,7 @@ def create_app(settings: config.Settings | None = None, **overrides: object) -> 
     app.extensions["store"] = store.connect(settings.store_url)
     _open_vault(app, settings)
     cases.load_facts()
+    web.init_app(app)
     return app
 
 

@@ -70,7 +70,7 @@ def init_app(app: Flask) -> None:
 def _prepare_sqlite(engine: Engine) -> None:
     event.listen(engine, "connect", _sqlite_settings)
     # Not by the event "begin": one listener makes every statement look for listeners of its own.
-    engine.dialect.do_begin = _sqlite_begin  # type: ignore[method-assign]
+    engine.dialect.do_begin = _sqlite_begin  # type: ignore[assignment, method-assign]
 
 
 def _sqlite_settings(connection: Any, _record: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,7 +47,7 @@ class Hands:
     population: Population
     staff: Mapping[str, Actor]
     calendar: Calendar
-    seconds: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     serials: Counter[str] = field(default_factory=Counter)
     # Claims that a later batch than the month's takes, and where they end.
     kept_back: dict[str, str] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class Hands:
         records = cases.table(workflow)
         with read() as conn:
             query = sa.select(records).where(records.c.reference == reference)
-            return conn.execute(query).mappings().one()
+            return dict(conn.execute(query).mappings().one())
 
     def state(self, workflow: str, reference: str) -> str:
         """Return a record's state."""
@@ -119,10 +119,10 @@ class Hands:
     def opened_by(self, application: str) -> tuple[str, Mapping[str, Any]]:
         """Return the reference of the study and the row of the certification that admission opened."""
         with read() as conn:
-            query = sa.select(STUDY.c.id, STUDY.c.reference).join(APPLICATION)
-            study = conn.execute(query.where(APPLICATION.c.reference == application)).one()
+            studies = sa.select(STUDY.c.id, STUDY.c.reference).join(APPLICATION)
+            study = conn.execute(studies.where(APPLICATION.c.reference == application)).one()
             query = sa.select(CERTIFICATION).where(CERTIFICATION.c.study_id == study.id)
-            return study.reference, conn.execute(query).mappings().one()
+            return study.reference, dict(conn.execute(query).mappings().one())
 
     def payable(self, today: date) -> list[str]:
         """Return the approved claims whose notice is over and that stand in no batch."""

@@ -61,9 +61,10 @@ class Person:
 
     @property
     def signs_up_on(self) -> date:
-        """The day of sign-up, within the weeks after it opens."""
-        window = intake_window(self.hands.policy, self.worker.intake)
-        return self.hands.office(window.opens + days(self.chance.randint(8, 50)))
+        """The day of sign-up, within the weeks after it opens; never before, whatever the weekday."""
+        opens = intake_window(self.hands.policy, self.worker.intake).opens
+        day = min(opens + days(self.chance.randint(8, 50)), self.hands.last)
+        return max(opens, self.hands.office(day))
 
     def apply(self, action: str, who: Actor | None = None, **given: object) -> str:
         """Take a step on the application, as the clerk unless somebody else is named."""
@@ -93,7 +94,8 @@ def signing_up(person: Person) -> Life:
     person.application = person.hands.new("application", who, **form).reference
     if person.story.application == "draft":
         return
-    yield person.hands.office(day + days(person.chance.randint(0, 6)))
+    if person.story.application != "registered":
+        yield person.hands.office(day + days(person.chance.randint(0, 6)))
     person.apply("register")
     yield from applying(person)
 
@@ -292,4 +294,3 @@ def _certificate_number(person: Person, kind: str, level: str, day: date) -> str
     letter = form["prefixes"][0 if kind == "skill_level" else 1]
     serial = person.hands.serial(f"certificate{letter}{day:%y}{level}")
     return f"{letter}0096{form['province']}000960{day:%y}{level}{serial:06d}"
-

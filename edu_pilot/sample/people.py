@@ -127,11 +127,7 @@ class Population:
         return f"{paid_on:%y}372{serial:015d}"
 
     def _choice_of_study(self, intake: str, county: str) -> tuple[str, str]:
-        points = [
-            row
-            for row in self.policy.table("points")
-            if row["county"] == county and takes(row, intake)
-        ]
+        points = [row for row in self.policy.table("points") if row["county"] == county and takes(row, intake)]
         point = self.rng.choice(points)
         offered = (point["majors"] or "").split()
         majors = [

@@ -96,6 +96,7 @@ USUAL = {
     "applying": Story(study="studying", certification="planned"),
 }
 STAGES = {"settled": SETTLED, "open": OPEN, "studying": STUDYING, "applying": APPLYING}
+SETTLING_IN = timedelta(days=75)
 SHARES = {"settled": 34, "open": 22, "studying": 30, "applying": 14}
 
 
@@ -154,11 +155,19 @@ def _earlier(stage: str, rng: Random) -> tuple[str, Story]:
     return before, rng.choice(STAGES[before])
 
 
+def _joining(policy: Policy, today: date, story: Story, known: list[str]) -> str:
+    """Return the newest intake; one that has just opened has drafts and registrations only."""
+    settled_in = intake_window(policy, known[-1]).opens + SETTLING_IN <= today
+    if settled_in or len(known) == 1 or story.application in ("draft", "registered"):
+        return known[-1]
+    return known[-2]
+
+
 def _fits(policy: Policy, today: date, stage: str, story: Story, intake: str, known: list[str]) -> bool:
     past = today - timedelta(days=story.after_days)
     ripe_on, begun_on = earliest_diploma(policy, intake), registration_day(intake)
     if stage == "applying":
-        return intake == known[-1]
+        return intake == _joining(policy, today, story, known)
     if stage == "studying":
         return begun_on <= past and ripe_on > today
     if stage == "open":

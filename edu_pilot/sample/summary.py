@@ -22,12 +22,13 @@ DOCUMENT = Document.__table__
 Counts = Mapping[str, Mapping[str, int]]
 # Days after the first intake's registration month, or after its earliest diploma, that a state takes.
 AFTER_BEGINNING = {
+    "application": {"draft": -92, "registered": -71, "admitted": -8, "waitlisted": -8},
     "study": {"studying": 15, "withdrawn": 160},
-    "certification": {"training": 45, "trained": 150, "withdrawn": 110},
+    "certification": {"training": 45, "trained": 150, "withdrawn": 110, "certified": 500, "failed": 500},
     "session": {"planned": 20},
 }
 AFTER_DIPLOMA = {"study": {"completed": 20, "graduated": 60}, "claim": {"paid": 200, "refused": 200, "withdrawn": 200}}
-EXAMINED, CLAIMED = 200, 60
+EXAMINED, CLAIMED, USUALLY = 200, 60, {"application": -50}
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def counted(conn: Connection, today: date) -> Counts:
     for workflow, engine in engines.items():
         state = cases.table(workflow).c.state
         query = sa.select(state, sa.func.count()).group_by(state)
-        numbers = dict(conn.execute(query).tuples().all())
+        numbers: dict[str, int] = dict(conn.execute(query).tuples().all())
         found[workflow] = {name: numbers.get(name, 0) for name in engine.definition.states}
     return found
 
@@ -131,7 +132,7 @@ def possible_from(policy: Policy, workflow: str, state: str) -> date:
         usual = 250 if workflow == "payment" else CLAIMED
         return ripe_on + timedelta(days=AFTER_DIPLOMA.get(workflow, {}).get(state, usual))
     if workflow in AFTER_BEGINNING:
-        usual = 10 if state in ("enrolled", "planned") else EXAMINED
+        usual = USUALLY.get(workflow, EXAMINED) if state not in ("enrolled", "planned") else -8
         return begins_on + timedelta(days=AFTER_BEGINNING[workflow].get(state, usual))
     return date.min
 

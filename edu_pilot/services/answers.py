@@ -109,7 +109,7 @@ def _list(need: Need, given: Any) -> list[Any]:
     items = [given] if isinstance(given, str) else given
     if not isinstance(items, list) or len(items) > LIST_LIMIT:
         raise _Fault(N_("%(field)s must be a list."))
-    if need.choices and not all(item in need.choices for item in items if isinstance(item, str)):
+    if need.choices and not all(isinstance(item, str) and item in need.choices for item in items):
         raise _Fault(N_("%(field)s must hold only values offered."))
     return items
 

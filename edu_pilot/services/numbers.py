@@ -7,6 +7,7 @@ from functools import cache
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import Insert, ReturningInsert
 
 from edu_pilot.models import Counter
 
@@ -14,14 +15,12 @@ COUNTER = Counter.__table__
 
 
 @cache
-def _draw(dialect: str) -> sa.Executable:
+def _draw(dialect: str) -> ReturningInsert[int]:
     insert = (sqlite if dialect == "sqlite" else postgresql).insert(COUNTER)
-    next_value = COUNTER.c.value + sa.bindparam("count")
-    values = {name: sa.bindparam(name) for name in ("series", "value")}
-    counted = insert.values(values).on_conflict_do_update(
-        index_elements=[COUNTER.c.series], set_={"value": next_value}
-    )
-    return counted.returning(COUNTER.c.value)
+    counted = insert.values(series=sa.bindparam("series"), value=sa.bindparam("value"))
+    more = {"value": COUNTER.c.value + sa.bindparam("count")}
+    upsert: Insert = counted.on_conflict_do_update(index_elements=[COUNTER.c.series], set_=more)
+    return upsert.returning(COUNTER.c.value)
 
 
 def draw(conn: Connection, series: str, count: int = 1, start: int = 1) -> range:

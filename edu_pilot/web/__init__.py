@@ -13,6 +13,7 @@ from edu_pilot.web import (
     browser,
     documents,
     errors,
+    health,
     home,
     public,
     records,
@@ -32,6 +33,7 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     sessions.init_app(app)
     api.init_app(app)
+    health.init_app(app)
     app.before_request(lambda: access.require_permission(sessions.ask_to_sign_in))
     words.init_app(app)
     errors.init_app(app)

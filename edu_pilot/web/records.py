@@ -118,6 +118,7 @@ def detail_page(
             refused=refused,
             stuck=_stuck(conn, case),
             kinds=_kinds(words),
+            next_kind=next(iter(whole.shown.facts.get("papers_missing", ())), None),
         )
 
 

@@ -111,6 +111,14 @@ class Words:
         needs = {n.name: n for n in self.compiled.definition(workflow).actions[action].needs}
         return self._say_label(needs[need].choices.get(code)) or code
 
+    def codes(self, workflow: str, action: str, need: str, codes: Iterable[str]) -> str:
+        """Return several choices as one list."""
+        return self.joined(self.choice(workflow, action, need, code) for code in codes)
+
+    def actions(self, workflow: str, names: Iterable[str]) -> str:
+        """Return several steps as one list."""
+        return self.joined(self.action(workflow, name) for name in names)
+
     def field(self, need: Need) -> str:
         """Return a field's label."""
         return need.label.say(i18n.language())

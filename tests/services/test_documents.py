@@ -203,12 +203,11 @@ def test_a_genuine_file_is_proved_with_and_without_the_database(notice: bytes) -
         assert found.content["issued_on"] == ADMITTED.isoformat()
 
 
-@pytest.mark.parametrize("share", [0.0, 0.1, 0.35, 0.6, 0.9, 0.999])
-def test_one_flipped_bit_is_altered(notice: bytes, share: float) -> None:
-    at = min(int(len(notice) * share), len(notice) - 1)
-    changed = notice[:at] + bytes([notice[at] ^ 1]) + notice[at + 1 :]
-    for found in (verification.by_file(changed), verification.by_key(changed, vault().public_key)):
-        assert found.result == "altered"
+def test_one_flipped_bit_is_altered(notice: bytes) -> None:
+    for at in range(0, len(notice), len(notice) // 40):
+        changed = notice[:at] + bytes([notice[at] ^ 1]) + notice[at + 1 :]
+        assert verification.by_file(changed).result == "altered"
+        assert verification.by_key(changed, vault().public_key).result == "altered"
 
 
 def test_a_file_of_another_key_is_altered(notice: bytes) -> None:
@@ -230,7 +229,8 @@ def test_the_printed_code_finds_the_paper(notice: bytes) -> None:
 
 
 @pytest.mark.parametrize("code", ["", "-", "ABCD-EFGH-JKLM-NPQR", "x" * 500, "刘伟", "' OR 1=1 --"])
-def test_a_code_nobody_printed_is_unknown(notice: bytes, code: str) -> None:
+def test_a_code_nobody_printed_is_unknown(pilot: Pilot, code: str) -> None:
+    pilot.registered()
     assert verification.by_code(code).result == "unknown"
 
 

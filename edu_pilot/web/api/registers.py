@@ -1,0 +1,225 @@
+"""Everything beside the records: workflows, documents, rosters, counts, verification, search and status."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Response, current_app, request
+
+from edu_pilot import clock, i18n
+from edu_pilot.extensions import read
+from edu_pilot.services import documents, presenting, rosters, search, statistics, store, verification
+from edu_pilot.services.cases import NotFound, by_ids
+from edu_pilot.services.documents import Frozen
+from edu_pilot.services.vault import vault
+from edu_pilot.services.visibility import require_visible
+from edu_pilot.web import access
+from edu_pilot.web.api import schemas
+from edu_pilot.web.api.records import listed, sent, uploaded
+from edu_pilot.web.api.views import View, api, malformed, reply, says
+from edu_pilot.workflow.definition import Action, Definition
+from edu_pilot.workflow.reasons import Malformed
+
+ROSTERS = ("rosters", "roster")
+TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+DOCUMENT_COLUMNS = ("number", "kind", "workflow", "policy_version", "sha256", "template_version", "renderer")
+NOBODY_SIGNS_IN: dict[str, Any] = {"security": []}
+
+
+def _step(action: Action) -> dict[str, Any]:
+    lang = i18n.language()
+    return {
+        "name": action.name,
+        "label": action.label.say(lang),
+        "from": list(action.sources),
+        "to": [target.state for target in action.targets],
+        "by": list(action.by),
+        "needs": [presenting.need_json(need, lang) for need in action.needs],
+    }
+
+
+def _workflow(definition: Definition) -> dict[str, Any]:
+    lang = i18n.language()
+    states = [
+        {"name": s.name, "label": s.label.say(lang), "final": s.final, "days": s.days} for s in definition.states.values()
+    ]
+    return {
+        "name": definition.name,
+        "label": definition.label.say(lang),
+        "prefix": definition.prefix,
+        "initial": definition.initial,
+        "create": _step(definition.create),
+        "states": states,
+        "actions": [_step(action) for action in definition.actions.values()],
+    }
+
+
+@api.route("/workflows", endpoint="workflows")
+class Workflows(View):
+    """The workflows in force."""
+
+    @says(200, schemas.Workflows)
+    def get(self) -> Response:
+        """Show every workflow as it is in force today."""
+        with read() as conn:
+            version = presenting.in_force(conn)
+        found = [_workflow(engine.definition) for engine in version.engines.values()]
+        return reply({"policy_version": version.policy.number, "workflows": found})
+
+
+def _document(number: str) -> tuple[Frozen, str]:
+    """Return an issued document and its record's reference; NotFound for a hidden one too."""
+    with read() as conn:
+        found = documents.frozen(conn, number=number)
+        case = by_ids(conn, vault(), found.row["workflow"], [found.row["record_id"]])[0]
+        require_visible(access.actor(), case)
+        return found, str(case.reference)
+
+
+def _instant(value: Any) -> str | None:
+    return value.isoformat() if value else None
+
+
+@api.route("/documents/<number>", endpoint="document")
+class Document(View):
+    """An issued document."""
+
+    @says(200, schemas.Document)
+    def get(self, number: str) -> Response:
+        """Show what is known of a document but its content."""
+        found, reference = _document(number)
+        dates = {name: _instant(found.row[name]) for name in ("issued_on", "rendered_at", "voided_at")}
+        return reply({name: found.row[name] for name in DOCUMENT_COLUMNS} | dates | {"reference": reference})
+
+
+@api.route("/documents/<number>.pdf", endpoint="document_pdf")
+class DocumentPdf(View):
+    """An issued document's bytes."""
+
+    @says(200, "application/pdf")
+    def get(self, number: str) -> Response:
+        """Send the kept PDF; one that is not kept yet is made anew, to the same bytes."""
+        found, _reference = _document(number)
+        key = found.row["store_key"]
+        content = store.store().get(key) if key else documents.bytes_of(found)
+        return sent(content, "application/pdf", f"{found.row['number']}.pdf")
+
+
+A_ROSTER = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file", "intake"],
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "intake": {"type": "string"},
+                    "dry_run": {"type": "boolean", "default": False},
+                },
+            }
+        }
+    },
+}
+
+
+@api.route("/imports/<kind>", endpoint="imports")
+class Imports(View):
+    """Rosters as clerks send them."""
+
+    resumable = True
+
+    @api.doc(requestBody=A_ROSTER)
+    @says(200, schemas.Report)
+    def post(self, kind: str) -> Response:
+        """Take the good rows of a roster as registered applications; kind is `rosters`."""
+        if kind not in ROSTERS:
+            raise NotFound(kind)
+        intake, content = uploaded("intake")
+        name = request.files["file"].filename or ""
+        report = rosters.import_roster(content, name, intake, access.actor(), dry_run=_dry_run())
+        with read() as conn:
+            version = presenting.in_force(conn)
+        return reply(report.as_dict(lambda reason: i18n.say(reason, version)))
+
+
+def _dry_run() -> bool:
+    text = request.form.get("dry_run", "").strip().lower()
+    if text not in TRUE + FALSE:
+        raise Malformed([malformed("malformed", "dry_run")])
+    return text in TRUE
+
+
+@api.route("/statistics", endpoint="statistics")
+class Statistics(View):
+    """Counts of persons."""
+
+    @api.arguments(schemas.Asked, location="query")
+    @says(200, schemas.Statistics)
+    def get(self, asked: dict[str, Any]) -> Response:
+        """Count persons by group as the audit tells them on a business date."""
+        by = [name.strip() for name in asked.get("by", "workflow,state").split(",")]
+        if len(set(by)) != len(by) or not set(by) <= set(statistics.BY):
+            raise Malformed([malformed("malformed", "by")])
+        with read() as conn:
+            return reply(statistics.persons(conn, access.actor(), asked.get("as_of") or clock.today(), by))
+
+
+@api.route("/verify/<code>", endpoint="verify")
+class Verify(View):
+    """Is a paper ours?"""
+
+    permission = access.PUBLIC
+
+    @api.doc(**NOBODY_SIGNS_IN)
+    @says(200, schemas.Verified)
+    def get(self, code: str) -> Response:
+        """Look up the code printed on a paper."""
+        return reply(asdict(verification.by_code(code)))
+
+
+@api.route("/search", endpoint="search")
+class Search(View):
+    """Persons by what must not stand in a URL."""
+
+    @api.arguments(schemas.Search)
+    @says(200, schemas.Found)
+    def post(self, asked: dict[str, Any]) -> Response:
+        """Find the records of the person with an ID number, or of the persons with a phone."""
+        number, phone = ((asked.get(name) or "").strip() or None for name in ("id_number", "phone"))
+        if (number is None) == (phone is None):
+            raise Malformed([malformed("malformed", "phone" if number else "id_number")])
+        with read() as conn:
+            return reply({"records": listed(conn, search.by_person(conn, access.actor(), number, phone))})
+
+
+@api.route("/status", endpoint="status")
+class Status(View):
+    """Where a person's own cases stand."""
+
+    permission = access.PUBLIC
+
+    @api.doc(**NOBODY_SIGNS_IN)
+    @api.arguments(schemas.Status)
+    @says(200, schemas.Stands)
+    def post(self, asked: dict[str, Any]) -> Response:
+        """Tell, without name or number, where the cases of the holder of a query code stand."""
+        with read() as conn:
+            person = search.person_by_code(conn, asked["code"], asked["id_tail"])
+            if person is None:
+                raise NotFound("status")
+            return reply({"records": [asdict(standing) for standing in search.standings(conn, person)]})
+
+
+@api.route("/openapi.json", endpoint="openapi")
+class OpenApi(View):
+    """This document."""
+
+    permission = access.PUBLIC
+
+    @api.doc(**NOBODY_SIGNS_IN)
+    @says(200, {"type": "object"})
+    def get(self) -> Response:
+        """Show the API's document."""
+        return reply(current_app.extensions["openapi"])
