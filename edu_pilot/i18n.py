@@ -47,8 +47,8 @@ class Catalogues(Domain):
 
 def init_app(app: Flask) -> None:
     """Attach languages to the application: chosen, else the browser's, else the installation's."""
-    domain = Catalogues()
-    Babel(app, locale_selector=_chosen, default_domain=domain, default_timezone="Asia/Shanghai")
+    babel = Babel(app, locale_selector=_chosen, default_timezone="Asia/Shanghai")
+    babel.domain_instance = Catalogues()
 
 
 def _chosen() -> str:

@@ -130,10 +130,12 @@ def perform_many(
     *,
     chunk: int = 1000,
 ) -> Iterator[Result]:
-    """Take the same step on many records, a commit per chunk; yield what became of each, in id order."""
-    ordered = sorted(ids)
-    for start in range(0, len(ordered), chunk):
-        part = ordered[start : start + chunk]
+    """Take the same step on many records, a commit per chunk; yield what became of each, in the given order.
+
+    Of two that want the last place the first given has it.
+    """
+    for start in range(0, len(ids), chunk):
+        part = ids[start : start + chunk]
         try:
             yield from _chunk(workflow, part, action, actor, given or {})
         except (LostRace, IntegrityError):
@@ -145,10 +147,16 @@ def _chunk(
 ) -> list[Result]:
     with write() as conn:
         unit = unit_of(conn, actor)
-        found = cases.by_ids(conn, unit.vault, workflow, ids, lock=True)
-        results = [_tried(unit, case, action, given) for case in found]
+        # Locked in id order, whatever the order of work: two batches must not wait for each other.
+        found = cases.by_ids(conn, unit.vault, workflow, sorted(ids), lock=True)
+        results = [_tried(unit, case, action, given) for case in _in_order(found, ids)]
         unit.close()
     return results
+
+
+def _in_order(found: Sequence[Case], ids: Sequence[str]) -> list[Case]:
+    known = {case.id: case for case in found}
+    return [known[record] for record in ids if record in known]
 
 
 def _tried(unit: Unit, case: Case, action: str, given: Mapping[str, Any]) -> Result:
@@ -163,7 +171,8 @@ def _singly(
     workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]
 ) -> Iterator[Result]:
     with write() as conn:
-        found = [(c.reference, c.state) for c in cases.by_ids(conn, vault(), workflow, ids)]
+        stored = _in_order(cases.by_ids(conn, vault(), workflow, ids), ids)
+        found = [(c.reference, c.state) for c in stored]
     for reference, state in found:
         try:
             done = perform(workflow, reference, action, actor, given)

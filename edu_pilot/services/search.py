@@ -147,10 +147,10 @@ def _standing(conn: Connection, case: Case) -> Standing:
 
 
 def ids(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> list[str]:
-    """Return the row ids of every visible record that fits the filters, for a step on many."""
+    """Return the row ids of every visible record that fits the filters, by reference, for a step on many."""
     records = cases.table(workflow)
     query = sa.select(records.c.id).where(visible_to(actor, records), *_filters(records, wanted))
-    return list(conn.execute(query).scalars())
+    return list(conn.execute(query.order_by(records.c.reference)).scalars())
 
 
 def _filters(records: sa.Table, wanted: Wanted) -> list[sa.ColumnElement[bool]]:

@@ -218,7 +218,8 @@ class Answers(FlaskForm):
 
         def bind_field(self, form: Any, unbound_field: Any, options: dict[str, Any]) -> Any:
             """Give each field an id of its own, though several forms stand on one page."""
-            return unbound_field.bind(form=form, id=f"{form.action.name}-{options['name']}", **options)
+            options.setdefault("id", f"{form.action.name}-{options['name']}")
+            return unbound_field.bind(form=form, **options)
 
     action: Action
     seen_version = HiddenField()

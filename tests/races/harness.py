@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import SpawnContext
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
@@ -19,6 +19,7 @@ from edu_pilot.workflow.registry import Actor
 from tests.app import Place, at_work, opened
 from tests.races.protections import taken_away
 
+CONTESTANTS = 2
 PATIENCE_SECONDS = 60
 
 
@@ -49,57 +50,82 @@ class Outcome:
         return self.state is not None
 
 
-Round = Callable[[int], Sequence[Step]]
+@dataclass(frozen=True)
+class Arena:
+    """Where a race is run: the installation, and the protections that are taken away."""
+
+    place: Place
+    without: tuple[str, ...]
 
 
-def context() -> ForkServerContext:
-    """Give processes that inherit no connection, forked from one that has everything imported."""
-    found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["tests.races.harness"])
-    return found
+class NoMoreRounds(Exception):
+    """What the race was to show has happened; no further round is needed."""
 
 
-def race(
-    place: Place, steps_of: Round, rounds: int, *, without: Sequence[str] = (), contestants: int = 2
-) -> list[tuple[Outcome, ...]]:
-    """Let the contestants take each round's steps at once; give the outcomes of every round.
-
-    `steps_of(n)` prepares round n and tells who tries what; `without` names protections that are
-    taken away in the contestants. Every contestant keeps its database connection over all rounds.
-    """
-    with _contestants(place, without, contestants) as lines:
-        return [_round(lines, steps_of(n)) for n in range(rounds)]
+StepsOf = Callable[[int], Sequence[Step]]
+Rounds = list[tuple[Outcome, ...]]
 
 
-def _round(lines: Sequence[Connection], steps: Sequence[Step]) -> tuple[Outcome, ...]:
-    for line, step in zip(lines, steps, strict=True):
-        line.send(step)
-    return tuple(_answer(line) for line in lines)
+@dataclass(frozen=True)
+class Track:
+    """The contestants' lines, for one race after the other."""
+
+    lines: tuple[Connection, ...]
+
+    def race(
+        self, place: Place, steps_of: StepsOf, rounds: int, *, without: Sequence[str] = ()
+    ) -> Rounds:
+        """Let the contestants take each round's steps at once; give the outcomes of every round.
+
+        `steps_of(n)` prepares round n and tells who tries what, or raises NoMoreRounds; `without`
+        names protections to take away. Each keeps its database connection over all rounds.
+        """
+        found: Rounds = []
+        self._tell(Arena(place, tuple(without)))
+        try:
+            for n in range(rounds):
+                found.append(self._round(steps_of(n)))
+        except NoMoreRounds:
+            pass
+        finally:
+            self._tell(None)
+        return found
+
+    def _tell(self, arena: Arena | None) -> None:
+        for line in self.lines:
+            line.send(arena)
+        for line in self.lines:
+            _received(line)
+
+    def _round(self, steps: Sequence[Step]) -> tuple[Outcome, ...]:
+        for line, step in zip(self.lines, steps, strict=True):
+            line.send(step)
+        outcomes = tuple(_received(line) for line in self.lines)
+        if errors := [outcome.error for outcome in outcomes if outcome.error]:
+            raise RuntimeError("; ".join(errors))
+        return outcomes
 
 
-def _answer(line: Connection) -> Outcome:
+def _received(line: Connection) -> Any:
     if not line.poll(PATIENCE_SECONDS):
         raise TimeoutError("a contestant hangs")
-    outcome: Outcome = line.recv()
-    if outcome.error:
-        raise RuntimeError(outcome.error)
-    return outcome
+    return line.recv()
 
 
 @contextmanager
-def _contestants(place: Place, without: Sequence[str], number: int) -> Iterator[list[Connection]]:
-    processes = context()
-    start = processes.Barrier(number)
+def track() -> Iterator[Track]:
+    """Start the contestants; they inherit nothing and end with the block."""
+    processes = multiprocessing.get_context("spawn")
+    start = processes.Barrier(CONTESTANTS)
     with ExitStack() as ends:
-        yield [ends.enter_context(_contestant(processes, place, without, start)) for _ in range(number)]
+        lines = [ends.enter_context(_contestant(processes, start)) for _ in range(CONTESTANTS)]
+        yield Track(tuple(lines))
 
 
 @contextmanager
-def _contestant(
-    processes: ForkServerContext, place: Place, without: Sequence[str], start: Barrier
-) -> Iterator[Connection]:
+def _contestant(processes: SpawnContext, start: Barrier) -> Iterator[Connection]:
     ours, theirs = processes.Pipe()
-    process = processes.Process(target=contest, args=(place, without, start, theirs), daemon=True)
+    process = processes.Process(target=contest, args=(start, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -110,20 +136,23 @@ def _contestant(
         process.close()
 
 
-def contest(place: Place, without: Sequence[str], start: Barrier, line: Connection) -> None:
-    """Take one step after the other, each at the moment all contestants are ready."""
-    with opened(place) as app, at_work(app), taken_away(without):
-        while step := _next(line):
-            start.wait(PATIENCE_SECONDS)
-            line.send(_tried(step))
-
-
-def _next(line: Connection) -> Step | None:
+def contest(start: Barrier, line: Connection) -> None:
+    """Run one race after the other until the line is closed."""
     try:
-        step: Step = line.recv()
+        while arena := line.recv():
+            with opened(arena.place) as app, at_work(app), taken_away(arena.without):
+                _one_race(start, line)
+            line.send(None)
     except EOFError:
-        return None
-    return step
+        return
+
+
+def _one_race(start: Barrier, line: Connection) -> None:
+    """Take one step after the other, each at the moment all contestants are ready."""
+    line.send(None)
+    while step := line.recv():
+        start.wait(PATIENCE_SECONDS)
+        line.send(_tried(step))
 
 
 def _tried(step: Step) -> Outcome:
