@@ -14,6 +14,7 @@ from tests import postgres
 
 GOAL_ONE, GOAL_MANY = 0.3, 0.2
 A_COMMIT = 1000
+TURNS_MANY = 3
 TURN = 100
 
 
@@ -57,7 +58,7 @@ def _on_postgresql(count: int) -> list[Figure]:
 
 def _measured(database: str, connect: Callable[[], drivers.Bare], count: int) -> list[Figure]:
     """Measure both steps one by one and many at a time; the audit trail must verify at the end."""
-    waiting = instance.fill(4 * count + 3 * TURN + A_COMMIT)
+    waiting = instance.fill(2 * count + 2 * TURNS_MANY * A_COMMIT + 3 * TURN + A_COMMIT)
     bare = connect()
     with bare.connection:
         figures = [
@@ -79,7 +80,7 @@ def _of_step(
     compare("to warm up", one, _next(waiting, 2 * TURN), None, TURN)
     name = f"{database}, {step.action}"
     yield compare(f"{name}: perform", one, _next(waiting, 2 * count), GOAL_ONE, TURN)
-    yield compare(f"{name}: perform_many", many, _next(waiting, 2 * count), GOAL_MANY, A_COMMIT)
+    yield compare(f"{name}: perform_many", many, _next(waiting, 2 * TURNS_MANY * A_COMMIT), GOAL_MANY, A_COMMIT)
     _tell(f"{name}: perform", one, _next(waiting, TURN))
     _tell(f"{name}: perform_many", many, _next(waiting, A_COMMIT))
 

@@ -12,6 +12,14 @@ from psycopg.rows import dict_row
 from bench.instance import database_file
 from edu_pilot.extensions import sqlite_module
 
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "recursive_triggers=ON",
+    "secure_delete=ON",
+)
+
 
 @dataclass(frozen=True)
 class Bare:
@@ -28,7 +36,7 @@ def sqlite(app: Flask) -> Bare:
     module = sqlite_module()
     connection = module.connect(database_file(app), isolation_level=None)
     connection.row_factory = module.Row
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     return Bare("BEGIN IMMEDIATE", "", lambda sql, *v: connection.execute(sql, v), closing(connection))
 

@@ -14,21 +14,39 @@ from edu_pilot.models import Document
 from edu_pilot.rules.calendar import registration_day
 from edu_pilot.rules.study import earliest_diploma
 from edu_pilot.sample.stories import STAGES
-from edu_pilot.services import cases, policies
+from edu_pilot.services import counts, policies
+from edu_pilot.services.actors import SYSTEM
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Reason
 
 DOCUMENT = Document.__table__
 Counts = Mapping[str, Mapping[str, int]]
-# Days after the first intake's registration month, or after its earliest diploma, that a state takes.
-AFTER_BEGINNING = {
-    "application": {"draft": -92, "registered": -71, "admitted": -8, "waitlisted": -8},
-    "study": {"studying": 15, "withdrawn": 160},
-    "certification": {"training": 45, "trained": 150, "withdrawn": 110, "certified": 500, "failed": 500},
-    "session": {"planned": 20},
+# How many days after the first intake's registration month the sample reaches a workflow's states.
+AFTER_BEGINNING = {"application": -50, "study": 160, "certification": 200, "session": 200}
+SOONER_OR_LATER = {
+    ("application", "draft"): -92,
+    ("application", "registered"): -71,
+    ("application", "admitted"): -8,
+    ("application", "waitlisted"): -8,
+    ("study", "enrolled"): -8,
+    ("study", "studying"): 15,
+    ("certification", "planned"): -8,
+    ("certification", "training"): 45,
+    ("certification", "withdrawn"): 110,
+    ("certification", "trained"): 150,
+    ("certification", "certified"): 500,
+    ("certification", "failed"): 500,
+    ("session", "planned"): 45,
 }
-AFTER_DIPLOMA = {"study": {"completed": 20, "graduated": 60}, "claim": {"paid": 200, "refused": 200, "withdrawn": 200}}
-EXAMINED, CLAIMED, USUALLY = 200, 60, {"application": -50}
+# The same after the first intake's earliest diploma, for what a diploma comes before.
+AFTER_DIPLOMA = {"claim": 60, "payment": 250}
+SINCE_DIPLOMA = {
+    ("study", "completed"): 20,
+    ("study", "graduated"): 60,
+    ("claim", "paid"): 200,
+    ("claim", "refused"): 200,
+    ("claim", "withdrawn"): 200,
+}
 
 
 @dataclass(frozen=True)
@@ -91,9 +109,7 @@ def counted(conn: Connection, today: date) -> Counts:
     engines = policies.in_force(conn, today).compiled.engines
     found: dict[str, dict[str, int]] = {}
     for workflow, engine in engines.items():
-        state = cases.table(workflow).c.state
-        query = sa.select(state, sa.func.count()).group_by(state)
-        numbers: dict[str, int] = dict(conn.execute(query).tuples().all())
+        numbers = counts.by_state(conn, workflow, SYSTEM)
         found[workflow] = {name: numbers.get(name, 0) for name in engine.definition.states}
     return found
 
@@ -103,11 +119,11 @@ def documents(conn: Connection) -> int:
     return conn.execute(sa.select(sa.func.count()).select_from(DOCUMENT)).scalar_one()
 
 
-def missed(policy: Policy, today: date, counts: Counts) -> tuple[Missed, ...]:
+def missed(policy: Policy, today: date, reached: Counts) -> tuple[Missed, ...]:
     """Return every state that nobody is in, with the reason."""
     return tuple(
         Missed(workflow, state, _why(policy, today, workflow, state))
-        for workflow, states in counts.items()
+        for workflow, states in reached.items()
         for state, number in states.items()
         if not number
     )
@@ -126,15 +142,12 @@ def _why(policy: Policy, today: date, workflow: str, state: str) -> Reason:
 
 def possible_from(policy: Policy, workflow: str, state: str) -> date:
     """Return the first business date on which the sample can have somebody in a state."""
-    first = policy.get("intakes.first")
-    begins_on, ripe_on = registration_day(first), earliest_diploma(policy, first)
-    if workflow in ("claim", "payment") or state in AFTER_DIPLOMA.get(workflow, {}):
-        usual = 250 if workflow == "payment" else CLAIMED
-        return ripe_on + timedelta(days=AFTER_DIPLOMA.get(workflow, {}).get(state, usual))
-    if workflow in AFTER_BEGINNING:
-        usual = USUALLY.get(workflow, EXAMINED) if state not in ("enrolled", "planned") else -8
-        return begins_on + timedelta(days=AFTER_BEGINNING[workflow].get(state, usual))
-    return date.min
+    first, known = policy.get("intakes.first"), (workflow, state)
+    if workflow in AFTER_DIPLOMA or known in SINCE_DIPLOMA:
+        after = SINCE_DIPLOMA.get(known) or AFTER_DIPLOMA[workflow]
+        return earliest_diploma(policy, first) + timedelta(days=after)
+    after = SOONER_OR_LATER.get(known) or AFTER_BEGINNING.get(workflow, 0)
+    return registration_day(first) + timedelta(days=after)
 
 
 def _told() -> frozenset[tuple[str, str]]:

@@ -16,4 +16,4 @@ def by_state(conn: Connection, workflow: str, actor: Actor) -> Mapping[str, int]
     """Return the number of visible records of a workflow in each state that has any."""
     records = cases.table(workflow)
     query = sa.select(records.c.state, sa.func.count()).where(visible_to(actor, records)).group_by(records.c.state)
-    return dict(conn.execute(query).tuples().all())
+    return dict(conn.execute(query).all())

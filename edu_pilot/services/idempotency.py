@@ -98,8 +98,8 @@ def _insert(conn: Connection, request: Once, status: int | None, kept: Mapping[s
         "at": clock.now(),
     }
     # Waits for a duplicate that has not committed yet, and then inserts nothing.
-    done = conn.execute(insert(Idempotency).values(row).on_conflict_do_nothing())
-    return bool(done.rowcount)
+    query = insert(Idempotency).values(row).on_conflict_do_nothing().returning(KEY.c.key)
+    return conn.execute(query).first() is not None
 
 
 def _sealed(request: Once, kept: Mapping[str, Any]) -> bytes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import (
@@ -21,6 +20,7 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from edu_pilot import i18n
@@ -168,9 +168,9 @@ class Table(FieldList):
 class Reading(Part):
     """What a reviewer reads from the evidence."""
 
-    amount_fen = Yuan(_l("Amount read from the receipts (yuan)"))
-    id_tail = Text(_l("Last six characters of the ID number"))
-    diploma_on = IsoDay(_l("Date on the diploma"))
+    amount_fen = Yuan(_("Amount read from the receipts (yuan)"))
+    id_tail = Text(_("Last four of the ID number"))
+    diploma_on = IsoDay(_("Date on the diploma"))
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Ask for every part: a check is a reading of all three."""
@@ -187,26 +187,27 @@ def _missing(_form: Form, field: Field) -> None:
 class Room(Part):
     """A room of an exam session."""
 
-    room = Text(_l("Room"))
-    seats = Number(_l("Seats"))
+    room = Text(_("Room"))
+    seats = Number(_("Seats"))
 
 
 def _receipt(words: Words) -> type[Part]:
     fields = {
-        "kind": Choice(_l("Kind of receipt"), choices=_labelled(words, "claim.receipt_kinds"), validate_choice=False),
-        "code": Text(_l("Code (empty for a fully digital e-invoice)")),
-        "number": Text(_l("Number")),
-        "issuer": Text(_l("Issuer")),
-        "payer": Text(_l("Payer")),
-        "item": Choice(_l("Item"), choices=_labelled(words, "claim.receipt_items"), validate_choice=False),
-        "paid_on": IsoDay(_l("Paid on")),
-        "amount_fen": Yuan(_l("Amount (yuan)")),
+        "kind": Choice(_("Kind of receipt"), choices=_labelled(words, "claim.receipt_kinds"), validate_choice=False),
+        "code": Text(_("Code (empty for a fully digital e-invoice)")),
+        "number": Text(_("Number")),
+        "issuer": Text(_("Issuer")),
+        "payer": Text(_("Payer")),
+        "item": Choice(_("Item"), choices=_labelled(words, "claim.receipt_items"), validate_choice=False),
+        "paid_on": IsoDay(_("Paid on")),
+        "amount_fen": Yuan(_("Amount (yuan)")),
     }
     return type("Receipt", (Part,), fields)
 
 
-def _labelled(words: Words, path: str) -> list[tuple[str, str]]:
-    return [("", ""), *((code, words.policy(path, code)) for code in words.compiled.policy.get(path))]
+def _labelled(words: Words, path: str) -> list[SelectChoice]:
+    labels = ((code, words.policy(path, code)) for code in words.compiled.policy.get(path))
+    return [SelectChoice("", ""), *(SelectChoice(code, label) for code, label in labels)]
 
 
 class Answers(FlaskForm):
@@ -288,12 +289,13 @@ def _field(need: Need, words: Words, options: Options) -> Any:
 
 
 def _plain(need: Need, label: str, choices: list[tuple[str, str]]) -> Any:
+    options = [SelectChoice(code, text) for code, text in choices]
     if need.type == "list":
-        return Checks(label, choices=choices, validate_choice=False) if choices else Lines(label)
+        return Checks(label, choices=options, validate_choice=False) if choices else Lines(label)
     if choices and need.type == "choice" and need.required and len(choices) <= RADIOS:
-        return Radios(label, choices=choices, validate_choice=False)
+        return Radios(label, choices=options, validate_choice=False)
     if choices:
-        return Choice(label, choices=[("", ""), *choices], validate_choice=False)
+        return Choice(label, choices=[SelectChoice("", ""), *options], validate_choice=False)
     if need.name in LONG:
         return LongText(label)
     return {"date": Day, "money_fen": Yuan}.get(need.type, Text)(label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -53,7 +53,6 @@ def alive() -> Response:
 @public
 def ready() -> tuple[Response, int]:
     """Say whether requests can be served, check by check; 503 if one has failed."""
-    g.actor = None
     checks = readiness.checks()
     fine = all(check.fine for check in checks.values())
     told = {name: {"ok": check.fine, **check.facts} for name, check in checks.items()}

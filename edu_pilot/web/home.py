@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, session, url_for
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_gettext as _
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
@@ -48,7 +47,7 @@ class Area:
 
 AREAS: Mapping[str, Area] = {
     "desk": Area(
-        _l("Teaching point"),
+        _("Teaching point"),
         frozenset({"clerk"}),
         (
             ("application", "draft"), ("application", "registered"), ("application", "returned"),
@@ -56,7 +55,7 @@ AREAS: Mapping[str, Area] = {
         ),
     ),
     "registry": Area(
-        _l("Registry"),
+        _("Registry"),
         frozenset({"registrar"}),
         (
             ("application", "verified"), ("application", "waitlisted"),
@@ -64,7 +63,7 @@ AREAS: Mapping[str, Area] = {
         ),
     ),
     "exams": Area(
-        _l("Exams"),
+        _("Exams"),
         frozenset({"examiner"}),
         (
             ("session", "planned"), ("session", "open"), ("certification", "trained"),
@@ -73,12 +72,12 @@ AREAS: Mapping[str, Area] = {
         ),
     ),
     "review": Area(
-        _l("Review"),
+        _("Review"),
         frozenset({"union_reviewer", "university_reviewer", "arbiter"}),
         (("claim", "submitted"), ("claim", "not_agreed")),
     ),
     "payments": Area(
-        _l("Payments"),
+        _("Payments"),
         frozenset({"finance_maker", "finance_releaser"}),
         (("claim", "approved"), ("payment", "drawn"), ("payment", "released")),
     ),

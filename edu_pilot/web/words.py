@@ -16,6 +16,9 @@ from edu_pilot.workflow.definition import Label, Need
 from edu_pilot.workflow.reasons import Reason
 from edu_pilot.workflow.versions import Compiled
 
+# Where the codes inside a receipt have their labels.
+PARTS = {"kind": "claim.receipt_kinds", "item": "claim.receipt_items"}
+
 
 def init_app(app: Flask) -> None:
     """Give the templates their filters and what every page shows."""
@@ -46,12 +49,6 @@ def moment(value: datetime | str) -> str:
 def amount(fen: int | None) -> str:
     """Return an amount of fen in yuan, a dash for none."""
     return "—" if fen is None else f"¥{yuan(fen)}"
-
-
-def _part(name: str, value: Any) -> str:
-    if name.endswith("_fen") and isinstance(value, int):
-        return amount(value)
-    return str(value)
 
 
 @dataclass(frozen=True)
@@ -135,12 +132,19 @@ class Words:
         if isinstance(value, list):
             return self.joined(self._answer(need, one) for one in value)
         if isinstance(value, dict):
-            return " · ".join(_part(name, one) for name, one in value.items() if one not in ("", None))
+            return " · ".join(self._part(name, one) for name, one in value.items() if one not in ("", None))
         if need.type == "money_fen":
             return amount(value)
         if need.type == "date":
             return day(value)
         return self._say_label(need.choices.get(value)) or str(value)
+
+    def _part(self, name: str, value: Any) -> str:
+        if name in PARTS:
+            return self.policy(PARTS[name], str(value))
+        if name.endswith("_fen") and isinstance(value, int):
+            return amount(value)
+        return day(value) if name.endswith("_on") else str(value)
 
     def joined(self, texts: Iterable[str]) -> str:
         """Return texts as one list."""

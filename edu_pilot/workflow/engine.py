@@ -87,8 +87,9 @@ class Engine:
             raise Refused(reasons)
 
     def decide(self, attempt: Attempt) -> str:
-        """Return the state the attempt leads to; raise Refused with all reasons if it is blocked."""
-        if reasons := self.blockers(attempt, on_input=True):
+        """Return the state a permitted attempt leads to; raise Refused if its input blocks it."""
+        rules = (self.registry.rules[name] for name in self.action(attempt.action).rules)
+        if reasons := [r for rule in rules if rule.on_input for r in rule.reasons(attempt)]:
             raise Refused(reasons)
         if attempt.action == CREATE:
             return self.definition.initial

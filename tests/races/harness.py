@@ -140,7 +140,7 @@ def contest(start: Barrier, line: Connection) -> None:
     """Run one race after the other until the line is closed."""
     try:
         while arena := line.recv():
-            with opened(arena.place) as app, at_work(app), taken_away(arena.without):
+            with taken_away(arena.without), opened(arena.place) as app, at_work(app):
                 _one_race(start, line)
             line.send(None)
     except EOFError:

@@ -23,7 +23,7 @@ from edu_pilot.services.unit import Change
 
 @contextmanager
 def taken_away(names: Sequence[str]) -> Iterator[None]:
-    """Let the block run without the protections of these names."""
+    """Let an application that is built in the block run without the protections of these names."""
     with ExitStack() as stack:
         for name in names:
             stack.enter_context(_WITHOUT[name]())
@@ -32,14 +32,12 @@ def taken_away(names: Sequence[str]) -> Iterator[None]:
 
 @contextmanager
 def _without_transaction() -> Iterator[None]:
-    engine = extensions.db.engine
-    if engine.dialect.name != "sqlite":
-        with mock.patch.object(cases, "_held", lambda query, _conn, _lock: query):
-            yield
-        return
-    sa.event.remove(engine, "begin", extensions._sqlite_begin)
-    # Other processes' statements come in between: that is what a transaction is against.
-    yield
+    # SQLite's driver is in autocommit mode: without a BEGIN others' statements come in between.
+    with (
+        mock.patch.object(extensions, "_sqlite_begin", lambda _connection: None),
+        mock.patch.object(cases, "_held", lambda query, _conn, _lock: query),
+    ):
+        yield
 
 
 @contextmanager
@@ -64,7 +62,7 @@ def _without_places() -> Iterator[None]:
         yield
 
 
-def _quota_after_a_look(change: Change, *, free: bool = False, **moves: int) -> bool:
+def _quota_after_a_look(change: Change, moves: Mapping[str, int], *, free: bool = False) -> bool:
     if free and change.case.places_free < 1:
         return False
     quota = application.QUOTA

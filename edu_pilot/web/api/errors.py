@@ -54,8 +54,12 @@ def as_response(data: Any, status: int, headers: Mapping[str, str] | None = None
     """Return data as JSON in UTF-8."""
     response = Response(json.dumps(data, ensure_ascii=False), status, mimetype="application/json")
     response.headers.update(headers or {})
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["Content-Language"] = i18n.language()
+    return guarded(response)
+
+
+def guarded(response: AnyResponse) -> Any:
+    """Mark an answer as one caller's own, in the language asked for."""
+    response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept-Language, Authorization"
     return response
 

@@ -100,6 +100,7 @@ class Documented(Blueprint):  # type: ignore[misc]
 
 api = Documented("api", __name__, url_prefix=ROOT)
 api.register_error_handler(Exception, errors.told)
+api.after_request(errors.guarded)
 
 
 def reply(data: Any, status: int = 200, **headers: str) -> Response:
