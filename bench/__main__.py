@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from bench import drivers, instance, reference, spent
+from bench import drivers, imports, instance, reference, spent
 from bench.measure import Figure, Record, Records, Ways, compare
 from bench.steps import STEPS, TODAY, Step
 from edu_pilot.extensions import read
@@ -22,7 +22,8 @@ def main() -> int:
     """Measure on both databases and print; 1 where a goal is not met."""
     count = _records_asked()
     print(f"{count} records a figure and way; ratio = rate of perform / rate by hand, in one run")
-    figures = [*_on_sqlite(count), *_on_postgresql(count)]
+    figures = [*_on_sqlite(count), *_on_postgresql(count), imports.figure()]
+    _tell("SQLite: import", imports.shares())
     print(f"\n{'figure':58}{'by hand/s':>11}{'ours/s':>9}{'ratio':>7}{'goal':>6}  verdict")
     for figure in figures:
         print(_line(figure))
@@ -62,9 +63,7 @@ def _measured(database: str, connect: Callable[[], drivers.Bare], count: int) ->
     bare = connect()
     with bare.connection:
         figures = [
-            figure
-            for step in STEPS
-            for figure in _of_step(database, bare, step, iter(waiting[step.workflow]), count)
+            figure for step in STEPS for figure in _of_step(database, bare, step, iter(waiting[step.workflow]), count)
         ]
     with read() as conn:
         if not audit.verify(conn).ok:
@@ -72,21 +71,19 @@ def _measured(database: str, connect: Callable[[], drivers.Bare], count: int) ->
     return figures
 
 
-def _of_step(
-    database: str, bare: drivers.Bare, step: Step, waiting: Iterator[Record], count: int
-) -> Iterator[Figure]:
+def _of_step(database: str, bare: drivers.Bare, step: Step, waiting: Iterator[Record], count: int) -> Iterator[Figure]:
     one = Ways(lambda part: _one_by_one(bare, step, part), lambda part: _perform(step, part))
     many = Ways(lambda part: _at_once(bare, step, part), lambda part: _perform_many(step, part))
     compare("to warm up", one, _next(waiting, 2 * TURN), None, TURN)
     name = f"{database}, {step.action}"
     yield compare(f"{name}: perform", one, _next(waiting, 2 * count), GOAL_ONE, TURN)
     yield compare(f"{name}: perform_many", many, _next(waiting, 2 * TURNS_MANY * A_COMMIT), GOAL_MANY, A_COMMIT)
-    _tell(f"{name}: perform", one, _next(waiting, TURN))
-    _tell(f"{name}: perform_many", many, _next(waiting, A_COMMIT))
+    for way, ours, part in (("perform", one.ours, TURN), ("perform_many", many.ours, A_COMMIT)):
+        records = _next(waiting, part)
+        _tell(f"{name}: {way}", spent.breakdown(lambda ours=ours, records=records: ours(records)))
 
 
-def _tell(name: str, ways: Ways, part: Records) -> None:
-    shares = spent.breakdown(lambda: ways.ours(part))
+def _tell(name: str, shares: list[tuple[str, float]]) -> None:
     print(f"\n{name}, what our time is spent on (under the profiler, which makes Python look dearer)")
     for what, share in shares:
         print(f"  {share:5.1%}  {what}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -53,9 +53,10 @@ def _rows(conn: Connection, as_of: date) -> list[Row]:
 
 def _on(conn: Connection) -> sa.ColumnElement[Any]:
     """The business date of an entry, as its body states it."""
-    if conn.dialect.name == "sqlite":
-        return sa.func.json_extract(ENTRY.c.body, "$.on")
-    return sa.cast(ENTRY.c.body, sa.JSON)["on"].as_string()
+    day: sa.ColumnElement[Any] = sa.func.json_extract(ENTRY.c.body, "$.on")
+    if conn.dialect.name != "sqlite":
+        day = sa.cast(ENTRY.c.body, sa.JSON)["on"].as_string()
+    return day
 
 
 def _queries(conn: Connection, as_of: date) -> list[sa.Select[Any]]:
@@ -118,5 +119,5 @@ def _coded(policy: Policy, name: str, text: str) -> str:
 def _county_of_first(conn: Connection, reference: str) -> str | None:
     """A draft that names no county belongs to the county of whoever entered it."""
     query = sa.select(ACCOUNT.c.county).join(ENTRY, ENTRY.c.actor == ACCOUNT.c.name)
-    found: Mapping[str, Any] | Any = conn.execute(query.where(ENTRY.c.reference == reference).order_by(ENTRY.c.number))
-    return found.scalars().first()
+    query = query.where(ENTRY.c.reference == reference).order_by(ENTRY.c.number).limit(1)
+    return conn.execute(query).scalar()

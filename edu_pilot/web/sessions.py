@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from flask import Flask, abort, g, redirect, request, session, url_for
-from flask_login import LoginManager, UserMixin, current_user, login_user
 from werkzeug.wrappers import Response
 
 from edu_pilot import clock
@@ -17,31 +16,22 @@ STUDENT_TIME = timedelta(minutes=30)
 WITHOUT_SESSION = ("/api/", "/static/", "/healthz", "/readyz", "/version", "/metrics")
 
 
-class User(UserMixin):  # type: ignore[misc]
-    """What the session knows of an account: its id."""
-
-    def __init__(self, actor: Actor) -> None:
-        self.id = actor.account_id
-        self.actor = actor
-
-
 def init_app(app: Flask) -> None:
     """Load who asks before every page."""
-    manager = LoginManager()
-    manager.user_loader(_user)
-    manager.init_app(app, add_context_processor=False)
     app.before_request(_load_actor)
     app.context_processor(lambda: {"actor": g.get("actor")})
 
 
-def _user(account_id: str) -> User | None:
-    actor = accounts.by_id(account_id)
-    return User(actor) if actor else None
-
-
 def _load_actor() -> None:
     if not request.path.startswith(WITHOUT_SESSION):
-        g.actor = current_user.actor if current_user.is_authenticated else _student()
+        g.pop("again", None)
+        g.actor = _account() or _student()
+
+
+def _account() -> Actor | None:
+    """Return the account of the session, asked anew each time: one that was closed is out at once."""
+    account_id = session.get("account")
+    return accounts.by_id(account_id) if account_id else None
 
 
 def _student() -> Actor | None:
@@ -58,7 +48,7 @@ def open_for(actor: Actor) -> None:
     """Begin an account's session; nothing of an earlier one but the language stays."""
     end()
     session.permanent = True
-    login_user(User(actor))
+    session["account"] = actor.account_id
     g.actor = actor
 
 
@@ -66,8 +56,9 @@ def open_for_student(person_key: str) -> Actor:
     """Begin a person's session of half an hour."""
     end()
     session["student"] = {"key": person_key, "until": (clock.now() + STUDENT_TIME).isoformat()}
-    g.actor = actors.student(person_key)
-    return g.actor
+    actor = actors.student(person_key)
+    g.actor = actor
+    return actor
 
 
 def end() -> None:

@@ -145,6 +145,7 @@ def test_r1_4_shares_sum_to_the_hard_quota_of_each_year() -> None:
 
 
 def test_r1_1_the_pilot_years_sum_to_its_target() -> None:
+    """R1.1: 1,000 migrant workers in the intakes of 2022, 2023 and 2024."""
     loaded = policies()
     hard = loaded["quota"]["hard"]
     pilot = [places for year, places in hard.items() if int(year) < loaded["quota"]["phase2_from"]]

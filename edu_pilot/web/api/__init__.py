@@ -23,7 +23,7 @@ DESCRIPTION = (
 )
 
 
-class Interface(Api):  # type: ignore[misc]
+class Interface(Api):
     """The documented blueprint; errors are answered in one shape by `errors`, not by the library."""
 
     ERROR_SCHEMA = schemas.Error

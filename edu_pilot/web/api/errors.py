@@ -19,7 +19,7 @@ from edu_pilot.services.cases import NotFound
 from edu_pilot.services.readiness import UNAVAILABLE
 from edu_pilot.services.rendering import RenderingRefused
 from edu_pilot.services.rosters import Unusable
-from edu_pilot.workflow.reasons import Forbidden, Malformed, N_, Reason, Refused
+from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Reason, Refused
 
 log = structlog.get_logger()
 RETRY_SECONDS = {"in_progress": "2", "unavailable": "5", "not_rendered": "60", "too_many_requests": "60"}
@@ -36,13 +36,14 @@ MESSAGES = {
     "too_large": N_("This is larger than is taken: 10 MB a file, 25 MB a request."),
     "too_many_requests": N_("Too many requests; wait and try again."),
     "not_rendered": N_("The document cannot be made into a PDF at present."),
-    "unavailable": N_("Not available at the moment; nothing was changed unless you read so, try again."),
+    "unavailable": N_("Not available at the moment; try again, with the same Idempotency-Key if there was one."),
     "internal": N_("Something went wrong here; it has been noted."),
     "unusable": N_("The file cannot be taken as a roster; the reasons say why."),
 }
 BY_STATUS = {
     400: "malformed", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed",
-    408: "malformed", 413: "too_large", 415: "malformed", 422: "malformed", 429: "too_many_requests", 503: "unavailable",
+    408: "malformed", 413: "too_large", 415: "malformed", 422: "malformed", 429: "too_many_requests",
+    503: "unavailable",
 }  # fmt: skip
 DOCUMENTED = {
     "description": "A refusal or a fault, always in this shape",

@@ -42,7 +42,8 @@ def _step(action: Action) -> dict[str, Any]:
 def _workflow(definition: Definition) -> dict[str, Any]:
     lang = i18n.language()
     states = [
-        {"name": s.name, "label": s.label.say(lang), "final": s.final, "days": s.days} for s in definition.states.values()
+        {"name": state.name, "label": state.label.say(lang), "final": state.final, "days": state.days}
+        for state in definition.states.values()
     ]
     return {
         "name": definition.name,

@@ -12,12 +12,13 @@ from flask import Response, make_response, request
 from flask.views import MethodView
 from flask_smorest import Blueprint
 from webargs.flaskparser import FlaskParser
+from werkzeug.wrappers import Response as AnyResponse
 
 from edu_pilot.services import idempotency
 from edu_pilot.services.idempotency import Answer, Deed, Once
 from edu_pilot.web import access
 from edu_pilot.web.api import errors
-from edu_pilot.workflow.reasons import Malformed, N_, Reason, blocked
+from edu_pilot.workflow.reasons import N_, Malformed, Reason, blocked
 
 ROOT = "/api/v1"
 KEY, KEY_LIMIT = "Idempotency-Key", 255
@@ -92,7 +93,7 @@ def _not_json() -> Malformed:
     return Malformed([blocked(N_("The body must be one JSON object in UTF-8."), code="body_malformed", field="body")])
 
 
-class Documented(Blueprint):  # type: ignore[misc]
+class Documented(Blueprint):
     """The blueprint, with our reader."""
 
     ARGUMENTS_PARSER = Parser()
@@ -137,6 +138,7 @@ class View(MethodView):
 
 def _answer(view: Callable[[], Any]) -> Answer:
     """Carry out a view and return its answer, a refusal's too."""
+    response: AnyResponse
     try:
         response = make_response(view())
     except idempotency.AlreadyClaimed:
@@ -187,11 +189,12 @@ def _form_parts() -> list[bytes]:
     return parts
 
 
-def says(status: int, schema: Any, description: str = "") -> Callable[[Any], Any]:
+def says(status: int, schema: Any) -> Callable[[Any], Any]:
     """Document what a view answers; the view itself writes it."""
     if isinstance(schema, str):
-        return api.alt_response(status, schema={"type": "string", "format": "binary"}, content_type=schema, success=True)
-    return api.alt_response(status, schema=schema, description=description or None, success=True)
+        binary = {"type": "string", "format": "binary"}
+        return api.alt_response(status, schema=binary, content_type=schema, success=True)
+    return api.alt_response(status, schema=schema, success=True)
 
 
 __all__ = ["ROOT", "View", "api", "json_body", "malformed", "reply", "says"]

@@ -18,6 +18,7 @@ from edu_pilot.extensions import write
 from edu_pilot.models import Idempotency
 from edu_pilot.services import due, idempotency, papers, perform, presenting
 from edu_pilot.services.perform import Result
+from edu_pilot.web import api
 from tests import app as installations
 from tests.app import TODAY, Place
 from tests.factories import A_PDF, Pilot, application_form, case, rows
@@ -118,9 +119,7 @@ def test_an_answer_lost_after_the_commit_is_told_from_the_record(
     assert [answer.get_json()["reference"]] == [r["reference"] for r in rows("application")]
 
 
-def test_a_repeated_upload_keeps_one_file(
-    clerk: Caller, pilot: Pilot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repeated_upload_keeps_one_file(clerk: Caller, pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"/records/application/{pilot.registered()}/files"
 
     def upload() -> Any:
@@ -196,8 +195,6 @@ def test_the_stored_answer_is_sealed(clerk: Caller, pilot: Pilot) -> None:
 
 @contextmanager
 def two_programs(place: Place) -> Iterator[tuple[Flask, Programs]]:
-    from edu_pilot.web import api
-
     with installations.opened(place) as app:
         api.init_app(app)
         yield app, Programs(app)

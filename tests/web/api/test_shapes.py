@@ -10,8 +10,21 @@ from flask import Flask
 
 from edu_pilot.services import statistics
 from tests.factories import (
-    CHECKED, CLAIMED, SIGN_UP, VERIFIED, Pilot, application_form, on, passed, receipt, row, rows, serial,
-)  # fmt: skip
+    CARD,
+    CHECKED,
+    CLAIMED,
+    SIGN_UP,
+    VERIFIED,
+    Pilot,
+    application_form,
+    case,
+    on,
+    passed,
+    receipt,
+    row,
+    rows,
+    serial,
+)
 from tests.people import LIU_WEI, QIHE, worker
 from tests.web.api.conftest import Caller, Programs
 
@@ -141,15 +154,14 @@ def test_a_roster_is_judged_first_and_taken_then(clerk: Caller, pilot: Pilot) ->
 
 def test_search_finds_a_person_by_number_or_phone(clerk: Caller, pilot: Pilot) -> None:
     reference = pilot.registered()
-    for asked in ({"id_number": LIU_WEI.id_number}, {"phone": LIU_WEI.phone}, {"phone": LIU_WEI.phone, "id_number": None}):
+    number, phone = {"id_number": LIU_WEI.id_number}, {"phone": LIU_WEI.phone}
+    for asked in (number, phone, phone | {"id_number": None}):
         found = clerk.post("/search", asked).get_json()["records"]
         assert [r["reference"] for r in found] == [reference]
     assert clerk.post("/search", {"phone": "13900000000"}).get_json() == {"records": []}
 
 
 def test_status_tells_where_the_case_stands_and_nothing_of_the_person(anybody: Caller, pilot: Pilot) -> None:
-    from tests.factories import case
-
     code = case("application", pilot.registered()).query_code
     asked = {"code": code, "id_tail": LIU_WEI.id_number[-6:]}
     answer = anybody.post("/status", asked)
@@ -187,7 +199,7 @@ def test_statistics_of_a_past_day_stay_the_same_for_ever(registrar: Caller, pilo
 
 def test_statistics_count_a_person_once_in_each_group(registrar: Caller, pilot: Pilot) -> None:
     pilot.enrolled()
-    told = registrar.get(f"/statistics?by=workflow&as_of=2022-08-20").get_json()
+    told = registrar.get("/statistics?by=workflow&as_of=2022-08-20").get_json()
     assert told["persons"] == 1
     assert {r["workflow"]: r["persons"] for r in told["rows"]} == {"application": 1, "study": 1, "certification": 1}
     majors = registrar.get(f"/statistics?by={','.join(statistics.BY)}").get_json()["rows"]
@@ -205,8 +217,6 @@ def test_a_claim_before_the_diploma_is_refused_with_that_reason(clerk: Caller, p
 
 
 def claim_form(study: str) -> dict[str, Any]:
-    from tests.factories import CARD
-
     return {
         "study": study, "receipts": [receipt(serial(study))], "account_number": CARD,
         "account_holder": LIU_WEI.name, "other_money_fen": 0,
