@@ -119,7 +119,12 @@ def load(run: Run, people: int, seed: int) -> None:
         bars.setdefault(part, run.progress(part))(done, total)
 
     summary = sample_load.load(people, seed, tell)
-    run.answer(summary.as_dict(), summary.rows())
+    value = summary.as_dict(lambda reason: run.reason(reason)["text"])
+    lines = [f"{workflow:<14} {state:<12} {count:>6}" for workflow, state, count in summary.rows()]
+    lines += [f"{n['workflow']:<14} {n['state']:<12} {n['text']}" for n in value["not_reached"]]
+    lines += [f"{part['part']:<14} {part['seconds']:>8.1f} s {part['percent']:>3} %" for part in value["parts"]]
+    text = N_("%(issued)s documents issued, %(rendered)s of them rendered, in %(seconds)s seconds.")
+    run.answer(value, [*lines, run.say(text, **value["documents"], seconds=round(value["seconds"]))])
 
 
 @command(workflows_group, "check", before_init=True)

@@ -50,11 +50,7 @@ def sign_in(name: str, password: str) -> Actor | None:
     with read() as conn:
         row = _row(conn, name)
     fits = _fits(row["password_hash"] if row else _nobody(), password)
-    if not (row and fits and row["active"]):
-        return None
-    if row["demo"] and current_app.config["SETTINGS"].production:
-        return None
-    return actor_of(row)
+    return actor_of(row) if row and fits and _usable(row) else None
 
 
 def _fits(stored: str, password: str) -> bool:
@@ -86,14 +82,19 @@ def by_token(token: str) -> Actor | None:
 def _active(where: sa.ColumnElement[bool]) -> Actor | None:
     with read() as conn:
         row = one_row(conn, sa.select(ACCOUNT).where(where, ACCOUNT.c.active))
-    return actor_of(row) if row else None
+    return actor_of(row) if row and _usable(row) else None
+
+
+def _usable(row: Mapping[str, Any]) -> bool:
+    """An account that is on; the sample's accounts never are in production."""
+    return bool(row["active"]) and not (row["demo"] and current_app.config["SETTINGS"].production)
 
 
 def named(name: str) -> Actor:
     """Return the actor of an account by name; NotFound if there is none."""
     with read() as conn:
         row = _row(conn, name)
-    if row is None or not row["active"]:
+    if row is None or not _usable(row):
         raise NotFound(name)
     return actor_of(row)
 

@@ -19,7 +19,7 @@ from edu_pilot.services import audit, cases, idempotency, policies, store
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible
-from edu_pilot.workflow.reasons import Malformed, N_, blocked
+from edu_pilot.workflow.reasons import Forbidden, Malformed, N_, blocked
 from edu_pilot.workflow.registry import Actor
 
 PAPER = Paper.__table__
@@ -29,11 +29,15 @@ IMAGES = {"JPEG": ("image/jpeg", ".jpg"), "PNG": ("image/png", ".png")}
 
 
 def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) -> str:
-    """Keep a file for a record and return its id; raise Malformed for a kind or content not allowed."""
+    """Keep a file for a record and return its id.
+
+    Raises Malformed for a kind or content not allowed, Forbidden for a role with no part in the workflow.
+    """
     media_type, clean, ending = examined(content)
     with read() as conn:
         case = cases.by_reference(conn, vault(), workflow, reference)
         require_visible(actor, case)
+        _require_part(conn, case, actor)
         _require_kind(conn, kind)
     # The bytes are safe on disk before any row refers to them.
     key, digest = store.keep("papers", clean, ending)
@@ -45,9 +49,20 @@ def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) 
         idempotency.claim(conn, workflow=workflow, reference=reference, file=str(row["id"]))
         conn.execute(PAPER.insert().values(row))
         given = {"kind": kind, "file": row["id"], "sha256": digest}
-        state = cases.by_reference(conn, vault(), workflow, reference).state
+        # Locked, so that the entry names the state the record has when it is written.
+        state = cases.by_reference(conn, vault(), workflow, reference, lock=True).state
         audit.append(conn, [audit.Entry(actor.name, workflow, reference, "add_file", state, state, input=given)])
     return str(row["id"])
+
+
+def _require_part(conn: Connection, case: Case, actor: Actor) -> None:
+    """R6.3: who reads all but changes nothing adds no file either."""
+    definition = policies.of(conn, case.policy_version_id).compiled.definition(case.workflow)
+    steps = (definition.create, *definition.actions.values())
+    roles = sorted({role for step in steps for role in step.by})
+    if not actor.roles & set(roles):
+        text = N_("This step belongs to: %(roles)s")
+        raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(roles), who=tuple(roles))])
 
 
 def _require_kind(conn: Connection, kind: str) -> None:
@@ -68,7 +83,7 @@ def examined(content: bytes) -> tuple[str, bytes, str]:
         return "application/pdf", content, ".pdf"
     try:
         return _drawn_anew(content)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Exception:  # a hostile picture makes its decoder raise anything
         raise _refused("file_not_readable", N_("The file is neither a JPEG or PNG picture nor a PDF.")) from None
 
 

@@ -269,7 +269,7 @@ def birth(
     # A claim is born under its application's version, which only its effect knows.
     change.version = policies.of(unit.conn, change.values["policy_version_id"])
     change.reference = _referenced(change, engine.definition.prefix)
-    change.conn.execute(cases.table(workflow).insert().values(change.values))
+    change.conn.execute(cases.table(workflow).insert(), change.values)
     _insert_rows(change)
     _finish(change, action, NOWHERE)
     return Done(workflow, change.record_id, change.reference, change.to_state)

@@ -18,7 +18,7 @@ from edu_pilot.services.policies import NoPolicy
 from edu_pilot.services.rendering import RenderingRefused
 from edu_pilot.services.rosters import Unusable
 from edu_pilot.web.words import Words
-from edu_pilot.workflow.reasons import Forbidden, Malformed, N_, Refused
+from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Refused
 
 Answer = tuple[str, int] | tuple[str, int, dict[str, str]]
 # The first that fits; every other refusal is a conflict with the record as it stands.
@@ -32,7 +32,7 @@ TEXTS = {
     413: (N_("Too large"), N_("What you sent is too large. A file may have at most 10 MB, a form 25 MB.")),
     422: (N_("Not complete"), N_("Look over what you entered.")),
     429: (N_("Too many attempts"), N_("Wait a minute and try again.")),
-    500: (N_("Something went wrong"), N_("Nothing was changed. Try again; if it happens again, tell the administrator when it was.")),
+    500: (N_("Something went wrong"), N_("Nothing was changed. Try again, or tell the administrator when it was.")),
     503: (N_("Not available now"), N_("The system is starting or under repair. Try again in some minutes.")),
 }  # fmt: skip
 

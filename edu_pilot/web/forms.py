@@ -19,6 +19,7 @@ from wtforms import (
     SelectMultipleField,
     StringField,
     TextAreaField,
+    ValidationError,
 )
 from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -181,7 +182,7 @@ class Reading(Part):
 
 
 def _missing(_form: Form, field: Field) -> None:
-    raise ValueError(_("%(field)s is missing.", field=field.label.text))
+    raise ValidationError(_("%(field)s is missing.", field=field.label.text))
 
 
 class Room(Part):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -29,6 +29,7 @@ from edu_pilot.workflow.reasons import Reason, Refused
 
 pages = Blueprint("records", __name__, url_prefix="/records")
 PAGE = 50
+FILTERS = ("state", "county", "intake", "q")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "application": ("name", "county", "major", "intake"),
     "study": ("name", "student_number", "county", "major"),
@@ -66,11 +67,11 @@ def lines(conn: Connection, found: Iterable[Case]) -> list[Line]:
 def index(workflow: str) -> str:
     """Show one page of a workflow's records; the filters stand in the address, personal numbers never."""
     cases.table(workflow)
-    asked = {n: request.args.get(n, "").strip() for n in ("state", "county", "intake", "q", "after")}
-    asked = {name: value for name, value in asked.items() if value}
+    asked = {name: request.args.get(name, "").strip() or None for name in FILTERS}
+    wanted = Wanted(**asked, after=request.args.get("after"), limit=PAGE)
     with read() as conn:
         actor = access.actor()
-        found, following = search.find(conn, workflow, actor, replace(Wanted(**asked), limit=PAGE))
+        found, following = search.find(conn, workflow, actor, wanted)
         return render_template(
             "records/list.html",
             workflow=workflow,
@@ -78,7 +79,7 @@ def index(workflow: str) -> str:
             columns=COLUMNS[workflow],
             lines=lines(conn, found),
             counts=counts.by_state(conn, workflow, actor),
-            filters={name: value for name, value in asked.items() if name != "after"},
+            filters={name: value for name, value in asked.items() if value},
             following=following,
             may_create=_may_create(conn, workflow),
         )

@@ -1,0 +1,114 @@
+"""One clerk's walk through a real browser, without JavaScript: blocked, papers handed in, verified."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from PIL import Image
+from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
+from werkzeug.serving import make_server
+
+from edu_pilot import clock
+from tests.app import TODAY
+from tests.factories import Pilot, state
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+NOT_HERE = "Debian's chromium is not installed: apt-get install chromium"
+SIZES = {"phone": (375, 812), "desk": (1366, 768)}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Give Debian's Chromium."""
+    if CHROMIUM is None:
+        pytest.skip(NOT_HERE)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def address(site: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve the site on a port of this machine, on the day of the tests."""
+    monkeypatch.setenv("EDU_PILOT_TODAY", TODAY.isoformat())
+    server = make_server("127.0.0.1", 0, site, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def registered(site: Flask) -> str:
+    """Give an application that waits for its papers."""
+    with clock.on(TODAY), site.app_context():
+        return Pilot().registered()
+
+
+@pytest.fixture
+def portrait(tmp_path: Path) -> Path:
+    """Give a small photo."""
+    path = tmp_path / "照片.jpg"
+    Image.new("RGB", (90, 120), "grey").save(path)
+    return path
+
+
+def fits(page: Page) -> bool:
+    """Tell whether nothing sticks out to the side."""
+    width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    return bool(page.evaluate(width) <= 0)
+
+
+def sign_in(page: Page, address: str) -> None:
+    """Sign in as Wang Fang."""
+    page.goto(f"{address}/desk")
+    page.get_by_label("用户名").fill("wang.fang")
+    page.get_by_label("密码").fill("demowang.fang")
+    page.get_by_role("button", name="登录", exact=True).click()
+
+
+def hand_in_papers(page: Page, portrait: Path) -> None:
+    """Hand in one paper after the other; the page proposes the next that is missing."""
+    for _ in range(5):
+        page.locator("input[type=file]").set_input_files(portrait)
+        page.get_by_role("button", name="上传材料").click()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_clerk_hands_in_the_papers_and_verifies(
+    chromium: Browser, address: str, registered: str, portrait: Path, site: Flask, size: str
+) -> None:
+    width, height = SIZES[size]
+    viewport = ViewportSize(width=width, height=height)
+    context = chromium.new_context(viewport=viewport, locale="zh-CN", java_script_enabled=False)
+    page = context.new_page()
+    asked: list[Request] = []
+    complaints: list[str] = []
+    page.on("request", lambda request: asked.append(request))
+    page.on("console", lambda message: complaints.append(message.text))
+    sign_in(page, address)
+    assert page.get_by_role("heading", name="教学点").is_visible() and fits(page)
+    page.get_by_role("link", name=registered).first.click()
+    blocked = page.locator("#step-verify")
+    assert "尚缺材料" in blocked.inner_text() and blocked.get_by_role("button").count() == 0
+    hand_in_papers(page, portrait)
+    assert fits(page)
+    page.locator("#step-verify").get_by_role("button").click()
+    assert page.get_by_role("status").inner_text() == "已办理：审核通过"
+    assert fits(page)
+    page.get_by_role("button", name="English").click()
+    assert page.get_by_role("heading", name="What can be done").is_visible()
+    assert all(request.url.startswith(address) for request in asked)
+    assert complaints == []
+    context.close()
+    with site.app_context():
+        assert state("application", registered) == "verified"

@@ -1,0 +1,63 @@
+"""What a stranger may ask: is this paper genuine; and what an address that leads nowhere says."""
+
+from __future__ import annotations
+
+import io
+
+from flask import Flask
+
+from tests.factories import Pilot, rows
+from tests.people import LIU_WEI
+from tests.web.visitor import Visitor, text
+
+
+def test_a_code_shows_what_the_paper_says(stranger: Visitor, hands: Pilot) -> None:
+    hands.registered()
+    document = rows("document")[0]
+    answer = stranger.send("/verify", code=document["code"].lower())
+    assert answer.headers["Location"] == f"/v/{document['code']}"
+    page = text(stranger.get(answer.headers["Location"]))
+    assert document["number"] in page and LIU_WEI.name in page and LIU_WEI.id_number[-4:] in page
+    assert LIU_WEI.id_number not in page
+
+
+def test_a_code_that_is_not_ours_is_unknown(stranger: Visitor) -> None:
+    answer = stranger.get("/v/ABCDEFGHJKLMNPQR")
+    assert answer.status_code == 404
+    assert "We know no such paper" in text(answer)
+
+
+def test_a_file_that_is_not_ours_is_unknown(stranger: Visitor) -> None:
+    answer = stranger.send("/verify", file=(io.BytesIO(b"%PDF-1.7 nothing"), "paper.pdf"))
+    assert answer.status_code == 200
+    assert "We know no such paper" in text(answer)
+    assert stranger.send("/verify").status_code == 422
+
+
+def test_an_error_page_speaks_plainly_in_both_languages(site: Flask, stranger: Visitor) -> None:
+    answers = stranger.get("/nothing-here"), Visitor(site, "zh").get("/nothing-here")
+    assert [a.status_code for a in answers] == [404, 404]
+    assert "There is nothing here that you may see." in text(answers[0])
+    assert "没有您可查看的内容" in text(answers[1])
+    assert stranger._open("DELETE", "/status").status_code == 405
+
+
+def test_a_failure_shows_no_trace(site: Flask, stranger: Visitor) -> None:
+    site.config["PROPAGATE_EXCEPTIONS"] = False
+
+    def broken() -> str:
+        raise RuntimeError("secret 371425")
+
+    site.view_functions["public.verify"] = broken
+    broken.permission = "public"  # type: ignore[attr-defined]
+    answer = stranger.get("/verify")
+    assert answer.status_code == 500
+    assert "Nothing was changed" in text(answer)
+    assert "secret" not in text(answer) and "Traceback" not in text(answer)
+
+
+def test_too_much_is_told_as_such(site: Flask, stranger: Visitor) -> None:
+    site.config["MAX_CONTENT_LENGTH"] = 1000
+    answer = stranger.send("/verify", file=(io.BytesIO(b"x" * 5000), "paper.pdf"))
+    assert answer.status_code == 413
+    assert "too large" in text(answer)
