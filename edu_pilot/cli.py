@@ -76,9 +76,15 @@ def init(run: Run) -> None:
 def doctor(run: Run) -> None:
     """Name each missing piece and the line that mends it."""
     findings = health.findings()
-    lines = [f"{'✓' if f.fine else '✗'} {run.say(f.text, **f.facts)}{'' if f.fine or not f.mend else '  → ' + f.mend}" for f in findings]
+    lines = [
+        f"{'✓' if f.fine else '✗'} {run.say(f.text, **f.facts)}{'' if f.fine or not f.mend else '  → ' + f.mend}"
+        for f in findings
+    ]
     fine = all(f.fine or not f.needed for f in findings)
-    value = [{"name": f.name, "ok": f.fine, "needed": f.needed, "text": run.say(f.text, **f.facts), "mend": f.mend} for f in findings]
+    value = [
+        {"name": f.name, "ok": f.fine, "needed": f.needed, "text": run.say(f.text, **f.facts), "mend": f.mend}
+        for f in findings
+    ]
     run.answer({"ok": fine, "findings": value}, lines)
     if not fine:
         sys.exit(REFUSED)
@@ -153,7 +159,13 @@ def workflows_show(run: Run, name: str) -> None:
     found = _definition(name)
     states = {s.name: s.label.say(run.lang) for s in found.states.values()}
     actions = {
-        a.name: {"label": a.label.say(run.lang), "from": a.sources, "to": [t.state for t in a.targets], "by": a.by, "rules": a.rules}
+        a.name: {
+            "label": a.label.say(run.lang),
+            "from": a.sources,
+            "to": [t.state for t in a.targets],
+            "by": a.by,
+            "rules": a.rules,
+        }
         for a in found.actions.values()
     }
     lines = [f"{n}: {label}" for n, label in states.items()]
@@ -253,8 +265,7 @@ def case_show(run: Run, workflow: str, reference: str) -> None:
 @click.option("--version", "seen", type=int, help="The version you saw; another one is refused as stale.")
 def case_act(run: Run, workflow: str, reference: str, action: str, given: str | None, seen: int | None) -> None:
     """Take one step on a record."""
-    perform.perform(workflow, reference, action, run.actor, _input(run, given), seen)
-    outbox.drain()
+    outbox.act(workflow, reference, action, run.actor, _input(run, given), seen)
     _answer_record(run, workflow, reference)
 
 
@@ -295,7 +306,10 @@ def render_pending(run: Run) -> None:
     outbox.drain(len(numbers), task="render")
     text = N_("%(rendered)s documents rendered, %(failed)s not.")
     value = {"rendered": len(numbers) - len(failed), "failed": failed}
-    lines = [run.say(text, rendered=value["rendered"], failed=len(failed)), *(f"{f['number']}: {f['problem']}" for f in failed)]
+    lines = [
+        run.say(text, rendered=value["rendered"], failed=len(failed)),
+        *(f"{f['number']}: {f['problem']}" for f in failed),
+    ]
     run.answer(value, lines)
     if failed:
         sys.exit(REFUSED)
@@ -320,7 +334,11 @@ def verify(run: Run, what: str, key: Path | None) -> None:
     if key:
         found = verification.by_key(_bytes(run, file), verification.public_key(key.read_bytes()))
     elif not instance.ready():
-        raise Stop(USAGE, "not_initialised", run.say(N_("There is no installation here yet; give --key, or run: edu-pilot init")))
+        raise Stop(
+            USAGE,
+            "not_initialised",
+            run.say(N_("There is no installation here yet; give --key, or run: edu-pilot init")),
+        )
     else:
         found = verification.by_file(_bytes(run, file)) if file.suffix.lower() == ".pdf" else verification.by_code(what)
     value = vars(found)
@@ -379,7 +397,9 @@ def users_list(run: Run) -> None:
     """List every account."""
     with read() as conn:
         value = [dict(row) for row in accounts.everyone(conn)]
-    run.answer(value, [f"{u['name']}  {u['roles']}  {u['county'] or ''}{'' if u['active'] else '  (off)'}" for u in value])
+    run.answer(
+        value, [f"{u['name']}  {u['roles']}  {u['county'] or ''}{'' if u['active'] else '  (off)'}" for u in value]
+    )
 
 
 @command(users_group, "reset")

@@ -56,7 +56,11 @@ class Run:
         if current_app.config["SETTINGS"].production:
             owner = accounts.by_token(os.environ.get("EDU_PILOT_TOKEN", ""))
             if owner is None or owner.name != actor.name:
-                raise Stop(USAGE, "token_missing", self.say(N_("Set EDU_PILOT_TOKEN to the token of %(name)s."), name=actor.name))
+                raise Stop(
+                    USAGE,
+                    "token_missing",
+                    self.say(N_("Set EDU_PILOT_TOKEN to the token of %(name)s."), name=actor.name),
+                )
         return actor
 
     def say(self, message: str, **facts: Any) -> str:

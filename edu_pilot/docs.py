@@ -38,7 +38,8 @@ def _workflow(definition: Definition, compiled: Compiled) -> Iterator[str]:
 
 
 def _row(action: Action) -> str:
-    way = f"{', '.join(s or '–' for s in action.sources if s != NOWHERE) or '–'} → {', '.join(t.state for t in action.targets)}"
+    sources = ", ".join(state for state in action.sources if state != NOWHERE) or "–"
+    way = f"{sources} → {', '.join(target.state for target in action.targets)}"
     cells = (", ".join(names) for names in (action.by, action.rules, action.effects, action.issues))
     return f"| `{action.name}` {action.label.zh} | {way} | " + " | ".join(cells) + " |"
 

@@ -45,11 +45,7 @@ def declared_distributions(top: Path) -> set[str]:
     extras = config["options.extras_require"]
     text = "\n".join([config["options"]["install_requires"], extras["postgres"], extras["server"]])
     lines = (line.strip() for line in text.splitlines())
-    return {
-        canonicalize_name(Requirement(line).name)
-        for line in lines
-        if line and not line.startswith("#")
-    }
+    return {canonicalize_name(Requirement(line).name) for line in lines if line and not line.startswith("#")}
 
 
 def imported_modules(top: Path) -> Iterator[tuple[str, Path]]:
@@ -70,8 +66,7 @@ def undeclared_imports(top: Path) -> set[str]:
     return {
         f"{file.relative_to(top)} imports {module}, which setup.cfg does not require"
         for module, file in imported_modules(top)
-        if module not in own
-        and not declared & {canonicalize_name(name) for name in providers.get(module, [])}
+        if module not in own and not declared & {canonicalize_name(name) for name in providers.get(module, [])}
     }
 
 

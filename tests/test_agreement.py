@@ -43,7 +43,9 @@ class World:
 def populate(pilot: Pilot) -> list[tuple[str, str]]:
     """Bring a record into every state, each through the steps people take."""
     people = (worker(n) for n in range(60))
-    made = [("application", step(next(people))) for step in (pilot.draft, pilot.registered, pilot.complete, pilot.verified)]
+    made = [
+        ("application", step(next(people))) for step in (pilot.draft, pilot.registered, pilot.complete, pilot.verified)
+    ]
     made += [("application", application(pilot, kind, next(people))) for kind in ("returned", "rejected", "withdrawn")]
     studies = [pilot.enrolled(next(people)), pilot.studying(next(people)), pilot.completed(next(people))]
     graduates = [pilot.graduated(next(people)) for _ in range(8)]
@@ -266,5 +268,7 @@ def test_a_step_that_is_never_theirs_is_forbidden_everywhere(world: World, accou
         never = [a.name for a in engines[workflow].definition.actions.values() if not actor.roles & set(a.by)]
         for action in never[:3]:
             path = f"/api/v1/records/{workflow}/{reference}/actions/{action}"
-            answered = client.post(path, json=nothing(world, f"{workflow}/{reference}"), headers=bearer(world.tokens[account]))
+            answered = client.post(
+                path, json=nothing(world, f"{workflow}/{reference}"), headers=bearer(world.tokens[account])
+            )
             assert answered.status_code in (403, 404), (path, answered.json)

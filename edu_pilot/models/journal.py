@@ -90,7 +90,12 @@ class Outbox(Base):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        sa.Index("ix_outbox_open", "created_at", sqlite_where=sa.text("done_at IS NULL"), postgresql_where=sa.text("done_at IS NULL")),
+        sa.Index(
+            "ix_outbox_open",
+            "created_at",
+            sqlite_where=sa.text("done_at IS NULL"),
+            postgresql_where=sa.text("done_at IS NULL"),
+        ),
     )
 
     id: Mapped[str] = id_column()

@@ -38,9 +38,7 @@ def papers_complete(attempt: Attempt) -> Blocked:
     missing = [code for code in required if code not in attempt.record.papers]
     if not missing:
         return None
-    return blocked(
-        N_("Papers not yet handed in: %(papers)s"), who="clerk", papers=_labels("papers", missing)
-    )
+    return blocked(N_("Papers not yet handed in: %(papers)s"), who="clerk", papers=_labels("papers", missing))
 
 
 def _labels(path: str, codes: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from edu_pilot.rules.study import score_of
 from edu_pilot.workflow.reasons import N_, Blocked, Reason
@@ -12,7 +13,7 @@ from edu_pilot.workflow.registry import Attempt, blocked, condition, rule
 def whole(text: str | None) -> int | None:
     """Return a whole number of up to four digits, or None."""
     tidy = (text or "").strip()
-    return int(tidy) if re.fullmatch(r"\d{1,4}", tidy) else None
+    return int(tidy) if re.fullmatch("[0-9]{1,4}", tidy) else None
 
 
 @rule
@@ -105,11 +106,15 @@ def certificate_number_is_sound(attempt: Attempt) -> Blocked:
     """R4.6: a letter and 21 digits; characters 6 and 7 the province, 14 and 15 the year, 16 the level taken."""
     form = attempt.policy.get("certification.certificate_number")
     number, day = attempt.input.get("certificate_number", ""), attempt.input.get("certified_on")
-    shape = rf"[{''.join(form['prefixes'])}]\d{{{form['digits']}}}"
-    if re.fullmatch(shape, number) and day:
-        if (number[5:7], number[13:15], number[15]) == (form["province"], day.strftime("%y"), attempt.record.level):
-            return None
-    text = N_("A certificate number is %(letters)s and %(digits)s digits; characters 6 and 7 are %(province)s, 14 and 15 the year, 16 the level %(level)s.")
+    shape = rf"[{''.join(form['prefixes'])}][0-9]{{{form['digits']}}}"
+    parts = number[5:7], number[13:15], number[15:16]
+    wanted = form["province"], f"{day:%y}" if day else "", attempt.record.level
+    if re.fullmatch(shape, number) and parts == wanted:
+        return None
+    text = N_(
+        "A certificate number is %(letters)s and %(digits)s digits; characters 6 and 7 are %(province)s, "
+        "14 and 15 the year, 16 the level %(level)s."
+    )
     return blocked(
         text, field="certificate_number", who="examiner", letters="/".join(form["prefixes"]),
         digits=form["digits"], province=form["province"], level=attempt.record.level,
@@ -148,17 +153,22 @@ def session_is_described(attempt: Attempt) -> Blocked:
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", given.get("starts", "")):
         text = N_("The start is a time such as 09:00.")
         faults.append(blocked(text, code="starts_malformed", field="starts", who="examiner"))
-    if not all(_is_room(room) for room in given.get("rooms", [])):
+    if not _are_rooms(given.get("rooms", [])):
         text = N_("Every room needs a name and its number of seats.")
         faults.append(blocked(text, code="rooms_malformed", field="rooms", who="examiner"))
     return faults
 
 
+def _are_rooms(rooms: list[Any]) -> bool:
+    """A room named twice would promise seats that are not there."""
+    return all(map(_is_room, rooms)) and len({room["room"] for room in rooms}) == len(rooms)
+
+
 def _is_room(room: object) -> bool:
     if not isinstance(room, dict):
         return False
-    seats = room.get("seats")
-    return bool(room.get("room")) and isinstance(seats, int) and 0 < seats <= 1000
+    name, seats = room.get("room"), room.get("seats")
+    return isinstance(name, str) and bool(name) and type(seats) is int and 0 < seats <= 1000
 
 
 @rule

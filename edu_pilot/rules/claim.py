@@ -114,6 +114,17 @@ def diploma_recorded(attempt: Attempt) -> Blocked:
 
 
 @rule(on_input=True)
+def no_other_claim(attempt: Attempt) -> Blocked:
+    """R5.1: one claim per diploma, unless an earlier one was refused or withdrawn."""
+    study = attempt.record.study_of_input(attempt.input.get("study"), attempt.actor)
+    other = attempt.record.claim_for(study.id) if study else None
+    if other is None:
+        return None
+    text = N_("Claim %(claim)s has been made for this diploma already.")
+    return blocked(text, field="study", who=("student", "clerk"), claim=other)
+
+
+@rule(on_input=True)
 def receipts_are_sound(attempt: Attempt) -> Blocked:
     """R5.3: every receipt typed has kind, number, issuer, payer, item, date and amount in their form."""
     return _receipt_faults(attempt.policy, attempt.input.get("receipts", []), "receipts")
@@ -129,9 +140,30 @@ def _receipt_faults(policy: Policy, given: list[Any], field: str) -> list[Reason
     found = [(n, read_receipt(policy, receipt).faults) for n, receipt in enumerate(given, 1)]
     text = N_("Receipt %(row)s is not complete or not in its form: %(parts)s")
     return [
-        blocked(text, code="receipts_are_sound", field=field, who="clerk", row=row, parts="names:" + ",".join(RECEIPT_FIELDS[part] for part in parts))
+        blocked(
+            text,
+            code="receipts_are_sound",
+            field=field,
+            who="clerk",
+            row=row,
+            parts="names:" + ",".join(RECEIPT_FIELDS[part] for part in parts),
+        )
         for row, parts in found
         if parts
+    ]
+
+
+@rule(on_input=True)
+def receipts_are_new(attempt: Attempt) -> Blocked:
+    """R5.3: no receipt typed stands twice or in another live claim, over all counties and years."""
+    field = "receipts" if "receipts" in attempt.input else "new_receipts"
+    given = [read_receipt(attempt.policy, receipt) for receipt in attempt.input.get(field, [])]
+    keys = [(r.kind, r.code, r.number) for r in given]
+    twice = sorted({number for kind, code, number in keys if keys.count((kind, code, number)) > 1})
+    again, used = N_("Receipt %(number)s is entered twice."), N_("Receipt %(number)s is used in another claim.")
+    return [blocked(again, code="receipt_twice", field=field, who="clerk", number=n) for n in twice] + [
+        blocked(used, code="receipts_not_used", field=field, who="clerk", number=n)
+        for n in attempt.record.receipts_in_use(given)
     ]
 
 

@@ -31,19 +31,11 @@ from edu_pilot.workflow.registry import Attempt, blocked, rule
 
 TEXTS = {
     "name_missing": N_("Enter the name."),
-    "name_format": N_(
-        "A name has 2 to 50 Chinese characters, with · between its parts and nothing else."
-    ),
+    "name_format": N_("A name has 2 to 50 Chinese characters, with · between its parts and nothing else."),
     "id_number_missing": N_("Enter the ID number."),
-    "id_number_format": N_(
-        "An ID number has 17 digits and a digit or X, or the 15 digits of an old card."
-    ),
-    "id_number_checksum": N_(
-        "The last character of the ID number does not fit the others; compare it with the card."
-    ),
-    "id_number_date": N_(
-        "The ID number holds a birth date that does not exist or has not come yet."
-    ),
+    "id_number_format": N_("An ID number has 17 digits and a digit or X, or the 15 digits of an old card."),
+    "id_number_checksum": N_("The last character of the ID number does not fit the others; compare it with the card."),
+    "id_number_date": N_("The ID number holds a birth date that does not exist or has not come yet."),
     "phone_missing": N_("Enter the mobile number."),
     "phone_format": N_("A mobile number has 11 digits and begins with 13 to 19."),
 }

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from edu_pilot.workflow.definition import Need
-from edu_pilot.workflow.reasons import Fact, Malformed, N_, Reason
+from edu_pilot.workflow.reasons import N_, Fact, Malformed, Reason
 
 TEXT_LIMIT = 2000
 LIST_LIMIT = 5000

@@ -48,9 +48,12 @@ class Verdict:
     reason: str | None = None
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical(value: Mapping[str, Any]) -> str:
     """Return the one JSON text of a value: sorted keys, no blanks, unescaped."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(value)
 
 
 def chained(previous: str, body: str) -> str:

@@ -44,14 +44,19 @@ def installed_fonts() -> dict[str, InstalledFont]:
     try:
         listing = subprocess.run(
             ["fc-list", "--format", "%{family[0]}|%{style[0]}|%{file}|%{index}|%{fontversion}\n"],
-            capture_output=True, text=True, check=True).stdout
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
     except (OSError, subprocess.CalledProcessError):
         return {}
     rows = sorted(line.split("|") for line in listing.splitlines())
     # Reversed, so that of two copies of a font the first path stays.
-    return {family: InstalledFont(path, int(index) & 0xFFFF, version)
-            for family, style, path, index, version in reversed(rows)
-            if family in FAMILIES and style == "Regular"}
+    return {
+        family: InstalledFont(path, int(index) & 0xFFFF, version)
+        for family, style, path, index, version in reversed(rows)
+        if family in FAMILIES and style == "Regular"
+    }
 
 
 class Glyphs:
@@ -95,8 +100,12 @@ def _chain_draws(chain: tuple[str, ...], char: str) -> bool:
 
 def unprintable(context: object) -> list[UnprintableCharacter]:
     """List each character of a context that would not print, once a field."""
-    found = {UnprintableCharacter(char, f"U+{ord(char):04X}", field): None
-             for field, text in texts(context) for char in text if not printable(char)}
+    found = {
+        UnprintableCharacter(char, f"U+{ord(char):04X}", field): None
+        for field, text in texts(context)
+        for char in text
+        if not printable(char)
+    }
     return list(found)
 
 

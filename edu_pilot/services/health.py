@@ -41,7 +41,9 @@ def _installation() -> Iterator[Finding]:
     fine = instance.ready()
     yield Finding("installation", fine, N_("keys, database and policy are there"), "edu-pilot init")
     if fine:
-        yield Finding("migrations", instance.at_head(), N_("the database is at the newest revision"), "edu-pilot db upgrade")
+        yield Finding(
+            "migrations", instance.at_head(), N_("the database is at the newest revision"), "edu-pilot db upgrade"
+        )
 
 
 def _database() -> Iterator[Finding]:
@@ -68,7 +70,12 @@ def _renderer() -> Iterator[Finding]:
     missing = rendering.missing_pieces()
     text = N_("documents can be rendered") if not missing else N_("documents cannot be rendered: %(missing)s")
     yield Finding(
-        "renderer", not missing, text, rendering.APT_LINE, needed=False, facts={"missing": ", ".join(missing)} if missing else {}
+        "renderer",
+        not missing,
+        text,
+        rendering.APT_LINE,
+        needed=False,
+        facts={"missing": ", ".join(missing)} if missing else {},
     )
 
 
@@ -83,7 +90,9 @@ def _work() -> Iterator[Finding]:
     with read() as conn:
         refused, unrendered = outbox.refused(conn), documents.unprintable(conn)
     facts = {"number": len(refused)}
-    yield Finding("follow_ups", not refused, N_("%(number)s follow-ups were refused"), "edu-pilot due run", False, facts)
+    yield Finding(
+        "follow_ups", not refused, N_("%(number)s follow-ups were refused"), "edu-pilot due run", False, facts
+    )
     facts = {"number": len(unrendered)}
     yield Finding(
         "documents", not unrendered, N_("%(number)s documents could not be rendered"),

@@ -40,5 +40,3 @@ def references(conn: Connection, prefix: str, period: str, count: int) -> list[s
     series = f"{prefix}{period}"
     width = 3 if prefix in ("X", "B") else 6
     return [f"{series}-{n:0{width}d}" for n in draw(conn, series, count)]
-
-

@@ -15,13 +15,35 @@ from edu_pilot.models import Application, Outbox
 from edu_pilot.services import documents, rendering
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import NotFound
-from edu_pilot.services.perform import perform
+from edu_pilot.services.perform import Done, perform
 from edu_pilot.services.unit import LostRace
 from edu_pilot.workflow.reasons import Refused
+from edu_pilot.workflow.registry import Actor
 
 OUTBOX = Outbox.__table__
 APPLICATION = Application.__table__
 log = structlog.get_logger()
+FOLLOW_AT_ONCE = 50
+
+
+def act(
+    workflow: str,
+    reference: str,
+    action: str,
+    actor: Actor,
+    given: Mapping[str, Any] | None = None,
+    seen_version: int | None = None,
+) -> Done:
+    """Take a step and, after its commit, what must follow it: how people and programs act.
+
+    Whatever is left of a long row of follow-ups, or fails, the worker takes up.
+    """
+    done = perform(workflow, reference, action, actor, given, seen_version)
+    try:
+        drain(FOLLOW_AT_ONCE)
+    except Exception:  # the step itself is done and must be told so
+        log.exception("follow-ups left to the worker", workflow=workflow, action=action)
+    return done
 
 
 def drain(limit: int = 1000, *, task: str = "perform") -> int:

@@ -19,7 +19,7 @@ from edu_pilot.services import audit, cases, idempotency, policies, store
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible
-from edu_pilot.workflow.reasons import Forbidden, Malformed, N_, blocked
+from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, blocked
 from edu_pilot.workflow.registry import Actor
 
 PAPER = Paper.__table__

@@ -24,7 +24,7 @@ from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible
 from edu_pilot.workflow.definition import CREATE, NOWHERE, Action
 from edu_pilot.workflow.engine import Engine
-from edu_pilot.workflow.reasons import Malformed, N_, Reason, Refused, Stale, blocked
+from edu_pilot.workflow.reasons import N_, Malformed, Reason, Refused, Stale, blocked
 from edu_pilot.workflow.registry import Actor, Attempt, shipped
 
 ENTRY = AuditEntry.__table__

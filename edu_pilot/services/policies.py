@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from flask import current_app
 from sqlalchemy import Connection
 
-from edu_pilot.extensions import all_rows, one_row
 from edu_pilot import clock
+from edu_pilot.extensions import all_rows, one_row
 from edu_pilot.models import AllowedEdge, PolicyVersion, Quota, QuotaShare
 from edu_pilot.models.base import new_id
 from edu_pilot.services import audit
@@ -57,7 +57,7 @@ def of(conn: Connection, version_id: str) -> Version:
 _IN_FORCE = (
     sa.select(VERSION.c.id)
     .order_by((VERSION.c.holds_from <= sa.bindparam("day")).desc(), VERSION.c.number.desc())
-    .limit(1)
+    .limit(sa.literal_column("1"))
 )
 
 
@@ -91,7 +91,13 @@ def publish(conn: Connection, files: Files, holds_from: date | None, actor: Acto
     conn.execute(sa.text("SELECT 1")) if conn.dialect.name == "sqlite" else _lock(conn)
     newest = one_row(conn, sa.select(VERSION).order_by(VERSION.c.number.desc()).limit(1))
     if newest and newest["sha256"] == sha256:
-        raise Refused([blocked(N_("These files are version %(number)s already."), code="already_published", number=newest["number"])])
+        raise Refused(
+            [
+                blocked(
+                    N_("These files are version %(number)s already."), code="already_published", number=newest["number"]
+                )
+            ]
+        )
     row: dict[str, Any] = {
         "id": new_id(),
         "number": newest["number"] + 1 if newest else 1,

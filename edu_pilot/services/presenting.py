@@ -92,7 +92,12 @@ def need_json(need: Need, lang: str) -> dict[str, Any]:
 
 def reason_json(reason: Reason, version: Compiled, lang: str | None = None) -> dict[str, Any]:
     """Return one reason: code, sentence, facts, and the roles that can mend it."""
-    told = {"code": reason.code, "text": i18n.say(reason, version, lang), "facts": reason.facts, "who": list(reason.who)}
+    told = {
+        "code": reason.code,
+        "text": i18n.say(reason, version, lang),
+        "facts": reason.facts,
+        "who": list(reason.who),
+    }
     return told | ({"field": reason.field} if reason.field else {})
 
 
@@ -156,7 +161,10 @@ def _certification(case: Case, policy: Policy) -> dict[str, Any]:
 
 def _session(case: Case, policy: Policy) -> dict[str, Any]:
     occupation = policy.label("occupations", case.occupation)
-    return {**_columns(case, "occupation", "level", "held_on", "starts", "site", "rooms"), "occupation_name": occupation}
+    return {
+        **_columns(case, "occupation", "level", "held_on", "starts", "site", "rooms"),
+        "occupation_name": occupation,
+    }
 
 
 def _claim(case: Case, policy: Policy) -> dict[str, Any]:

@@ -35,8 +35,7 @@ SEAL_IN_PDF = re.compile(rb"/edupilotseal \(([A-Za-z0-9+/=]{88})\)")
 TOKEN_IN_PDF = re.compile(rb"/edupilotproof \(([A-Za-z0-9_-]+)\)")
 QR_MASK = 2
 # One letter instead of the name: a smaller QR code. A kind without a letter goes in full.
-KIND_LETTERS = {"registration_form": "R", "admission_notice": "A",
-                "completion_certificate": "C", "claim_form": "M"}
+KIND_LETTERS = {"registration_form": "R", "admission_notice": "A", "completion_certificate": "C", "claim_form": "M"}
 KINDS = {letter: kind for kind, letter in KIND_LETTERS.items()}
 
 
@@ -88,10 +87,35 @@ def unpack(packed: bytes) -> Proof:
 def _proof_of(texts: list[str]) -> Proof:
     if len(texts) != len(fields(Proof)) + 1 or texts[0] != FORM:
         raise ValueError("unknown form")
-    (_, kind, number, holder, id_tail, issued_on, issuer, key_id, major, diploma_number,
-     diploma_on, certificate_number, amount) = texts
-    return Proof(KINDS.get(kind, kind), number, holder, id_tail, issued_on, issuer, key_id, major,
-                 diploma_number, diploma_on, certificate_number, int(amount) if amount else None)
+    (
+        _,
+        kind,
+        number,
+        holder,
+        id_tail,
+        issued_on,
+        issuer,
+        key_id,
+        major,
+        diploma_number,
+        diploma_on,
+        certificate_number,
+        amount,
+    ) = texts
+    return Proof(
+        KINDS.get(kind, kind),
+        number,
+        holder,
+        id_tail,
+        issued_on,
+        issuer,
+        key_id,
+        major,
+        diploma_number,
+        diploma_on,
+        certificate_number,
+        int(amount) if amount else None,
+    )
 
 
 def token(proof: Proof, sign: Sign) -> str:

@@ -46,8 +46,10 @@ except OSError as problem:
     pango_problem = str(problem)
     PlainObject, Fetcher, FatalFetch = dict, object, RuntimeError
 
-APT_LINE = ("apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig "
-            "fonts-noto-cjk fonts-lxgw-wenkai fonts-hanazono fonts-babelstone-han")
+APT_LINE = (
+    "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig "
+    "fonts-noto-cjk fonts-lxgw-wenkai fonts-hanazono fonts-babelstone-han"
+)
 PDF_VARIANT = "pdf/a-3b"
 OUTPUT_INTENT = "--srgb"
 
@@ -115,11 +117,28 @@ def documents() -> Path:
 @cache
 def environment() -> Environment:
     """Give the template environment of the documents: escaped, strict, with their wording."""
-    env = Environment(loader=FileSystemLoader(documents()), autoescape=True,
-                      undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    env.filters |= {name: getattr(wording, name) for name in (
-        "capitals", "yuan", "date_zh", "date_en", "date_capitals", "grouped_id",
-        "grouped_phone", "masked_id", "masked_phone", "account_tail")}
+    env = Environment(
+        loader=FileSystemLoader(documents()),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters |= {
+        name: getattr(wording, name)
+        for name in (
+            "capitals",
+            "yuan",
+            "date_zh",
+            "date_en",
+            "date_capitals",
+            "grouped_id",
+            "grouped_phone",
+            "masked_id",
+            "masked_phone",
+            "account_tail",
+        )
+    }
     return env
 
 
@@ -141,8 +160,7 @@ def renderer_versions() -> str:
     number = ffi.pango.pango_version()
     pango = f"{number // 10_000}.{number // 100 % 100}.{number % 100}"
     fonts = ", ".join(f"{name} {font.version}" for name, font in sorted(installed_fonts().items()))
-    return (f"weasyprint {weasyprint.__version__}; pydyf {pydyf.__version__}; "
-            f"pango {pango}; fonts {fonts}")
+    return f"weasyprint {weasyprint.__version__}; pydyf {pydyf.__version__}; pango {pango}; fonts {fonts}"
 
 
 def missing_pieces() -> list[str]:
@@ -180,15 +198,15 @@ def html_of(kind: str, context: Mapping[str, object], token: str = "") -> str:
 
 @cache
 def _assets(kind: str) -> dict[str, bytes]:
-    return {f"asset:{path.name}": path.read_bytes()
-            for path in sorted((documents() / kind).glob("*.svg"))}
+    return {f"asset:{path.name}": path.read_bytes() for path in sorted((documents() / kind).glob("*.svg"))}
 
 
 @cache
 def _style(kind: str) -> Style:
     fonts = FontConfiguration()
-    text = "\n".join(path.read_text(encoding="utf-8") for path in (
-        documents() / "_base.css", documents() / kind / "print.css"))
+    text = "\n".join(
+        path.read_text(encoding="utf-8") for path in (documents() / "_base.css", documents() / kind / "print.css")
+    )
     return Style(weasyprint.CSS(string=text, font_config=fonts, url_fetcher=OwnAssets({})), fonts)
 
 
@@ -198,9 +216,14 @@ def pdf_of(html: str, style: Style, assets: Mapping[str, bytes]) -> bytes:
         with rendering, _complaints_refused():
             page = weasyprint.HTML(string=html, url_fetcher=OwnAssets(assets))
             pdf: bytes = page.write_pdf(
-                stylesheets=[style.sheet], font_config=style.fonts, pdf_variant=PDF_VARIANT,
-                output_intent=OUTPUT_INTENT, color_profiles={OUTPUT_INTENT: _srgb()},
-                custom_metadata=True, finisher=_keep_information_plain)
+                stylesheets=[style.sheet],
+                font_config=style.fonts,
+                pdf_variant=PDF_VARIANT,
+                output_intent=OUTPUT_INTENT,
+                color_profiles={OUTPUT_INTENT: _srgb()},
+                custom_metadata=True,
+                finisher=_keep_information_plain,
+            )
     except FatalFetch as problem:
         raise ForbiddenAddress(str(problem)) from None
     return pdf
@@ -214,8 +237,7 @@ def _srgb_file() -> bytes:
 def _srgb() -> Any:
     """Give the colour profile of PDF/A; the renderer's own way leaves its file open."""
     # Made anew for each document: a profile whose name was asked is written differently.
-    return ColorProfile(io.BytesIO(_srgb_file()), "sRGB2014.icc", "relative-colorimetric",
-                        (["r"], ["g"], ["b"]))
+    return ColorProfile(io.BytesIO(_srgb_file()), "sRGB2014.icc", "relative-colorimetric", (["r"], ["g"], ["b"]))
 
 
 def _keep_information_plain(_document: object, pdf: Any) -> None:

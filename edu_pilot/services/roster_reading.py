@@ -90,17 +90,13 @@ TEXTS: Mapping[str, str] = {
     "phone_shared": N_("This mobile number is also another person's."),
     "date_repaired": N_("The birth date was brought into the form year-month-day."),
 }
-HEADER_NOT_FOUND = N_(
-    "None of the first %(lines)s lines holds the heads of a roster, 姓名 and 身份证号 at least."
-)
+HEADER_NOT_FOUND = N_("None of the first %(lines)s lines holds the heads of a roster, 姓名 and 身份证号 at least.")
 
 _YES = {"是", "yes", "y", "true", "1", "√", "✓", "✔", "会员", "是会员", "已入会", "有"}
 _NO = {"否", "no", "n", "false", "0", "×", "x", "非会员", "未入会", "无", "不是"}
 _LOST_DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?E\+?[0-9]+|[0-9]{15,}\.0*")
 _PLAIN_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_DATE_PARTS = re.compile(
-    r"([0-9]{4})[-./年]([0-9]{1,2})[-./月]([0-9]{1,2})日?(?:[T ]?0{1,2}:00(?::00(?:\.0+)?)?)?"
-)
+_DATE_PARTS = re.compile(r"([0-9]{4})[-./年]([0-9]{1,2})[-./月]([0-9]{1,2})日?(?:[T ]?0{1,2}:00(?::00(?:\.0+)?)?)?")
 _DATE_DIGITS = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})(?:\.0+)?")
 # Five digits reach from 1927 to 2173; fewer are rather a year or a slip.
 _SERIAL = re.compile(r"([1-9][0-9]{4})(?:\.0+)?")
@@ -226,9 +222,7 @@ def _head(text: str) -> str:
     return half_width(without_blanks(text)).strip("*:").lower()
 
 
-_COLUMN_OF_HEAD = {
-    _head(head): column for column, heads in HEADS.items() for head in (column, *heads)
-}
+_COLUMN_OF_HEAD = {_head(head): column for column, heads in HEADS.items() for head in (column, *heads)}
 
 
 def _read(row: Row, header: Header) -> RosterRow | None:

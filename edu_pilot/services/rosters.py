@@ -32,7 +32,7 @@ from edu_pilot.services.spreadsheets import Unreadable, read_grid
 from edu_pilot.services.vault import vault
 from edu_pilot.services.wording import masked_id
 from edu_pilot.workflow.engine import Engine
-from edu_pilot.workflow.reasons import Forbidden, N_, Reason, Refused
+from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused
 from edu_pilot.workflow.registry import Actor, Attempt
 
 WORKFLOW, STEP = "application", "register"
@@ -137,7 +137,15 @@ def _setting(conn: Connection, intake: str, actor: Actor) -> tuple[Engine, Attem
     version = policies.in_force(conn, clock.today())
     engine = version.compiled.engines[WORKFLOW]
     if not actor.roles & set(engine.definition.create.by):
-        raise Forbidden([Reason("role_missing", N_("This step belongs to: %(roles)s"), {"roles": "roles:" + ",".join(engine.definition.create.by)})])
+        raise Forbidden(
+            [
+                Reason(
+                    "role_missing",
+                    N_("This step belongs to: %(roles)s"),
+                    {"roles": "roles:" + ",".join(engine.definition.create.by)},
+                )
+            ]
+        )
     blank = cases.candidate(conn, vault(), WORKFLOW, [{"id": "", "intake": intake}])[0]
     attempt = Attempt(blank, STEP, actor, {}, version.policy, clock.today())
     if isinstance(closed := intake_is_open(attempt), Reason):
@@ -209,9 +217,7 @@ def _report(judged: Sequence[_Judged], good: Sequence[RosterRow], results: Seque
     ]
     taken = [row for row in good if row.number not in late]
     notices = [
-        Told(row.number, remark.reason(), row.raw.get(remark.column, ""))
-        for row in taken
-        for remark in row.notices
+        Told(row.number, remark.reason(), row.raw.get(remark.column, "")) for row in taken for remark in row.notices
     ]
     records = [(row.number, result.reference) for row, result in zip(good, results, strict=False) if not result.reasons]
     return Report(len(judged), len(taken), tuple(problems), tuple(notices), tuple(records))

@@ -145,7 +145,6 @@ def _standing(conn: Connection, case: Case) -> Standing:
     return Standing(case.workflow, case.state, case.since_on.isoformat(), tuple(sorted(holders)), steps)
 
 
-
 def ids(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> list[str]:
     """Return the row ids of every visible record that fits the filters, by reference, for a step on many."""
     records = cases.table(workflow)

@@ -42,8 +42,7 @@ TOO_MANY_COLUMNS = N_("The table has more than %(limit)s columns.")
 EMPTY = N_("The file holds no data.")
 BAD_ENCODING = N_("The text is neither UTF-8 nor GB18030; save it again as one of them.")
 BAD_LINE = N_(
-    "Near line %(line)s a quotation mark is not closed, so the lines after it run together, "
-    "or a cell is too long."
+    "Near line %(line)s a quotation mark is not closed, so the lines after it run together, or a cell is too long."
 )
 
 

@@ -8,8 +8,20 @@ GROUPS = ("", "万", "亿", "万亿")
 LARGEST_YUAN = 10 ** (4 * len(GROUPS)) - 1
 # 〇 is U+3007, the numeral; the look-alike circle U+25CB is not a Chinese character.
 CALENDAR_DIGITS = "〇一二三四五六七八九"
-MONTHS_EN = ("January", "February", "March", "April", "May", "June", "July", "August",
-             "September", "October", "November", "December")
+MONTHS_EN = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 
 
 def capitals(fen: int) -> str:

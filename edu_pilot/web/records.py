@@ -16,9 +16,9 @@ from werkzeug.wrappers import Response
 from edu_pilot import i18n
 from edu_pilot.extensions import read
 from edu_pilot.services import cases, counts, outbox, papers, presenting, search
-from edu_pilot.services import perform as performing
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
+from edu_pilot.services.perform import create
 from edu_pilot.services.search import Wanted
 from edu_pilot.web import access, choices
 from edu_pilot.web.choices import Asked
@@ -159,7 +159,7 @@ def act(workflow: str, reference: str, action: str) -> Any:
     if not form.validate():
         return detail_page(workflow, reference, form), 422
     g.again = partial(detail_page, workflow, reference, form)
-    performing.perform(workflow, reference, action, access.actor(), form.given, form.seen)
+    outbox.act(workflow, reference, action, access.actor(), form.given, form.seen)
     flash(_("Done: %(action)s", action=form.action.label.say(i18n.language())))
     return redirect(url_for(".detail", workflow=workflow, reference=reference), 303)
 
@@ -186,13 +186,13 @@ def new(workflow: str) -> str:
 
 @pages.post("/<workflow>/new")
 @access.signed_in
-def create(workflow: str) -> Any:
+def enter(workflow: str) -> Any:
     """Bring a record into being."""
     form = _blank(workflow, request.form)
     if not form.validate():
         return _new_page(workflow, form), 422
     g.again = partial(_new_page, workflow, form)
-    done = performing.create(workflow, access.actor(), form.given)
+    done = create(workflow, access.actor(), form.given)
     flash(_("Created: %(reference)s", reference=done.reference))
     return redirect(url_for(".detail", workflow=workflow, reference=done.reference), 303)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from edu_pilot.workflow.reasons import Fact, N_
+from edu_pilot.workflow.reasons import N_, Fact
 from edu_pilot.workflow.registry import Registry
 
 LANGUAGES = ("zh", "en")
@@ -121,10 +121,7 @@ class Definition:
     def edges(self) -> set[tuple[str, str]]:
         """Return every (from, to) a record may take, its birth from nowhere included."""
         steps = {
-            (s, s if t.state == SAME else t.state)
-            for a in self.actions.values()
-            for s in a.sources
-            for t in a.targets
+            (s, s if t.state == SAME else t.state) for a in self.actions.values() for s in a.sources for t in a.targets
         }
         return steps | {(NOWHERE, self.initial)}
 
@@ -317,7 +314,10 @@ class _Parser:
         parts = self.read.mapping(node, keys, ("type",))
         kind = self._name(parts, "type")
         self.read.check(
-            parts.get("type"), [kind], FIELD_TYPES, N_("%(name)s is no field type; use one of text, date, money_fen, choice, file, list, object.")
+            parts.get("type"),
+            [kind],
+            FIELD_TYPES,
+            N_("%(name)s is no field type; use one of text, date, money_fen, choice, file, list, object."),
         )
         return Need(
             name=name,
@@ -366,7 +366,9 @@ class _Parser:
     ) -> Action:
         known = self.read.known
         needs = self.read.names(parts.get("needs"))
-        self.read.check(parts.get("needs"), needs, self.fields, N_("%(name)s is not described under fields; add it there."))
+        self.read.check(
+            parts.get("needs"), needs, self.fields, N_("%(name)s is not described under fields; add it there.")
+        )
         return Action(
             name=name,
             label=self.read.label(node, parts.get("label")),
@@ -374,9 +376,21 @@ class _Parser:
             targets=targets,
             by=self._known(parts, "by", known.roles, N_("%(name)s is no role.")),
             needs=tuple(self.fields[need] for need in needs if need in self.fields),
-            rules=self._known(parts, "rules", known.registry.rules, N_("%(name)s is no rule; write it in edu_pilot/rules or mend the name.")),
-            effects=self._known(parts, "effects", known.registry.effects, N_("%(name)s is no effect; write it in edu_pilot/services/effects or mend the name.")),
-            issues=self._known(parts, "issues", known.documents, N_("%(name)s is no kind of document; describe it in documents.yaml.")),
+            rules=self._known(
+                parts,
+                "rules",
+                known.registry.rules,
+                N_("%(name)s is no rule; write it in edu_pilot/rules or mend the name."),
+            ),
+            effects=self._known(
+                parts,
+                "effects",
+                known.registry.effects,
+                N_("%(name)s is no effect; write it in edu_pilot/services/effects or mend the name."),
+            ),
+            issues=self._known(
+                parts, "issues", known.documents, N_("%(name)s is no kind of document; describe it in documents.yaml.")
+            ),
             sealed=self.read.flag(parts.get("sealed")),
             dangerous=self.read.flag(parts.get("dangerous")),
         )
@@ -393,7 +407,9 @@ class _Parser:
             found: tuple[Target, ...] = (Target(self.read.name(node)),)
         else:
             found = self._branches(node)
-        self.read.check(node, (t.state for t in found), {*self.states, SAME}, N_("%(name)s is no state of this workflow."))
+        self.read.check(
+            node, (t.state for t in found), {*self.states, SAME}, N_("%(name)s is no state of this workflow.")
+        )
         return found
 
     def _branches(self, node: yaml.Node) -> tuple[Target, ...]:
@@ -402,7 +418,12 @@ class _Parser:
         if names and (names[-1] != OTHERWISE or names.count(OTHERWISE) != 1):
             self.read.wrong(node, N_("The last branch, and only the last, must be `otherwise`."))
         conditions = [name for name in names if name != OTHERWISE]
-        self.read.check(node, conditions, self.read.known.registry.conditions, N_("%(name)s is no condition; write it in edu_pilot/rules or mend the name."))
+        self.read.check(
+            node,
+            conditions,
+            self.read.known.registry.conditions,
+            N_("%(name)s is no condition; write it in edu_pilot/rules or mend the name."),
+        )
         return tuple(Target(state, None if name == OTHERWISE else name) for state, name in branches.items())
 
     def _whole(self, definition: Definition, root: yaml.Node, top: Mapping[str, yaml.Node]) -> None:
@@ -410,7 +431,12 @@ class _Parser:
         initial = top.get("initial", root)
         self.read.check(initial, [definition.initial], self.states, N_("%(name)s is no state of this workflow."))
         if definition.pinned_at:
-            self.read.check(top["pinned_at"], [definition.pinned_at], definition.actions, N_("%(name)s is no action of this workflow."))
+            self.read.check(
+                top["pinned_at"],
+                [definition.pinned_at],
+                definition.actions,
+                N_("%(name)s is no action of this workflow."),
+            )
         reached = _reachable(definition)
         for name, node in self._nodes(top.get("states")):
             if name not in reached:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from transitions import EventData, Machine
 
 from edu_pilot.workflow.definition import CREATE, SAME, Action, Definition, Target
-from edu_pilot.workflow.reasons import Forbidden, N_, Reason, Refused
+from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused
 from edu_pilot.workflow.registry import Actor, Attempt, Registry
 
 
@@ -51,7 +51,12 @@ class Engine:
 
     def _transitions(self) -> list[dict[str, object]]:
         return [
-            {"trigger": a.name, "source": source, "dest": "=" if t.state == SAME else t.state, "conditions": self._condition(t)}
+            {
+                "trigger": a.name,
+                "source": source,
+                "dest": "=" if t.state == SAME else t.state,
+                "conditions": self._condition(t),
+            }
             for a in self.definition.actions.values()
             for source in a.sources
             for t in a.targets
@@ -102,9 +107,14 @@ class Engine:
         return Reason(
             "not_from_this_state",
             N_("%(action)s is not possible while the case is: %(state)s"),
-            {"action": f"label:{self.definition.name}.actions.{action.name}", "state": f"label:{self.definition.name}.states.{state}"},
+            {
+                "action": f"label:{self.definition.name}.actions.{action.name}",
+                "state": f"label:{self.definition.name}.states.{state}",
+            },
         )
 
 
 def _never(action: Action) -> Reason:
-    return Reason("role_missing", N_("This step belongs to: %(roles)s"), {"roles": "roles:" + ",".join(action.by)}, action.by)
+    return Reason(
+        "role_missing", N_("This step belongs to: %(roles)s"), {"roles": "roles:" + ",".join(action.by)}, action.by
+    )

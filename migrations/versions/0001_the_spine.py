@@ -115,9 +115,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_audit_entry")),
     )
     with op.batch_alter_table("audit_entry", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_audit_entry_record", ["workflow", "reference", "number"], unique=False
-        )
+        batch_op.create_index("ix_audit_entry_record", ["workflow", "reference", "number"], unique=False)
 
     op.create_table(
         "audit_head",
@@ -290,9 +288,7 @@ def upgrade() -> None:
         sa.Column("since_on", sa.Date(), nullable=False),
         sa.Column("county", sa.String(length=6), nullable=True),
         sa.Column("policy_version_id", sa.String(length=32), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["person_id"], ["person.id"], name=op.f("fk_application_person_id")
-        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_application_person_id")),
         sa.ForeignKeyConstraint(
             ["policy_version_id"],
             ["policy_version.id"],
@@ -308,12 +304,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_application_intake"), ["intake"], unique=False)
         batch_op.create_index(batch_op.f("ix_application_name_keys"), ["name_keys"], unique=False)
         batch_op.create_index(batch_op.f("ix_application_person_id"), ["person_id"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_application_phone_index"), ["phone_index"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_application_queue_number"), ["queue_number"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_application_phone_index"), ["phone_index"], unique=False)
+        batch_op.create_index(batch_op.f("ix_application_queue_number"), ["queue_number"], unique=False)
 
     op.create_table(
         "document",
@@ -406,9 +398,7 @@ def upgrade() -> None:
         sa.Column("application_id", sa.String(length=32), nullable=False),
         sa.Column("point", sa.String(length=64), nullable=False),
         sa.Column("since_on", sa.Date(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["application_id"], ["application.id"], name=op.f("fk_live_case_application_id")
-        ),
+        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_live_case_application_id")),
         sa.PrimaryKeyConstraint("id_index", "level", name=op.f("pk_live_case")),
         sa.UniqueConstraint("application_id", name=op.f("uq_live_case_application_id")),
     )
@@ -440,13 +430,9 @@ def upgrade() -> None:
         sa.Column("since_on", sa.Date(), nullable=False),
         sa.Column("county", sa.String(length=6), nullable=True),
         sa.Column("policy_version_id", sa.String(length=32), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["application_id"], ["application.id"], name=op.f("fk_study_application_id")
-        ),
+        sa.ForeignKeyConstraint(["application_id"], ["application.id"], name=op.f("fk_study_application_id")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_study_person_id")),
-        sa.ForeignKeyConstraint(
-            ["policy_version_id"], ["policy_version.id"], name=op.f("fk_study_policy_version_id")
-        ),
+        sa.ForeignKeyConstraint(["policy_version_id"], ["policy_version.id"], name=op.f("fk_study_policy_version_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_study")),
         sa.UniqueConstraint("application_id", name=op.f("uq_study_application_id")),
         sa.UniqueConstraint("diploma_number", name=op.f("uq_study_diploma_number")),
@@ -489,17 +475,13 @@ def upgrade() -> None:
         sa.Column("since_on", sa.Date(), nullable=False),
         sa.Column("county", sa.String(length=6), nullable=True),
         sa.Column("policy_version_id", sa.String(length=32), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["person_id"], ["person.id"], name=op.f("fk_certification_person_id")
-        ),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_certification_person_id")),
         sa.ForeignKeyConstraint(
             ["policy_version_id"],
             ["policy_version.id"],
             name=op.f("fk_certification_policy_version_id"),
         ),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["session.id"], name=op.f("fk_certification_session_id")
-        ),
+        sa.ForeignKeyConstraint(["session_id"], ["session.id"], name=op.f("fk_certification_session_id")),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_certification_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_certification")),
         sa.UniqueConstraint("certificate_number", name=op.f("uq_certification_certificate_number")),
@@ -511,9 +493,7 @@ def upgrade() -> None:
             name=op.f("uq_certification_person_id_occupation_level_attempt"),
         ),
         sa.UniqueConstraint("reference", name=op.f("uq_certification_reference")),
-        sa.UniqueConstraint(
-            "session_id", "room", "seat", name=op.f("uq_certification_session_id_room_seat")
-        ),
+        sa.UniqueConstraint("session_id", "room", "seat", name=op.f("uq_certification_session_id_room_seat")),
     )
     with op.batch_alter_table("certification", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_certification_county"), ["county"], unique=False)
@@ -550,9 +530,7 @@ def upgrade() -> None:
         sa.Column("county", sa.String(length=6), nullable=True),
         sa.Column("policy_version_id", sa.String(length=32), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_claim_person_id")),
-        sa.ForeignKeyConstraint(
-            ["policy_version_id"], ["policy_version.id"], name=op.f("fk_claim_policy_version_id")
-        ),
+        sa.ForeignKeyConstraint(["policy_version_id"], ["policy_version.id"], name=op.f("fk_claim_policy_version_id")),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_claim_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_claim")),
         sa.UniqueConstraint("reference", name=op.f("uq_claim_reference")),
@@ -580,9 +558,7 @@ def upgrade() -> None:
         sa.Column("passed", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_score_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_score")),
-        sa.UniqueConstraint(
-            "study_id", "course", "sat_on", name=op.f("uq_score_study_id_course_sat_on")
-        ),
+        sa.UniqueConstraint("study_id", "course", "sat_on", name=op.f("uq_score_study_id_course_sat_on")),
     )
     op.create_table(
         "claim_check",
@@ -598,12 +574,8 @@ def upgrade() -> None:
         sa.Column("checked_at", sa.String(length=27), nullable=False),
         sa.ForeignKeyConstraint(["claim_id"], ["claim.id"], name=op.f("fk_claim_check_claim_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_claim_check")),
-        sa.UniqueConstraint(
-            "claim_id", "round", "body", name=op.f("uq_claim_check_claim_id_round_body")
-        ),
-        sa.UniqueConstraint(
-            "claim_id", "round", "person_key", name=op.f("uq_claim_check_claim_id_round_person_key")
-        ),
+        sa.UniqueConstraint("claim_id", "round", "body", name=op.f("uq_claim_check_claim_id_round_body")),
+        sa.UniqueConstraint("claim_id", "round", "person_key", name=op.f("uq_claim_check_claim_id_round_person_key")),
     )
     op.create_table(
         "payment_item",
@@ -615,16 +587,12 @@ def upgrade() -> None:
         sa.Column("result", sa.String(length=64), nullable=True),
         sa.Column("live", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["claim_id"], ["claim.id"], name=op.f("fk_payment_item_claim_id")),
-        sa.ForeignKeyConstraint(
-            ["payment_id"], ["payment.id"], name=op.f("fk_payment_item_payment_id")
-        ),
+        sa.ForeignKeyConstraint(["payment_id"], ["payment.id"], name=op.f("fk_payment_item_payment_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_item")),
         sa.UniqueConstraint("number", name=op.f("uq_payment_item_number")),
     )
     with op.batch_alter_table("payment_item", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_payment_item_payment_id"), ["payment_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_payment_item_payment_id"), ["payment_id"], unique=False)
         batch_op.create_index(
             "uq_payment_item_open_claim",
             ["claim_id"],
@@ -666,9 +634,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Go back."""
     with op.batch_alter_table("receipt", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_receipt_live_number", sqlite_where=sa.text("live"), postgresql_where=sa.text("live")
-        )
+        batch_op.drop_index("uq_receipt_live_number", sqlite_where=sa.text("live"), postgresql_where=sa.text("live"))
         batch_op.drop_index(batch_op.f("ix_receipt_claim_id"))
 
     op.drop_table("receipt")
@@ -684,9 +650,7 @@ def downgrade() -> None:
     op.drop_table("claim_check")
     op.drop_table("score")
     with op.batch_alter_table("claim", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_claim_live_study", sqlite_where=sa.text("live"), postgresql_where=sa.text("live")
-        )
+        batch_op.drop_index("uq_claim_live_study", sqlite_where=sa.text("live"), postgresql_where=sa.text("live"))
         batch_op.drop_index(batch_op.f("ix_claim_person_id"))
         batch_op.drop_index(batch_op.f("ix_claim_county"))
 

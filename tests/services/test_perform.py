@@ -282,9 +282,40 @@ def test_one_receipt_serves_one_claim(any_pilot: Pilot) -> None:
     number = rows("receipt")[0]["number"]
     other = any_pilot.graduated(worker(5))
     name = any_pilot.name_of("study", other)
-    with pytest.raises(Refused):
-        any_pilot.claim(other, receipts=[receipt(number, name)])
-    assert len(rows("claim")) == 1
+    before = contents()
+    with pytest.raises(Refused) as refusal:
+        any_pilot.claim(other, receipts=[receipt("5", name), receipt(number, name)])
+    assert codes(refusal) == ["receipts_not_used"]
+    assert refusal.value.reasons[0].facts["number"] == number
+    assert contents() == before
+
+
+def test_a_receipt_is_entered_once(pilot: Pilot) -> None:
+    """R5.3: also within one claim, and also where a correction replaces the receipts."""
+    study = pilot.graduated()
+    twice = [receipt("5"), receipt("6"), receipt("5")]
+    with pytest.raises(Refused) as refusal:
+        pilot.claim(study, receipts=twice)
+    assert codes(refusal) == ["receipt_twice"]
+    claim = pilot.claim(study, receipts=[receipt("5")])
+    with pytest.raises(Refused) as refusal:
+        pilot.act("claim", claim, "amend", pilot.wang_fang, CLAIMED, new_receipts=twice)
+    assert codes(refusal) == ["receipt_twice"]
+    pilot.act("claim", claim, "amend", pilot.wang_fang, CLAIMED, new_receipts=twice[:2])
+    assert sorted(int(r["number"]) for r in rows("receipt")) == [5, 6]
+
+
+def test_a_diploma_is_claimed_for_once(any_pilot: Pilot) -> None:
+    """R5.1: the second claim is told of the first; a refused one makes room."""
+    study = any_pilot.graduated()
+    claim = any_pilot.submitted(study)
+    with pytest.raises(Refused) as refusal:
+        any_pilot.claim(study, receipts=[receipt("77")])
+    assert codes(refusal) == ["no_other_claim"]
+    assert refusal.value.reasons[0].facts["claim"] == claim
+    any_pilot.check(claim, any_pilot.zhao_min, refused("NOT_MEMBER"))
+    any_pilot.check(claim, any_pilot.sun_li, refused("NO_DIPLOMA"))
+    assert state("claim", any_pilot.claim(study)) == "draft"
 
 
 def test_system_follows_its_own_guard(pilot: Pilot) -> None:

@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 import time_machine
-from flask import Flask
+from flask import Blueprint, Flask
 
-from edu_pilot import clock, config, create_app
+from edu_pilot import clock, config, create_app, web
 from edu_pilot.extensions import write
 from edu_pilot.models import Account
 from edu_pilot.services.vault import vault
 from edu_pilot.web import access, browser
-from tests.app import CHEAP, Place
+from tests.app import CHEAP, Place, build
 from tests.factories import Pilot, contents, row
 from tests.people import LIU_WEI
 from tests.web.visitor import Visitor, text
@@ -51,11 +51,14 @@ def test_a_closed_account_is_out_at_once(at_desk: Callable[[str], Visitor], site
     assert clerk.get("/desk").status_code == 302
 
 
-def test_a_route_without_a_permission_stops_the_start(site: Flask) -> None:
-    site._got_first_request = False
-    site.add_url_rule("/open-door", "open_door", lambda: "come in")
+def test_a_route_without_a_permission_stops_the_start(
+    sqlite_place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planted = Blueprint("planted", __name__)
+    planted.add_url_rule("/open-door", "open_door", lambda: "come in")
+    monkeypatch.setattr(web.public, "pages", planted)
     with pytest.raises(access.Undeclared, match="open_door"):
-        access.require_declared(site)
+        build(sqlite_place)
 
 
 def test_a_form_without_its_token_changes_nothing(at_desk: Callable[[str], Visitor], hands: Pilot) -> None:

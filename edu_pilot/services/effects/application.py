@@ -243,5 +243,3 @@ def move_county(change: Change) -> None:
     point = point_code(change.attempt.policy, change.input["new_point"], county)
     change.values |= {"county": county, "point": point}
     change.conn.execute(LIVE.update().where(LIVE.c.application_id == change.record_id).values(point=point))
-
-

@@ -60,9 +60,13 @@ def waiting_ahead(conn: Connection, cases: Sequence[Case]) -> Mapping[str, int]:
 
 def _ahead(case: Case) -> sa.Select[Any]:
     number = case.queue_number
-    query = sa.select(sa.func.count()).select_from(APPLICATION).where(
-        APPLICATION.c.state == "waitlisted",
-        APPLICATION.c.intake.like(f"{case.intake[:2]}%"),
+    query = (
+        sa.select(sa.func.count())
+        .select_from(APPLICATION)
+        .where(
+            APPLICATION.c.state == "waitlisted",
+            APPLICATION.c.intake.like(f"{case.intake[:2]}%"),
+        )
     )
     return query if number is None else query.where(APPLICATION.c.queue_number < number)
 

@@ -17,9 +17,7 @@ SESSION = Session.__table__
 STUDY = Study.__table__
 
 
-_NUMBERS = sa.select(STUDY.c.id, STUDY.c.student_number).where(
-    STUDY.c.id.in_(sa.bindparam("studies", expanding=True))
-)
+_NUMBERS = sa.select(STUDY.c.id, STUDY.c.student_number).where(STUDY.c.id.in_(sa.bindparam("studies", expanding=True)))
 
 
 @fact("certification")

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from edu_pilot.models import Application, Claim, ClaimCheck, Receipt, Study
 from edu_pilot.rules.calendar import registration_day
+from edu_pilot.rules.claim import ReceiptGiven
 from edu_pilot.services.cases import Case, fact
 from edu_pilot.services.visibility import visible_to
 from edu_pilot.workflow.registry import Actor
@@ -104,6 +105,37 @@ def receipts_elsewhere(conn: Connection, cases: Sequence[Case]) -> Mapping[str, 
     for claim, number in conn.execute(query):
         found[claim].append(number)
     return found
+
+
+@fact("claim")
+def receipts_in_use(
+    conn: Connection, cases: Sequence[Case]
+) -> Mapping[str, Callable[[Sequence[ReceiptGiven]], list[str]]]:
+    """Numbers among typed receipts that another live claim holds (R5.3)."""
+
+    def asks(case: Case) -> Callable[[Sequence[ReceiptGiven]], list[str]]:
+        def used(given: Sequence[ReceiptGiven]) -> list[str]:
+            return [r.number for r in given if conn.execute(_held_elsewhere(case, r)).first()]
+
+        return used
+
+    return {c.id: asks(c) for c in cases}
+
+
+def _held_elsewhere(case: Case, given: ReceiptGiven) -> sa.Select[Any]:
+    same = [RECEIPT.c[name] == getattr(given, name) for name in ("kind", "code", "number")]
+    return sa.select(RECEIPT.c.id).where(*same, RECEIPT.c.live, RECEIPT.c.claim_id != case.id)
+
+
+@fact("claim")
+def claim_for(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Callable[[str], str | None]]:
+    """The reference of the live claim for a study."""
+
+    def found(study_id: str) -> str | None:
+        query = sa.select(CLAIM.c.reference).where(CLAIM.c.study_id == study_id, CLAIM.c.live)
+        return conn.execute(query).scalar_one_or_none()
+
+    return {c.id: found for c in cases}
 
 
 @fact("claim", fresh=True)

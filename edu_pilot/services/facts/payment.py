@@ -71,9 +71,6 @@ def claims_named(
             .where(CLAIM.c.reference.in_(references))
         )
         rows = conn.execute(query)
-        return {
-            r.reference: Payable(r.id, r.reference, r.state, r.notice_until, r.payable_fen, r.batch)
-            for r in rows
-        }
+        return {r.reference: Payable(r.id, r.reference, r.state, r.notice_until, r.payable_fen, r.batch) for r in rows}
 
     return {c.id: named for c in cases}

@@ -65,9 +65,7 @@ def certificates(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[C
 
 
 @fact("study", "certification")
-def number_is_taken(
-    conn: Connection, cases: Sequence[Case]
-) -> Mapping[str, Callable[[str, str | None], bool]]:
+def number_is_taken(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Callable[[str, str | None], bool]]:
     """Whether another record of the workflow has a number."""
 
     def asks(case: Case) -> Callable[[str, str | None], bool]:

@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 from werkzeug.utils import secure_filename
 
 from edu_pilot.extensions import read
-from edu_pilot.services import papers, presenting, search
+from edu_pilot.services import outbox, papers, presenting, search
 from edu_pilot.services.cases import Case
 from edu_pilot.services.idempotency import Deed
-from edu_pilot.services.perform import create, perform, unit_of, version_of
+from edu_pilot.services.perform import create, unit_of, version_of
 from edu_pilot.services.search import Wanted
 from edu_pilot.web import access
 from edu_pilot.web.api import schemas
@@ -88,7 +88,7 @@ class Action(View):
     @says(200, schemas.Record)
     def post(self, asked: dict[str, Any], workflow: str, reference: str, action: str) -> Response:
         """Take a step on the version of the record that was seen."""
-        perform(workflow, reference, action, access.actor(), asked.get("input"), asked["version"])
+        outbox.act(workflow, reference, action, access.actor(), asked.get("input"), asked["version"])
         return record_reply(workflow, reference)
 
     def recount(self, deed: Deed) -> Response:
