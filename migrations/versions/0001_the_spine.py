@@ -241,9 +241,7 @@ def upgrade() -> None:
         sa.Column("from_state", sa.String(length=64), nullable=False),
         sa.Column("to_state", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(
-            ["policy_version_id"],
-            ["policy_version.id"],
-            name=op.f("fk_allowed_edge_policy_version_id"),
+            ["policy_version_id"], ["policy_version.id"], name=op.f("fk_allowed_edge_policy_version_id")
         ),
         sa.PrimaryKeyConstraint(
             "policy_version_id", "workflow", "from_state", "to_state", name=op.f("pk_allowed_edge")
@@ -290,9 +288,7 @@ def upgrade() -> None:
         sa.Column("policy_version_id", sa.String(length=32), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_application_person_id")),
         sa.ForeignKeyConstraint(
-            ["policy_version_id"],
-            ["policy_version.id"],
-            name=op.f("fk_application_policy_version_id"),
+            ["policy_version_id"], ["policy_version.id"], name=op.f("fk_application_policy_version_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_application")),
         sa.UniqueConstraint("query_index", name=op.f("uq_application_query_index")),
@@ -477,9 +473,7 @@ def upgrade() -> None:
         sa.Column("policy_version_id", sa.String(length=32), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_certification_person_id")),
         sa.ForeignKeyConstraint(
-            ["policy_version_id"],
-            ["policy_version.id"],
-            name=op.f("fk_certification_policy_version_id"),
+            ["policy_version_id"], ["policy_version.id"], name=op.f("fk_certification_policy_version_id")
         ),
         sa.ForeignKeyConstraint(["session_id"], ["session.id"], name=op.f("fk_certification_session_id")),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_certification_study_id")),
@@ -640,9 +634,7 @@ def downgrade() -> None:
     op.drop_table("receipt")
     with op.batch_alter_table("payment_item", schema=None) as batch_op:
         batch_op.drop_index(
-            "uq_payment_item_open_claim",
-            sqlite_where=sa.text("live"),
-            postgresql_where=sa.text("live"),
+            "uq_payment_item_open_claim", sqlite_where=sa.text("live"), postgresql_where=sa.text("live")
         )
         batch_op.drop_index(batch_op.f("ix_payment_item_payment_id"))
 
@@ -707,9 +699,7 @@ def downgrade() -> None:
     op.drop_table("paper")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_outbox_open",
-            sqlite_where=sa.text("done_at IS NULL"),
-            postgresql_where=sa.text("done_at IS NULL"),
+            "ix_outbox_open", sqlite_where=sa.text("done_at IS NULL"), postgresql_where=sa.text("done_at IS NULL")
         )
 
     op.drop_table("outbox")
