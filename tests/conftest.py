@@ -63,9 +63,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(
-    postgres: postgres_server.Server, tmp_path_factory: pytest.TempPathFactory
-) -> Place:
+def postgres_template(postgres: postgres_server.Server, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Give an installation on PostgreSQL made by `init`, for copying only."""
     url = postgres.fresh_database("template_of_the_pilot")
     place = Place(tmp_path_factory.mktemp("template") / "instance", url)
@@ -80,17 +78,13 @@ def sqlite_place(sqlite_template: Place, tmp_path: Path) -> Place:
 
 
 @pytest.fixture
-def postgres_place(
-    postgres: postgres_server.Server, postgres_template: Place, tmp_path: Path
-) -> Place:
+def postgres_place(postgres: postgres_server.Server, postgres_template: Place, tmp_path: Path) -> Place:
     """Give a fresh installation on PostgreSQL."""
     data = tmp_path / "instance"
     return installations.copy_postgres(postgres, postgres_template, data, "pilot_of_this_test")
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))]
-)
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
 def any_place(request: pytest.FixtureRequest) -> Place:
     """Give a fresh installation on each database in turn."""
     place: Place = request.getfixturevalue(f"{request.param}_place")

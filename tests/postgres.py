@@ -20,9 +20,7 @@ from psycopg import sql
 OLDEST_VERSION = 15
 PATIENCE_SECONDS = 30
 INSTALL_LINE = "apt-get update && apt-get install -y --no-install-recommends postgresql"
-WITHOUT_SERVER = (
-    f"no PostgreSQL {OLDEST_VERSION} or newer on this machine; install it: {INSTALL_LINE}"
-)
+WITHOUT_SERVER = f"no PostgreSQL {OLDEST_VERSION} or newer on this machine; install it: {INSTALL_LINE}"
 
 
 @dataclass(frozen=True)
@@ -71,9 +69,7 @@ def programs() -> Path | None:
     found = [
         place
         for place in Path("/usr/lib/postgresql").glob("*/bin")
-        if place.parent.name.isdigit()
-        and int(place.parent.name) >= OLDEST_VERSION
-        and (place / "initdb").exists()
+        if place.parent.name.isdigit() and int(place.parent.name) >= OLDEST_VERSION and (place / "initdb").exists()
     ]
     if found:
         return max(found, key=lambda place: int(place.parent.name))
@@ -142,9 +138,7 @@ def initialise(bin_folder: Path, home: Path, owner: str) -> str:
     return password
 
 
-def start(
-    bin_folder: Path, home: Path, owner: str, password: str
-) -> tuple[subprocess.Popen[bytes], Server]:
+def start(bin_folder: Path, home: Path, owner: str, password: str) -> tuple[subprocess.Popen[bytes], Server]:
     """Start the server; another port is tried when somebody takes ours in the meantime."""
     for _attempt in range(5):
         server = Server(free_port(), password)

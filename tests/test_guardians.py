@@ -62,9 +62,7 @@ def imports(module: ast.AST) -> set[str]:
 
 def breaches(module: ast.AST, forbidden: Iterable[str]) -> set[str]:
     """Give the imports that begin with a forbidden name."""
-    return {
-        name for name in imports(module) for bad in forbidden if name == bad or name.startswith(bad + ".")
-    }
+    return {name for name in imports(module) for bad in forbidden if name == bad or name.startswith(bad + ".")}
 
 
 FORBIDDEN: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -206,8 +204,7 @@ def test_no_sql_text_writes_a_state() -> None:
 
 def test_the_column_extractor_finds_every_form() -> None:
     planted = ast.parse(
-        "q.values(state='paid')\nq.values({'state': 'paid'})\nv['state'] = 'paid'\nx = v['state']\n"
-        "q.values(estate=1)\n"
+        "q.values(state='paid')\nq.values({'state': 'paid'})\nv['state'] = 'paid'\nx = v['state']\nq.values(estate=1)\n"
     )
     assert sorted(state_columns_written(planted)) == [1, 2, 3]
 

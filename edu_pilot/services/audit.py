@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from edu_pilot import clock
 from edu_pilot.models import AuditEntry, AuditHead
@@ -127,14 +127,14 @@ def verify(conn: Connection, kept: Mapping[str, Any] | None = None) -> Verdict:
     return _replayed(conn, states, expected - 1)
 
 
-def _entries(conn: Connection) -> Iterator[Mapping[str, Any]]:
+def _entries(conn: Connection) -> Iterator[RowMapping]:
     query = sa.select(ENTRY).order_by(ENTRY.c.number).execution_options(yield_per=5000)
     # A walk that stops at a fault must not leave a cursor open on the server.
     with conn.execute(query) as found:
         yield from found.mappings()
 
 
-def _fault(row: Mapping[str, Any], expected: int, previous: str) -> tuple[int, str] | None:
+def _fault(row: RowMapping, expected: int, previous: str) -> tuple[int, str] | None:
     if row["number"] != expected:
         return expected, "missing"
     try:
@@ -148,7 +148,7 @@ def _fault(row: Mapping[str, Any], expected: int, previous: str) -> tuple[int, s
     return None if _same(row, body) else (expected, "content")
 
 
-def _same(row: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+def _same(row: RowMapping, body: Mapping[str, Any]) -> bool:
     stamp: datetime = row["at"]
     return body["at"] == stamp.strftime("%Y-%m-%dT%H:%M:%S.%fZ") and all(row[c] == body[c] for c in COLUMNS)
 

@@ -28,9 +28,8 @@ from edu_pilot.workflow.reasons import N_, Malformed, Reason, Refused, Stale, bl
 from edu_pilot.workflow.registry import Actor, Attempt, shipped
 
 ENTRY = AuditEntry.__table__
-_CONFLICT = blocked(
-    N_("Someone else was working on the same case at this moment; please try again."), code="conflict"
-)
+TOO_LONG = N_("This text is too long; at most %(limit)s characters fit here.")
+_CONFLICT = blocked(N_("Someone else was working on the same case at this moment; please try again."), code="conflict")
 
 
 @dataclass(frozen=True)
@@ -142,9 +141,7 @@ def perform_many(
             yield from _singly(workflow, part, action, actor, given or {})
 
 
-def _chunk(
-    workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]
-) -> list[Result]:
+def _chunk(workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]) -> list[Result]:
     with write() as conn:
         unit = unit_of(conn, actor)
         # Locked in id order, whatever the order of work: two batches must not wait for each other.
@@ -167,9 +164,7 @@ def _tried(unit: Unit, case: Case, action: str, given: Mapping[str, Any]) -> Res
     return Result(done.reference, done.state)
 
 
-def _singly(
-    workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]
-) -> Iterator[Result]:
+def _singly(workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]) -> Iterator[Result]:
     with write() as conn:
         stored = _in_order(cases.by_ids(conn, vault(), workflow, ids), ids)
         found = [(c.reference, c.state) for c in stored]
@@ -203,9 +198,7 @@ def enter_many(
                 yield _entered_alone(workflow, one, action, actor)
 
 
-def _entered(
-    workflow: str, given: Sequence[Mapping[str, Any]], action: str, actor: Actor
-) -> list[Result]:
+def _entered(workflow: str, given: Sequence[Mapping[str, Any]], action: str, actor: Actor) -> list[Result]:
     with write() as conn:
         unit = unit_of(conn, actor)
         born = [birth(unit, workflow, one).record_id for one in given]
@@ -224,9 +217,7 @@ def _entered_alone(workflow: str, given: Mapping[str, Any], action: str, actor: 
         return Result("", "", (_CONFLICT,))
 
 
-def _step(
-    unit: Unit, case: Case, action_name: str, given: Mapping[str, Any], seen_version: int | None
-) -> Done:
+def _step(unit: Unit, case: Case, action_name: str, given: Mapping[str, Any], seen_version: int | None) -> Done:
     require_visible(unit.actor, case)
     if seen_version is not None and seen_version != case.version:
         raise Stale([_moved_on(unit.conn, case)])
@@ -311,6 +302,20 @@ def _known(engine: Engine, action: str) -> Action:
 def _apply(change: Change, action: Action) -> None:
     for name in action.effects:
         shipped.effects[name](change)
+    _require_fit(change)
+
+
+def _require_fit(change: Change) -> None:
+    """Refuse a text that its column cannot hold: PostgreSQL would break, SQLite would keep it."""
+    columns = cases.table(change.workflow).c
+    limits = {name: getattr(columns[name].type, "length", None) for name in change.values}
+    faults = [
+        blocked(TOO_LONG, code="field_malformed", field=name, limit=limit)
+        for name, limit in limits.items()
+        if limit and isinstance(change.values[name], str) and len(change.values[name]) > limit
+    ]
+    if faults:
+        raise Malformed(faults)
 
 
 def _write(change: Change, action: Action) -> None:

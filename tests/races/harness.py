@@ -72,9 +72,7 @@ class Track:
 
     lines: tuple[Connection, ...]
 
-    def race(
-        self, place: Place, steps_of: StepsOf, rounds: int, *, without: Sequence[str] = ()
-    ) -> Rounds:
+    def race(self, place: Place, steps_of: StepsOf, rounds: int, *, without: Sequence[str] = ()) -> Rounds:
         """Let the contestants take each round's steps at once; give the outcomes of every round.
 
         `steps_of(n)` prepares round n and tells who tries what, or raises NoMoreRounds; `without`
@@ -158,9 +156,7 @@ def _one_race(start: Barrier, line: Connection) -> None:
 def _tried(step: Step) -> Outcome:
     try:
         with clock.on(step.on):
-            done = perform(
-                step.workflow, step.reference, step.action, step.actor, step.given, step.seen_version
-            )
+            done = perform(step.workflow, step.reference, step.action, step.actor, step.given, step.seen_version)
     except Refused as refused:
         return Outcome(None, tuple(reason.english() for reason in refused.reasons))
     except Exception as error:  # the test must see what broke, not a closed pipe

@@ -93,9 +93,7 @@ class SamePerson:
             if row("application", draft)["state"] == "registered":
                 self.pilot.withdraw(draft, SIGN_UP)
                 self.drafts[clerk] = self.draft(clerk)
-        return [
-            Step("application", draft, "register", clerk, SIGN_UP) for clerk, draft in self.drafts.items()
-        ]
+        return [Step("application", draft, "register", clerk, SIGN_UP) for clerk, draft in self.drafts.items()]
 
 
 def test_two_clerks_register_one_person_once(racetrack: Track, any_place: Place, any_pilot: Pilot) -> None:

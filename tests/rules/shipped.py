@@ -20,6 +20,7 @@ CLERK = Actor("1", "wang.fang", frozenset({"clerk"}), "371425", "key of wang fan
 
 def changed(path: str, value: Any) -> Policy:
     """Give the policy with one parameter changed."""
+
     def put(parameters: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
         head, *rest = names
         return {**parameters, head: put(parameters[head], rest) if rest else value}

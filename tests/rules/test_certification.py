@@ -157,9 +157,12 @@ SESSION = {
         ({"rooms": [{"room": "A101", "seats": True}]}, ["rooms_malformed"]),
         ({"rooms": [{"room": "A101", "seats": 3}, {"room": "A101", "seats": 3}]}, ["rooms_malformed"]),
         ({"rooms": ["A101"]}, ["rooms_malformed"]),
-        ({"occupation": "x", "starts": "x", "rooms": ["x"]}, ["occupation_unknown", "starts_malformed", "rooms_malformed"]),
+        (
+            {"occupation": "x", "starts": "x", "rooms": ["x"]},
+            ["occupation_unknown", "starts_malformed", "rooms_malformed"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_r4_4_session_is_described(change: dict[str, Any], faulty: list[str]) -> None:
     assert codes("session_is_described", attempt(given=SESSION | change)) == faulty
 

@@ -73,9 +73,7 @@ READ: list[tuple[dict[str, Any], tuple[str, ...]]] = [
 
 
 @pytest.mark.parametrize(("change", "faults"), READ)
-def test_r5_3_a_receipt_is_read_or_its_faulty_parts_are_named(
-    change: dict[str, Any], faults: tuple[str, ...]
-) -> None:
+def test_r5_3_a_receipt_is_read_or_its_faulty_parts_are_named(change: dict[str, Any], faults: tuple[str, ...]) -> None:
     given = RECEIPT | change
     assert read_receipt(POLICY, given).faults == faults
     expected = ["receipts_are_sound"] if faults else []
@@ -195,9 +193,7 @@ def test_r5_4_excess_is_explained(amount: int, explanation: str | None, blocked:
     ("required", "certificates", "blocked"),
     [(False, [], []), (True, ["4"], []), (True, [], ["skill_certificate_where_required"])],
 )
-def test_r5_9_the_skill_certificate_is_a_switch(
-    required: bool, certificates: list[str], blocked: list[str]
-) -> None:
+def test_r5_9_the_skill_certificate_is_a_switch(required: bool, certificates: list[str], blocked: list[str]) -> None:
     policy = changed("claim.skill_certificate_required", required)
     tried = attempt(claim(certificates=certificates), policy=policy)
     assert codes("skill_certificate_where_required", tried) == blocked
@@ -223,21 +219,34 @@ WHO: list[tuple[str, dict[str, Any], Actor, list[str]]] = [
     ("not_own_case", {"person_key": None}, of(ZHAO_MIN, person_key=None), []),
     ("not_entered_by_me", {}, ZHAO_MIN, []),
     ("not_entered_by_me", {"created_by": "zhao.min"}, ZHAO_MIN, ["not_entered_by_me"]),
-    ("not_entered_by_me", {"entered_by_keys": {"key of zhao min"}}, of(ZHAO_MIN, name="other.account"), ["not_entered_by_me"]),
+    (
+        "not_entered_by_me",
+        {"entered_by_keys": {"key of zhao min"}},
+        of(ZHAO_MIN, name="other.account"),
+        ["not_entered_by_me"],
+    ),
     ("my_body_has_not_checked", {}, ZHAO_MIN, []),
     ("my_body_has_not_checked", {"checks": [check(SUN_LI)]}, ZHAO_MIN, []),
-    ("my_body_has_not_checked", {"checks": [check(ZHAO_MIN)]}, of(ZHAO_MIN, name="colleague"), ["my_body_has_not_checked"]),
+    (
+        "my_body_has_not_checked",
+        {"checks": [check(ZHAO_MIN)]},
+        of(ZHAO_MIN, name="colleague"),
+        ["my_body_has_not_checked"],
+    ),
     ("other_body_was_another_person", {"checks": [check(ZHAO_MIN)]}, SUN_LI, []),
-    ("other_body_was_another_person", {"checks": [check(ZHAO_MIN)]}, of(SUN_LI, person_key="key of zhao min"), ["other_body_was_another_person"]),
+    (
+        "other_body_was_another_person",
+        {"checks": [check(ZHAO_MIN)]},
+        of(SUN_LI, person_key="key of zhao min"),
+        ["other_body_was_another_person"],
+    ),
     ("not_checked_by_me", {"checks": [check(ZHAO_MIN), check(SUN_LI)]}, ARBITER, []),
     ("not_checked_by_me", {"checks": [check(ZHAO_MIN)]}, of(ZHAO_MIN, "arbiter"), ["not_checked_by_me"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("rule", "change", "actor", "blocked"), WHO)
-def test_r5_2_different_persons_check(
-    rule: str, change: dict[str, Any], actor: Actor, blocked: list[str]
-) -> None:
+def test_r5_2_different_persons_check(rule: str, change: dict[str, Any], actor: Actor, blocked: list[str]) -> None:
     """Compared by person, over all accounts; never the claimant, never who entered the claim."""
     assert codes(rule, attempt(claim(**change), actor=actor)) == blocked
 

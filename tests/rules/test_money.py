@@ -58,7 +58,9 @@ def test_r5_4_payable(paid: list[tuple[str, int]], other: int, counted: int, pay
 def test_r5_4_cap_and_share_are_policy(cap: int, share: int, payable: int) -> None:
     """Half a fen is never paid."""
     policy = changed("claim.cap_fen", cap)
-    policy = Policy(2, policy.holds_from, {**policy.parameters, "claim": {**policy.get("claim"), "share_percent": share}})
+    policy = Policy(
+        2, policy.holds_from, {**policy.parameters, "claim": {**policy.get("claim"), "share_percent": share}}
+    )
     assert of((ME, 333_333), policy=policy).payable_fen == payable
 
 
@@ -126,7 +128,9 @@ def test_r5_8_drawn_by_another(actor: Actor, blocked: list[str]) -> None:
 
 
 def item(amount: int, claimed: int | None = None, state: str = "approved") -> SimpleNamespace:
-    return SimpleNamespace(amount_fen=amount, payable_fen=amount if claimed is None else claimed, state=state, claim="R")
+    return SimpleNamespace(
+        amount_fen=amount, payable_fen=amount if claimed is None else claimed, state=state, claim="R"
+    )
 
 
 @pytest.mark.parametrize(

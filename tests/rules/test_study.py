@@ -60,9 +60,7 @@ def test_r3_6_composite_rounds_half_up_once(
         ("no", None, 100, False),
     ],
 )
-def test_r3_6_some_courses_need_both_parts(
-    both: str, formative: int | None, final: int | None, passed: bool
-) -> None:
+def test_r3_6_some_courses_need_both_parts(both: str, formative: int | None, final: int | None, passed: bool) -> None:
     assert passes(POLICY, course("0.5", both), formative, final) is passed
 
 
@@ -88,6 +86,7 @@ def test_r3_7_credits_reached(credits: int, blocked: list[str]) -> None:
 
 def test_r3_7_modules_reached_says_which_and_by_how_much() -> None:
     """Short of a module: not graduable, however many credits."""
+
     def sat(module: str) -> list[SimpleNamespace]:
         return [SimpleNamespace(course=c["code"], passed=c["module"] != module) for c in COURSES]
 

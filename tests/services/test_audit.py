@@ -67,9 +67,7 @@ def test_the_entries_are_numbered_without_gaps(entries: int) -> None:
     assert numbers == list(range(1, entries + 1))
 
 
-@pytest.mark.parametrize(
-    "column", ["actor", "workflow", "reference", "action", "from_state", "to_state", "at", "body"]
-)
+@pytest.mark.parametrize("column", ["actor", "workflow", "reference", "action", "from_state", "to_state", "at", "body"])
 def test_a_changed_text_is_found(any_pilot: Pilot, entries: int, column: str) -> None:
     """R6.1: every column is under the hash."""
     value = "'2022-01-01T00:00:00.000000Z'" if column == "at" else f"replace({column}, 'r', 's') || 'x'"
@@ -103,9 +101,7 @@ def test_a_deleted_tail_is_named(any_pilot: Pilot, entries: int) -> None:
     assert (found.ok, found.first_bad, found.reason) == (False, entries, "missing")
 
 
-def test_a_deleted_tail_with_its_head_set_back_is_found_by_an_exported_head(
-    any_pilot: Pilot, entries: int
-) -> None:
+def test_a_deleted_tail_with_its_head_set_back_is_found_by_an_exported_head(any_pilot: Pilot, entries: int) -> None:
     kept = head()
     last = "(SELECT hash FROM audit_entry ORDER BY number DESC LIMIT 1)"
     tamper(

@@ -120,9 +120,7 @@ def _plant(**values: object) -> None:
         conn.execute(OUTBOX.insert().values(row | values))
 
 
-def test_a_race_that_is_lost_twice_is_kept_as_a_conflict(
-    pilot: Pilot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_race_that_is_lost_twice_is_kept_as_a_conflict(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
     claim = pilot.approved(pilot.graduated())
     pilot.act("payment", pilot.batch(claim), "release", pilot.releaser, BATCHED)
 

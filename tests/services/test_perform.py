@@ -7,7 +7,6 @@ from datetime import date
 
 import pytest
 
-from edu_pilot.extensions import read
 from edu_pilot.services import audit
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import NotFound
@@ -97,9 +96,7 @@ def test_a_refusal_leaves_nothing_behind(any_pilot: Pilot, kind: str) -> None:
     assert contents() == before
 
 
-def test_an_error_in_the_middle_leaves_nothing_behind(
-    any_pilot: Pilot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_in_the_middle_leaves_nothing_behind(any_pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
     application = any_pilot.verified()
     before = contents()
 

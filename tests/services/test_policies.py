@@ -31,7 +31,7 @@ from tests.factories import (
 )
 from tests.people import worker
 
-LAW = '590206,行政管理,Public Administration,2209,,'
+LAW = "590206,行政管理,Public Administration,2209,,"
 NEXT_DAY = date(2022, 7, 6)
 
 

@@ -27,9 +27,7 @@ def test_a_sealed_value_opens_at_its_place(keys: Vault) -> None:
     assert keys.open("person.id_number", "row1", blob) == LIU_WEI.id_number
 
 
-@pytest.mark.parametrize(
-    ("place", "row"), [("person.id_number", "row2"), ("person.phone", "row1"), ("", "")]
-)
+@pytest.mark.parametrize(("place", "row"), [("person.id_number", "row2"), ("person.phone", "row1"), ("", "")])
 def test_a_value_moved_elsewhere_does_not_open(keys: Vault, place: str, row: str) -> None:
     blob = keys.seal("person.id_number", "row1", LIU_WEI.id_number)
     with pytest.raises(Unreadable):

@@ -98,7 +98,12 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "unknown key of a state": ("days: 3}", "dayz: 3}", "dayz", "dayz is not known"),
     "duplicate key": ("prefix: L", "prefix: L\nprefix: M", "prefix: M", "prefix stands twice"),
     "duplicate action": ("  extend:", "  lend: # again", "# again", "lend stands twice"),
-    "duplicate in a list": ("by: [librarian, reader]", "by: [reader, reader]", "[reader, reader]", "twice in this list"),
+    "duplicate in a list": (
+        "by: [librarian, reader]",
+        "by: [reader, reader]",
+        "[reader, reader]",
+        "twice in this list",
+    ),
     "missing key": ("prefix: L\n", "", "workflow", "prefix is missing"),
     "missing from": ("    from: [asked]\n", "", "label: {zh: 借出", "from is missing"),
     "missing to": ("    to: same\n", "", "label: {zh: 续借", "to is missing"),
@@ -119,7 +124,12 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "unknown choices": ("[whys]", "[whyz]", "whyz", "has no list whyz"),
     "choices that are no list": ("[whys]", "[plain]", "plain", "has no list plain"),
     "no otherwise": ("lent: otherwise", "lent: in_time", "lent: in_time", "must be `otherwise`"),
-    "otherwise first": ("{back: in_time, lent: otherwise}", "{lent: otherwise, back: in_time}", "otherwise, back", "must be `otherwise`"),
+    "otherwise first": (
+        "{back: in_time, lent: otherwise}",
+        "{lent: otherwise, back: in_time}",
+        "otherwise, back",
+        "must be `otherwise`",
+    ),
     "dead end": (", final: true}", "}", "  back:", "No action leaves back"),
     "unreachable": ("{back: in_time, lent: otherwise}", "lent", "  back:", "No action leads to back"),
     "no label": ("    label: {zh: 续借, en: Extend}\n", "", "from: [lent]", "label is missing"),
@@ -133,7 +143,7 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "not a mapping": ("  lent: {label: {zh: 已借出, en: Lent}}", "  lent: here", "  lent: here", "mapping"),
     "not a scalar": ("prefix: L", "prefix: [L]", "prefix", "single name"),
     "pinned at nothing": ("prefix: L", "prefix: L\npinned_at: lnd", "pinned_at", "lnd is no action"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", FAULTS)

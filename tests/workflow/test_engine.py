@@ -19,9 +19,7 @@ from edu_pilot.workflow.registry import Actor, Attempt, Registry, shipped
 from edu_pilot.workflow.versions import Compiled, compile_files, read_folder
 
 SHIPPED = compile_files(read_folder(paths.workflows()), shipped)
-ALL_ACTIONS = [
-    (name, action.name) for name, e in SHIPPED.engines.items() for action in e.definition.actions.values()
-]
+ALL_ACTIONS = [(name, action.name) for name, e in SHIPPED.engines.items() for action in e.definition.actions.values()]
 DAY = date(2022, 9, 1)
 
 
