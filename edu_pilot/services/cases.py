@@ -135,9 +135,7 @@ def candidate(conn: Connection, vault: Vault, workflow: str, rows: Iterable[Mapp
 CHUNK = 500
 
 
-def by_ids(
-    conn: Connection, vault: Vault, workflow: str, ids: Sequence[str], *, lock: bool = False
-) -> list[Case]:
+def by_ids(conn: Connection, vault: Vault, workflow: str, ids: Sequence[str], *, lock: bool = False) -> list[Case]:
     """Read records by row id, in id order; `lock` holds them until the transaction ends."""
     records = table(workflow)
     rows: list[Mapping[str, Any]] = []
@@ -147,9 +145,7 @@ def by_ids(
     return batch_of(conn, vault, workflow, rows)
 
 
-def by_reference(
-    conn: Connection, vault: Vault, workflow: str, reference: str, *, lock: bool = False
-) -> Case:
+def by_reference(conn: Connection, vault: Vault, workflow: str, reference: str, *, lock: bool = False) -> Case:
     """Read one record by its reference; NotFound if there is none."""
     records = table(workflow)
     query = _held(_of_reference(records), conn, lock)

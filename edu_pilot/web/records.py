@@ -97,9 +97,7 @@ def detail(workflow: str, reference: str) -> str:
     return detail_page(workflow, reference)
 
 
-def detail_page(
-    workflow: str, reference: str, tried: Answers | None = None, refused: Refused | None = None
-) -> str:
+def detail_page(workflow: str, reference: str, tried: Answers | None = None, refused: Refused | None = None) -> str:
     """Render a record's page; the form that was tried keeps its entries and shows its faults."""
     with read() as conn:
         actor = access.actor()

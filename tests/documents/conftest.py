@@ -27,8 +27,7 @@ def sheet_of(kind: str) -> Sheet:
     """Render and seal a sample document as the services do."""
     token = proof.token(proof_of(kind), KEY.sign)
     qr = proof.qr_png(proof.address("https://pilot.example", "7K2M9QWD4XTRHB6P", token))
-    return Sheet(kind, CONTEXTS[kind],
-                 proof.seal(rendering.render(kind, CONTEXTS[kind], qr, token), KEY.sign))
+    return Sheet(kind, CONTEXTS[kind], proof.seal(rendering.render(kind, CONTEXTS[kind], qr, token), KEY.sign))
 
 
 @pytest.fixture(autouse=True)

@@ -19,8 +19,7 @@ RARE_NAME = "䶮\U0002c35b\U0002cb5a"
 @pytest.fixture(scope="module")
 def rare() -> bytes:
     """A certificate for a name of rare characters."""
-    return rendering.render("completion_certificate", COMPLETION_CERTIFICATE | {"name": RARE_NAME},
-                            QR)
+    return rendering.render("completion_certificate", COMPLETION_CERTIFICATE | {"name": RARE_NAME}, QR)
 
 
 def test_rare_characters_can_be_searched(rare: bytes) -> None:
@@ -38,15 +37,18 @@ def test_rare_characters_leave_ink(rare: bytes, char: str) -> None:
     assert 0.05 < dark / (image.width * image.height) < 0.6
 
 
-@pytest.mark.parametrize("char, why", [
-    ("\ue000", "private use: every font draws something else"),
-    ("\U000f0000", "private use beyond the first plane"),
-    ("\ua7ca", "a Latin letter no font has: a box"),
-    ("\u200b", "draws nothing"),
-    ("\ufe0f", "changes the character before it"),
-    ("\U0001f600", "an emoji"),
-    ("\t", "a control character"),
-])
+@pytest.mark.parametrize(
+    "char, why",
+    [
+        ("\ue000", "private use: every font draws something else"),
+        ("\U000f0000", "private use beyond the first plane"),
+        ("\ua7ca", "a Latin letter no font has: a box"),
+        ("\u200b", "draws nothing"),
+        ("\ufe0f", "changes the character before it"),
+        ("\U0001f600", "an emoji"),
+        ("\t", "a control character"),
+    ],
+)
 def test_what_would_not_print_is_refused_before_printing(char: str, why: str) -> None:
     context = COMPLETION_CERTIFICATE | {"name": f"刘{char}"}
     with pytest.raises(rendering.Unprintable) as refusal:
@@ -57,55 +59,63 @@ def test_what_would_not_print_is_refused_before_printing(char: str, why: str) ->
 def test_a_refusal_lists_every_character_with_its_field() -> None:
     papers = {"name": "\ue000\ue000", "papers": [{"label": "甲"}, {"label": "\ue001\ue002"}]}
     assert [(c.codepoint, c.field) for c in glyphs.unprintable(papers)] == [
-        ("U+E000", "name"), ("U+E001", "papers[1].label"), ("U+E002", "papers[1].label")]
+        ("U+E000", "name"),
+        ("U+E001", "papers[1].label"),
+        ("U+E002", "papers[1].label"),
+    ]
 
 
 def test_the_style_sheets_ask_for_the_fonts_the_preflight_asked() -> None:
     sheets = "".join(path.read_text("utf-8") for path in rendering.documents().rglob("*.css"))
-    chains = {name: tuple(families.replace('"', "").split(", "))
-              for name, families in re.findall(r"--(song|kai): ([^;]+);", sheets)}
+    chains = {
+        name: tuple(families.replace('"', "").split(", "))
+        for name, families in re.findall(r"--(song|kai): ([^;]+);", sheets)
+    }
     assert (chains["song"], chains["kai"]) == glyphs.FONT_CHAINS
     assert set(re.findall(r"font-family: ([^;]+);", sheets)) == {"var(--song)", "var(--kai)"}
     assert not re.search(r"\bfont: ", sheets)
 
 
-def test_a_font_that_knows_a_character_but_leaves_it_blank_does_not_count(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_font_that_knows_a_character_but_leaves_it_blank_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(glyphs.Glyphs, "draws", lambda self, char: False)
     glyphs.printable.cache_clear()
     assert not glyphs.printable("龙")
     glyphs.printable.cache_clear()
 
 
-@pytest.mark.parametrize("value, error", [
-    (1.5, TypeError), (object(), TypeError), (b"x", TypeError), ("长" * 2_001, ValueError)])
+@pytest.mark.parametrize(
+    "value, error", [(1.5, TypeError), (object(), TypeError), (b"x", TypeError), ("长" * 2_001, ValueError)]
+)
 def test_only_short_primitives_reach_a_template(value: object, error: type[Exception]) -> None:
     with pytest.raises(error, match="name"):
         rendering.render("completion_certificate", COMPLETION_CERTIFICATE | {"name": value}, QR)
 
 
 def test_markup_in_a_fact_stays_text() -> None:
-    html = rendering.html_of("completion_certificate",
-                             COMPLETION_CERTIFICATE | {"name": "<img src='http://x/'>{{ 7*7 }}"})
+    html = rendering.html_of(
+        "completion_certificate", COMPLETION_CERTIFICATE | {"name": "<img src='http://x/'>{{ 7*7 }}"}
+    )
     assert "<img src='http" not in html and "{{ 7*7 }}" in html
 
 
-@pytest.mark.parametrize("html", [
-    "<img src='http://127.0.0.1:9/x.png'>",
-    "<img src='file:///etc/passwd'>",
-    "<img src='ftp://127.0.0.1/x'>",
-    "<img src='data:image/png;base64,AAAA'>",
-    "<img src='asset:other.svg'>",
-    "<link rel=stylesheet href='http://127.0.0.1:9/x.css'>",
-    "<link rel=attachment href='file:///etc/passwd'>",
-    "<style>@import 'http://127.0.0.1:9/x.css';</style>",
-    "<style>@font-face { font-family: x; src: url(file:///etc/passwd) }</style>",
-    "<p style='background: url(http://127.0.0.1:9/x.png)'>x</p>",
-    "<object data='file:///etc/passwd'></object>",
-    "<embed src='http://127.0.0.1:9/x.svg'>",
-    "<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd'"
-    " width='9' height='9'/></svg>",
-])
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<img src='http://127.0.0.1:9/x.png'>",
+        "<img src='file:///etc/passwd'>",
+        "<img src='ftp://127.0.0.1/x'>",
+        "<img src='data:image/png;base64,AAAA'>",
+        "<img src='asset:other.svg'>",
+        "<link rel=stylesheet href='http://127.0.0.1:9/x.css'>",
+        "<link rel=attachment href='file:///etc/passwd'>",
+        "<style>@import 'http://127.0.0.1:9/x.css';</style>",
+        "<style>@font-face { font-family: x; src: url(file:///etc/passwd) }</style>",
+        "<p style='background: url(http://127.0.0.1:9/x.png)'>x</p>",
+        "<object data='file:///etc/passwd'></object>",
+        "<embed src='http://127.0.0.1:9/x.svg'>",
+        "<svg xmlns='http://www.w3.org/2000/svg'><image href='file:///etc/passwd' width='9' height='9'/></svg>",
+    ],
+)
 def test_nothing_but_our_own_assets_is_ever_fetched(html: str) -> None:
     style = rendering._style("claim_form")
     with pytest.raises(rendering.RenderingRefused, match=r"not an asset|render SVG"):
@@ -117,8 +127,7 @@ def test_a_box_drawn_by_a_template_is_refused_too() -> None:
         rendering.pdf_of("<p>\ua7ca</p>", rendering._style("claim_form"), {})
 
 
-def test_without_pango_a_rendering_names_the_line_that_mends_it(
-        monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pango_a_rendering_names_the_line_that_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "pango_problem", "cannot load library 'libpango-1.0-0'")
     with pytest.raises(rendering.PangoMissing, match=r"apt-get install libpango-1\.0-0"):
         rendering.render("completion_certificate", COMPLETION_CERTIFICATE, QR)
@@ -145,6 +154,7 @@ else:
 
 
 def test_the_program_starts_without_pango_and_keeps_its_standard_output_clean() -> None:
-    run = subprocess.run([sys.executable, "-c", WITHOUT_PANGO], cwd=Path(__file__).parents[2],
-                         capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_PANGO], cwd=Path(__file__).parents[2], capture_output=True, text=True
+    )
     assert (run.returncode, run.stdout) == (0, ""), run.stderr

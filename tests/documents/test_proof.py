@@ -16,10 +16,21 @@ from tests.documents.contexts import proof_of
 
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"a key that is somebody else's...")
 FACT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
-PROOFS = st.builds(Proof, kind=FACT.filter(lambda kind: kind not in proof.KINDS), number=FACT,
-                   holder=FACT, id_tail=FACT, issued_on=FACT, issuer=FACT, key_id=FACT, major=FACT,
-                   diploma_number=FACT, diploma_on=FACT, certificate_number=FACT,
-                   amount_fen=st.none() | st.integers(0, 10**9))
+PROOFS = st.builds(
+    Proof,
+    kind=FACT.filter(lambda kind: kind not in proof.KINDS),
+    number=FACT,
+    holder=FACT,
+    id_tail=FACT,
+    issued_on=FACT,
+    issuer=FACT,
+    key_id=FACT,
+    major=FACT,
+    diploma_number=FACT,
+    diploma_on=FACT,
+    certificate_number=FACT,
+    amount_fen=st.none() | st.integers(0, 10**9),
+)
 
 
 @given(PROOFS)
@@ -46,7 +57,7 @@ def test_each_changed_letter_of_a_token_is_noticed() -> None:
     for place, letter in enumerate(token):
         other = "A" if letter != "A" else "B"
         with pytest.raises(Altered):
-            proof.read_token(token[:place] + other + token[place + 1:], PUBLIC_KEY)
+            proof.read_token(token[:place] + other + token[place + 1 :], PUBLIC_KEY)
 
 
 @pytest.mark.parametrize("text", ["", "#", "x", "é", "A" * 85, "A" * 86, "A" * 400])
@@ -74,22 +85,23 @@ def test_a_sealed_document_proves_itself_and_its_facts(sheet: Sheet, public_key:
 def test_any_flipped_byte_makes_a_document_altered(certificate: Sheet, public_key: bytes) -> None:
     pdf = certificate.pdf
     seal = pdf.index(proof.SEAL_KEY.encode())
-    places = {0, len(pdf) - 1, *range(seal - 4, seal + 110),
-              *random.Random(1).sample(range(len(pdf)), 400)}
+    places = {0, len(pdf) - 1, *range(seal - 4, seal + 110), *random.Random(1).sample(range(len(pdf)), 400)}
     for place in places:
         for bit in (1, 128):
-            changed = pdf[:place] + bytes([pdf[place] ^ bit]) + pdf[place + 1:]
+            changed = pdf[:place] + bytes([pdf[place] ^ bit]) + pdf[place + 1 :]
             assert proof.check_seal(changed, public_key) == "altered", place
 
 
-@pytest.mark.parametrize("change", [
-    lambda pdf: pdf + b"\n",
-    lambda pdf: pdf[:-1],
-    lambda pdf: pdf + pdf,
-    lambda pdf: pdf.replace(proof.SEAL_KEY.encode(), b"somebodyseal"),
-])
-def test_added_cut_and_unsealed_files_are_altered(
-        certificate: Sheet, public_key: bytes, change: object) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pdf: pdf + b"\n",
+        lambda pdf: pdf[:-1],
+        lambda pdf: pdf + pdf,
+        lambda pdf: pdf.replace(proof.SEAL_KEY.encode(), b"somebodyseal"),
+    ],
+)
+def test_added_cut_and_unsealed_files_are_altered(certificate: Sheet, public_key: bytes, change: object) -> None:
     assert callable(change)
     assert proof.verify_file(change(certificate.pdf), public_key) == ("altered", None)
 
@@ -109,8 +121,7 @@ def test_a_document_is_sealed_once(certificate: Sheet) -> None:
         proof.seal(certificate.pdf, KEY.sign)
 
 
-def test_a_token_of_one_document_does_not_fit_into_another(
-        certificate: Sheet, public_key: bytes) -> None:
+def test_a_token_of_one_document_does_not_fit_into_another(certificate: Sheet, public_key: bytes) -> None:
     own = proof.token_in_pdf(certificate.pdf)
     assert own is not None
     foreign = proof.token(replace(proof_of(certificate.kind), holder="李伟"), KEY.sign)
@@ -120,8 +131,7 @@ def test_a_token_of_one_document_does_not_fit_into_another(
 
 
 def test_the_qr_code_is_small_one_bit_and_always_the_same() -> None:
-    address = proof.address("https://pilot.example", "7K2M9QWD4XTRHB6P",
-                            proof.token(proof_of("claim_form"), KEY.sign))
+    address = proof.address("https://pilot.example", "7K2M9QWD4XTRHB6P", proof.token(proof_of("claim_form"), KEY.sign))
     png = proof.qr_png(address)
     width, depth = int.from_bytes(png[16:20], "big"), png[24]
     assert png == proof.qr_png(address)

@@ -16,10 +16,12 @@ from tests.documents.conftest import Sheet
 from tests.documents.contexts import CLAIM_FORM, COMPLETION_CERTIFICATE, CONTEXTS, QR
 
 # What a kind does not print, though its sample context is made of the common facts.
-NOT_PRINTED = {"registration_form": {"programme_en"},
-               "admission_notice": {"phone", "sex"},
-               "completion_certificate": {"phone", "county"},
-               "claim_form": {"major_code", "programme_en"}}
+NOT_PRINTED = {
+    "registration_form": {"programme_en"},
+    "admission_notice": {"phone", "sex"},
+    "completion_certificate": {"phone", "county"},
+    "claim_form": {"major_code", "programme_en"},
+}
 
 
 def squeezed(text: str) -> str:
@@ -46,8 +48,7 @@ def by_pypdf(pdf: bytes) -> str:
 def by_pdfplumber(pdf: bytes) -> str:
     """Read character by character in the order they were laid out, cell after cell."""
     with pdfplumber.open(io.BytesIO(pdf)) as document:
-        return squeezed("".join(str(char["text"]) for page in document.pages
-                                for char in page.chars))
+        return squeezed("".join(str(char["text"]) for page in document.pages for char in page.chars))
 
 
 def facts(value: object, field: str = "") -> list[tuple[str, object]]:
@@ -62,10 +63,13 @@ def facts(value: object, field: str = "") -> list[tuple[str, object]]:
 def test_every_fact_of_the_context_stands_on_the_paper(sheet: Sheet, read: object) -> None:
     assert callable(read)
     text = read(sheet.pdf)
-    missing = [(field, value) for field, value in facts(sheet.context)
-               if field not in NOT_PRINTED[sheet.kind]
-               and (forms := printed_forms(field, value))
-               and not any(squeezed(form) in text for form in forms)]
+    missing = [
+        (field, value)
+        for field, value in facts(sheet.context)
+        if field not in NOT_PRINTED[sheet.kind]
+        and (forms := printed_forms(field, value))
+        and not any(squeezed(form) in text for form in forms)
+    ]
     assert missing == []
 
 
@@ -79,8 +83,10 @@ def test_a_document_is_one_a4_page_that_counts_itself(sheet: Sheet) -> None:
 
 def test_fonts_are_embedded_and_few(sheet: Sheet) -> None:
     page = pypdf.PdfReader(io.BytesIO(sheet.pdf)).pages[0]
-    fonts = [font.get_object()["/DescendantFonts"][0].get_object()["/FontDescriptor"]
-             for font in page["/Resources"]["/Font"].values()]
+    fonts = [
+        font.get_object()["/DescendantFonts"][0].get_object()["/FontDescriptor"]
+        for font in page["/Resources"]["/Font"].values()
+    ]
     names = {str(font["/FontName"]).partition("+")[2] for font in fonts}
     assert all("/FontFile2" in font or "/FontFile3" in font for font in fonts)
     assert names == {"LXGW-WenKai", "Noto-Serif-CJK-SC"}
@@ -107,9 +113,16 @@ def test_receipts_run_over_pages_under_a_repeated_head() -> None:
 
 
 def test_a_certificate_with_long_facts_stays_on_its_page() -> None:
-    pdf = rendering.render("completion_certificate", COMPLETION_CERTIFICATE | {
-        "name": "阿卜杜热合曼·吐尔逊尼亚孜", "major_zh": "大数据与会计（纳税服务方向）",
-        "occupation_zh": "计算机程序设计员（软件测试与维护方向）"}, QR)
+    pdf = rendering.render(
+        "completion_certificate",
+        COMPLETION_CERTIFICATE
+        | {
+            "name": "阿卜杜热合曼·吐尔逊尼亚孜",
+            "major_zh": "大数据与会计（纳税服务方向）",
+            "occupation_zh": "计算机程序设计员（软件测试与维护方向）",
+        },
+        QR,
+    )
     with pdfplumber.open(io.BytesIO(pdf)) as document:
         words = [word for page in document.pages for word in page.extract_words()]
         assert len(document.pages) == 1
@@ -129,15 +142,23 @@ for kind in {order}(CONTEXTS):
 def digests_elsewhere(order: str, seed: str) -> list[str]:
     """Render all kinds in a process of its own, in another order and with other hashes."""
     root = Path(__file__).parents[2]
-    return sorted(subprocess.run(
-        [sys.executable, "-c", DIGESTS.format(order=order)], cwd=root, check=True, text=True,
-        capture_output=True, env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
-    ).stdout.splitlines())
+    return sorted(
+        subprocess.run(
+            [sys.executable, "-c", DIGESTS.format(order=order)],
+            cwd=root,
+            check=True,
+            text=True,
+            capture_output=True,
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
+        ).stdout.splitlines()
+    )
 
 
 def test_the_same_context_gives_the_same_bytes_in_any_process() -> None:
-    here = sorted(f"{kind} {hashlib.sha256(rendering.render(kind, context, QR, 't')).hexdigest()}"
-                  for kind, context in CONTEXTS.items())
+    here = sorted(
+        f"{kind} {hashlib.sha256(rendering.render(kind, context, QR, 't')).hexdigest()}"
+        for kind, context in CONTEXTS.items()
+    )
     assert digests_elsewhere("sorted", "1") == here
     assert digests_elsewhere("reversed", "2") == here
 

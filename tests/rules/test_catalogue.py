@@ -35,9 +35,7 @@ def column(name: str, key: str) -> list[str]:
 PLANS = rows("plans.csv")
 
 
-@pytest.mark.parametrize(
-    "name", ["counties", "points", "majors", "occupations", "modules", "regions", "plans"]
-)
+@pytest.mark.parametrize("name", ["counties", "points", "majors", "occupations", "modules", "regions", "plans"])
 def test_first_column_is_unique_and_no_cell_is_ragged(name: str) -> None:
     table = rows(f"{name}.csv")
     keys = [next(iter(row.values())) for row in table]

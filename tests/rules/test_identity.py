@@ -101,9 +101,7 @@ def test_birth_date_is_in_the_number(id18: str, born: date | None) -> None:
     assert birth_of(id18) == born
 
 
-@pytest.mark.parametrize(
-    ("id18", "sex"), [("371402198911119981", "female"), ("371402198501019996", "male")]
-)
+@pytest.mark.parametrize(("id18", "sex"), [("371402198911119981", "female"), ("371402198501019996", "male")])
 def test_sex_is_in_the_number(id18: str, sex: str) -> None:
     assert sex_of(id18) == sex
 
@@ -127,10 +125,7 @@ def test_age_counts_full_years(born: date, day: date, age: int) -> None:
     [
         ("刘伟", "刘伟", []),
         ("阿依古丽·买买提", "阿依古丽·买买提", []),
-        *(
-            (f"阿依古丽{dot}买买提", "阿依古丽·买买提", ["name_dot_normalised"])
-            for dot in LOOK_ALIKE_DOTS
-        ),
+        *((f"阿依古丽{dot}买买提", "阿依古丽·买买提", ["name_dot_normalised"]) for dot in LOOK_ALIKE_DOTS),
         ("王 伟", "王伟", ["name_space_removed"]),
         ("\u3000王\u3000伟 ", "王伟", ["name_space_removed"]),
         ("王\u200b伟", "王伟", ["name_space_removed"]),

@@ -145,9 +145,7 @@ OUR_ROSTER: Lines = [
     line(6, "Sun Li", number("37140220070101001"), "123", county="济南市", point="济南教学点"),
     line(7, "何军", LIU, "13800000007", birth_on="1985-01-02", sex="女", level="本科"),
     line(8, "徐宁", "3.71402E+17", "13800000008", major="临床医学", previous_diploma="初中"),
-    line(
-        9, "陈辉", number("37140220300101001"), "13800000009", county="德城", point="德城区教学点"
-    ),
+    line(9, "陈辉", number("37140220300101001"), "13800000009", county="德城", point="德城区教学点"),
     line(10, "王芳", LI[:17] + "0", "13800000010", birth_on="some day"),
     ["小计", "", "", "", "", "", "", "9人"],
     ["11"],
@@ -311,9 +309,7 @@ def test_number_cells_lose_an_id_but_not_a_phone(filename: str) -> None:
         ("", "", False),
     ],
 )
-def test_birth_dates_become_plain_and_repairs_are_told(
-    cell: Any, value: str, repaired: bool
-) -> None:
+def test_birth_dates_become_plain_and_repairs_are_told(cell: Any, value: str, repaired: bool) -> None:
     lines = [HEAD, line(1, "刘伟", LIU, "13800000001", birth_on=cell)]
     [row] = rows_of(as_xlsx(lines), "a.xlsx")
     assert row.values["birth_on"] == value

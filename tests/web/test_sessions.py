@@ -51,9 +51,7 @@ def test_a_closed_account_is_out_at_once(at_desk: Callable[[str], Visitor], site
     assert clerk.get("/desk").status_code == 302
 
 
-def test_a_route_without_a_permission_stops_the_start(
-    sqlite_place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_route_without_a_permission_stops_the_start(sqlite_place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     planted = Blueprint("planted", __name__)
     planted.add_url_rule("/open-door", "open_door", lambda: "come in")
     monkeypatch.setattr(web.public, "pages", planted)
