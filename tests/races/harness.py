@@ -72,17 +72,28 @@ class Track:
 
     lines: tuple[Connection, ...]
 
-    def race(self, place: Place, steps_of: StepsOf, rounds: int, *, without: Sequence[str] = ()) -> Rounds:
+    def race(
+        self,
+        place: Place,
+        steps_of: StepsOf,
+        rounds: int,
+        *,
+        without: Sequence[str] = (),
+        until: Callable[[Sequence[Outcome]], bool] = lambda _outcomes: False,
+    ) -> Rounds:
         """Let the contestants take each round's steps at once; give the outcomes of every round.
 
         `steps_of(n)` prepares round n and tells who tries what, or raises NoMoreRounds; `without`
-        names protections to take away. Each keeps its database connection over all rounds.
+        names protections to take away, `until` ends the race early. Each contestant keeps its database
+        connection over all rounds.
         """
         found: Rounds = []
         self._tell(Arena(place, tuple(without)))
         try:
             for n in range(rounds):
                 found.append(self._round(steps_of(n)))
+                if until(found[-1]):
+                    break
         except NoMoreRounds:
             pass
         finally:
