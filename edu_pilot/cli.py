@@ -28,6 +28,7 @@ from edu_pilot.services import (
     perform,
     policies,
     presenting,
+    quotas,
     rendering,
     rosters,
     search,
@@ -58,6 +59,7 @@ case_group = group("case", "Create, show and act on single cases.")
 documents_group = group("documents", "Render and list issued documents.")
 audit_group = group("audit", "Verify the audit trail, export its head.")
 users_group = group("users", "Accounts and their tokens.")
+quota_group = group("quota", "The places of a year and the counties' shares.")
 due_group = group("due", "What the calendar asks for.")
 sample_group = group("sample", "The fictional pilot.")
 
@@ -112,6 +114,34 @@ def due_run(run: Run, day: Any) -> None:
         raise Stop(USAGE, "misconfigured", run.say(N_("--on is refused in production: the business date is real.")))
     done = due.run_on(day.date() if day else None)
     run.answer(done, [f"{name}: {count}" for name, count in done.items()])
+
+
+def _answer_year(run: Run, found: quotas.Year) -> None:
+    value = {**vars(found), "shares": [{**vars(share), "free": share.free} for share in found.shares]}
+    text = N_("%(year)s: %(places)s places, %(reserved)s reserved, %(used)s used.")
+    lines = [f"{s.county}  {s.places:>4}  {s.reserved:>4}  {s.used:>4}  {s.waiting:>4}" for s in found.shares]
+    run.answer(value, [run.say(text, **vars(found)), *lines])
+
+
+@command(quota_group, "show")
+@click.argument("year")
+def quota_show(run: Run, year: str) -> None:
+    """Show a year's places: each county's share, reserved, used, waiting."""
+    with read() as conn:
+        found = quotas.of_year(conn, year)
+    if found is None:
+        raise cases.NotFound(year)
+    _answer_year(run, found)
+
+
+@command(quota_group, "move")
+@click.argument("year")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.argument("places", type=int)
+def quota_move(run: Run, year: str, source: str, target: str, places: int) -> None:
+    """Move places from one county's share to another's."""
+    _answer_year(run, quotas.move(year, source, target, places, run.actor))
 
 
 @command(sample_group, "load")

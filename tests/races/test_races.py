@@ -74,7 +74,7 @@ def test_without_version_and_lock_a_double_click_counts_twice(
 ) -> None:
     """Both databases: neither lock nor the condition of the UPDATE."""
     found = racetrack.race(
-        any_place, DoubleClick(any_pilot).steps, UNPROTECTED_ROUNDS, without=["transaction", "version"]
+        any_place, DoubleClick(any_pilot).steps, UNPROTECTED_ROUNDS, without=["transaction", "version"], until=both_won
     )
     assert 2 in winners(found)
 
