@@ -11,7 +11,7 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, write
 from edu_pilot.models import Application, Quota, QuotaShare
 from edu_pilot.services import audit, policies
-from edu_pilot.workflow.reasons import Forbidden, N_, Reason, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 APPLICATION = Application.__table__
