@@ -43,9 +43,9 @@ def _common(change: Change) -> Context:
     }
 
 
-def _level(policy: Policy, code: str) -> str:
+def _level(policy: Policy, code: str, lang: str = "zh") -> str:
     found = next((level for level in policy.get("levels") if level["code"] == code), None)
-    return found["name"]["zh"] if found else code
+    return str(found["name"][lang]) if found else code
 
 
 def _major(policy: Policy, code: str) -> Context:
@@ -110,8 +110,9 @@ def _admission_notice(change: Change) -> Context | None:
         "id_number": case.id_number,
         "term_zh": f"{year_of(case.intake)}年{'春' if half == 'spring' else '秋'}季",
         "term_en": f"{half} {year_of(case.intake)}",
-        "point_address": "",
-        "point_phone": "",
+        "level_en": _level(policy, case.level, "en"),
+        "point_address": (policy.row("points", change.now_value("point")) or {}).get("address", ""),
+        "point_phone": (policy.row("points", change.now_value("point")) or {}).get("phone", ""),
         "contact_phone": "",
         "report_from": registration_day(case.intake).isoformat(),
         "report_until": intake_window(policy, case.intake).closes.isoformat(),

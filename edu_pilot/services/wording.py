@@ -124,13 +124,13 @@ def grouped_phone(phone: str) -> str:
 
 
 def masked_id(id_number: str) -> str:
-    """Hide birth date of an ID number: 371402********0016 (R2.9)."""
-    return id_number[:6] + "*" * len(id_number[6:-4]) + id_number[-4:]
+    """Hide the birth date of an ID number: 371402********0016; of a shorter text everything (R2.9)."""
+    return id_number[:6] + "*" * (len(id_number) - 10) + id_number[-4:] if len(id_number) > 10 else "*" * len(id_number)
 
 
 def masked_phone(phone: str) -> str:
-    """Hide the middle of a mobile number: 138****1234 (R2.9)."""
-    return phone[:3] + "*" * len(phone[3:-4]) + phone[-4:]
+    """Hide the middle of a mobile number: 138****1234; of a shorter text everything (R2.9)."""
+    return phone[:3] + "*" * (len(phone) - 7) + phone[-4:] if len(phone) > 7 else "*" * len(phone)
 
 
 def account_tail(account_number: str) -> str:
