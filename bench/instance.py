@@ -49,6 +49,11 @@ def fill(count: int) -> dict[str, list[tuple[str, str]]]:
         people = [_person_with_records(n, version) for n in range(2 * count)]
         for name, model in MODELS.items():
             conn.execute(model.__table__.insert(), [p[name] for p in people if name in p])
+        # By the edges that the database allows: a study waits for one who is admitted.
+        for state in ("registered", "verified", "admitted"):
+            conn.execute(Application.__table__.update().values(state=state))
+            for p in people:
+                p["application"]["state"] = state
         audit.append(conn, [_birth(w, p[w]) for p in people for w in p if w != "person"])
     _settle()
     waiting = {"study": people[::2], "certification": people[1::2]}

@@ -36,7 +36,10 @@ def _start_training(run: Run, record: Mapping[str, Any], _day: str) -> Mapping[s
     return {}
 
 
-def _confirm_status(run: Run, _record: Mapping[str, Any], day: str) -> Mapping[str, Any]:
+def _confirm_status(run: Run, record: Mapping[str, Any], day: str) -> Mapping[str, Any]:
+    application = run("SELECT state FROM application WHERE id=?", record["application_id"]).fetchone()
+    if application["state"] != "admitted":
+        raise RuntimeError("not admitted")
     serial = run(DRAW, "student22autumn", 50001).fetchone()["value"]
     ends = f"{int(day[:4]) + 8}{day[4:]}"
     return {"student_number": f"22370064{serial:05d}", "confirmed_on": day, "ends_on": ends}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+import structlog
 from flask import Flask
 
 from edu_pilot import clock, config, extensions, i18n, rules, web
@@ -17,6 +20,8 @@ def create_app(settings: config.Settings | None = None, **overrides: object) -> 
     app = Flask("edu_pilot", template_folder=None, static_folder="static", instance_path=str(settings.data))
     _configure(app, settings)
     app.config.update(overrides)
+    # Standard output belongs to the answers of commands; the stream is asked for at every line.
+    structlog.configure(logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr))
     extensions.init_app(app)
     i18n.set_default(settings.lang)
     i18n.init_app(app)

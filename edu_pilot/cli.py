@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -28,6 +29,7 @@ from edu_pilot.services import (
     perform,
     policies,
     presenting,
+    proof,
     quotas,
     rendering,
     rosters,
@@ -39,7 +41,7 @@ from edu_pilot.workflow.definition import Definition
 from edu_pilot.workflow.diagram import mermaid
 from edu_pilot.workflow.reasons import N_
 from edu_pilot.workflow.registry import shipped
-from edu_pilot.workflow.versions import compile_files, read_folder, unused_rules
+from edu_pilot.workflow.versions import read_folder, unused_rules
 
 top = AppGroup("edu-pilot")
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -97,6 +99,8 @@ def doctor(run: Run) -> None:
 @click.option("--port", default=8000, show_default=True, envvar="PORT")
 def serve(run: Run, host: str, port: int) -> None:
     """Serve pages and API, with a worker beside them."""
+    # The server's own processes read the settings anew: the default address in QR codes has this port.
+    os.environ["PORT"] = str(port)
     server.serve(current_app.config["SETTINGS"], host, port)
 
 
@@ -167,9 +171,9 @@ def load(run: Run, people: int, seed: int) -> None:
 @click.argument("path", type=FOLDER, required=False)
 def workflows_check(run: Run, path: Path | None) -> None:
     """Report every error of the files with file and line."""
-    compiled = compile_files(read_folder(path or current_app.config["SETTINGS"].workflows), shipped)
+    compiled = policies.check(read_folder(path or current_app.config["SETTINGS"].workflows))
     unused = unused_rules(compiled, shipped)
-    warnings = [f"unused rule: {name}" for name in unused]
+    warnings = [run.say(N_("No workflow uses the rule %(name)s."), name=name) for name in unused]
     value = {"ok": True, "workflows": sorted(compiled.engines), "warnings": warnings}
     run.answer(value, [run.say(N_("The files are sound.")), *warnings])
 
@@ -235,16 +239,29 @@ def roster_import(run: Run, file: Path, intake: str, dry_run: bool, report: Path
         data = file.read_bytes()
     except OSError as error:
         raise Stop(USAGE, "file_unreadable", f"{file}: {error.strerror}") from None
+    if report:
+        _require_writable(report)
     found = rosters.import_roster(data, file.name, intake, run.actor, dry_run=dry_run, progress=run.progress("roster"))
     value = found.as_dict(lambda reason: run.reason(reason)["text"])
     if report:
         report.write_bytes(rosters.workbook(value))
-    outbox.drain()
+    outbox.follow_up()
     text = N_("%(rows)s rows: %(accepted)s taken, %(rejected)s not taken.")
     lines = [run.say(text, **{k: value[k] for k in ("rows", "accepted", "rejected")})]
     lines += [f"{p['row']}  {p['column']}  {p['code']}  {p['text']}" for p in value["problems"]]
     lines += [f"{p['row']}  {p['column']}  ({p['code']})  {p['text']}" for p in value["notices"]]
     run.answer(value, lines)
+
+
+def _require_writable(report: Path) -> None:
+    """Try the path before anything is taken in: a roster is imported once, its report is asked for once."""
+    fresh = not report.exists()
+    try:
+        report.open("ab").close()
+    except OSError as error:
+        raise Stop(USAGE, "report_not_writable", f"{report}: {error.strerror}") from None
+    if fresh:
+        report.unlink()
 
 
 def _input(run: Run, text: str | None) -> dict[str, Any]:
@@ -275,7 +292,7 @@ def _answer_record(run: Run, workflow: str, reference: str) -> None:
 def case_create(run: Run, workflow: str, given: str | None) -> None:
     """Create a record."""
     done = perform.create(workflow, run.actor, _input(run, given))
-    outbox.drain()
+    outbox.follow_up()
     _answer_record(run, workflow, done.reference)
 
 
@@ -313,7 +330,7 @@ def case_act_all(run: Run, workflow: str, action: str, state: str, intake: str |
     for result in perform.perform_many(workflow, ids, action, run.actor, _input(run, given)):
         results.append(result)
         tell(len(results), len(ids))
-    outbox.drain()
+    outbox.follow_up()
     told: list[dict[str, Any]] = [
         {"reference": r.reference, "state": r.state, "reasons": [run.reason(x) for x in r.reasons]} for r in results
     ]
@@ -331,7 +348,7 @@ def render_pending(run: Run) -> None:
         try:
             documents.render(number)
         except rendering.RenderingRefused as refused:
-            failed.append({"number": number, "problem": str(refused)})
+            failed.append({"number": number, "problem": run.say(refused.text, **refused.facts)})
         tell(done, len(numbers))
     outbox.drain(len(numbers), task="render")
     text = N_("%(rendered)s documents rendered, %(failed)s not.")
@@ -350,7 +367,7 @@ def render_pending(run: Run) -> None:
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 def documents_save(run: Run, number: str, target: Path) -> None:
     """Write a document's PDF to a file."""
-    content = documents.render(number)
+    content = documents.content(number, run.actor)
     target.write_bytes(content)
     run.answer({"number": number, "file": str(target), "bytes": len(content)}, [str(target)])
 
@@ -362,7 +379,7 @@ def verify(run: Run, what: str, key: Path | None) -> None:
     """Say whether a paper is genuine, altered, revoked or unknown, and show what it says."""
     file = Path(what)
     if key:
-        found = verification.by_key(_bytes(run, file), verification.public_key(key.read_bytes()))
+        found = verification.by_key(_bytes(file), _public_key(run, key))
     elif not instance.ready():
         raise Stop(
             USAGE,
@@ -370,18 +387,28 @@ def verify(run: Run, what: str, key: Path | None) -> None:
             run.say(N_("There is no installation here yet; give --key, or run: edu-pilot init")),
         )
     else:
-        found = verification.by_file(_bytes(run, file)) if file.suffix.lower() == ".pdf" else verification.by_code(what)
+        found = verification.by_file(_bytes(file)) if file.suffix.lower() == ".pdf" else verification.by_code(what)
     value = vars(found)
     run.answer(value, [found.result, *(f"  {n}: {v}" for n, v in (found.content or {}).items())])
     if found.result != "genuine":
         sys.exit(REFUSED)
 
 
-def _bytes(run: Run, file: Path) -> bytes:
+def _bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
         raise Stop(REFUSED, "file_unreadable", f"{file}: {error.strerror}") from None
+
+
+def _public_key(run: Run, file: Path) -> bytes:
+    content = _bytes(file)
+    try:
+        proof.key_of(content)
+    except ValueError:
+        text = N_("%(file)s is no public key of an installation; `edu-pilot public-key` prints one.")
+        raise Stop(USAGE, "key_malformed", run.say(text, file=file)) from None
+    return content
 
 
 @command(top, "public-key")
@@ -395,12 +422,23 @@ def public_key(run: Run) -> None:
 @click.option("--head", type=EXISTING, help="A head exported before; then a cut tail shows too.")
 def audit_verify(run: Run, head: Path | None) -> None:
     """Walk the whole trail and compare every record with it."""
-    kept = json.loads(head.read_text("utf-8")) if head else None
+    kept = _head(run, head) if head else None
     with read() as conn:
         verdict = audit.verify(conn, kept)
     run.answer(vars(verdict), [f"{name}: {value}" for name, value in vars(verdict).items()])
     if not verdict.ok:
         sys.exit(REFUSED)
+
+
+def _head(run: Run, file: Path) -> dict[str, Any]:
+    try:
+        kept = json.loads(_bytes(file).decode("utf-8"))
+    except ValueError:
+        kept = None
+    if isinstance(kept, dict) and type(kept.get("number")) is int and isinstance(kept.get("hash"), str):
+        return kept
+    text = N_("%(file)s is no head of the audit; `edu-pilot audit head` prints one.")
+    raise Stop(USAGE, "head_malformed", run.say(text, file=file))
 
 
 @command(audit_group, "head")

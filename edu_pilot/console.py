@@ -22,7 +22,7 @@ from edu_pilot.services import accounts, instance, presenting, rendering
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.rosters import Unusable
-from edu_pilot.workflow.definition import Invalid
+from edu_pilot.workflow.reading import Invalid
 from edu_pilot.workflow.reasons import N_, Reason, Refused
 from edu_pilot.workflow.registry import Actor
 
@@ -163,11 +163,12 @@ def _stop(run: Run, error: Exception) -> Stop:
         code = USAGE if isinstance(error, Unusable) else REFUSED
         return Stop(code, error.code, _headline(run, error), [run.reason(r) for r in error.reasons])
     if isinstance(error, Invalid):
-        return Stop(REFUSED, "invalid", "\n".join(str(p) for p in error.problems))
+        told = (f"{p.file}:{p.line}: {run.say(p.text) % p.facts}" for p in error.problems)
+        return Stop(REFUSED, "invalid", "\n".join(told))
     if isinstance(error, NotFound):
         return Stop(REFUSED, "not_found", run.say(N_("Not found: %(what)s"), what=str(error)))
     if isinstance(error, rendering.RenderingRefused):
-        return Stop(REFUSED, "not_rendered", str(error))
+        return Stop(REFUSED, "not_rendered", run.say(error.text, **error.facts))
     if isinstance(error, config.Misconfigured):
         return Stop(USAGE, "misconfigured", str(error))
     raise error

@@ -115,5 +115,8 @@ def write() -> Iterator[Connection]:
 @contextmanager
 def read() -> Iterator[Connection]:
     """Open one reading transaction: a single consistent view, never a write."""
-    with db.engine.connect() as connection, connection.begin():
-        yield connection
+    with db.engine.connect() as connection:
+        if connection.dialect.name != "sqlite":
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 import click
@@ -20,6 +22,7 @@ from edu_pilot.services import due, outbox
 POLL_SECONDS = 1.0
 DUE_SECONDS = 3600.0
 RENDER_AT_ONCE = 20
+WORKER = (sys.executable, "-m", "edu_pilot.cli", "worker")
 log = structlog.get_logger()
 
 
@@ -28,14 +31,35 @@ def serve(settings: Settings, host: str, port: int) -> None:
     if settings.env == "local" and host not in LOOPBACK:
         raise Misconfigured("EDU_PILOT_ENV: local mode serves this machine only; use --host 127.0.0.1")
     embedded = settings.database_url.startswith("sqlite")
-    helper = subprocess.Popen([sys.executable, "-m", "edu_pilot.cli", "worker"]) if embedded else None
     click.echo(f"edu-pilot: http://{host}:{port}", err=True)
-    try:
+    with helped(WORKER) if embedded else nullcontext():
         _web(host, port)
+
+
+@contextmanager
+def helped(command: Sequence[str], pause: float = POLL_SECONDS) -> Iterator[None]:
+    """Keep a process running beside the block: one that ends is started again after a pause in seconds."""
+    stop = threading.Event()
+    watch = threading.Thread(target=_watch, args=(command, stop, pause), daemon=True)
+    watch.start()
+    try:
+        yield
     finally:
-        if helper:
-            helper.terminate()
-            helper.wait(timeout=30)
+        stop.set()
+        watch.join()
+
+
+def _watch(command: Sequence[str], stop: threading.Event, pause: float) -> None:
+    while not stop.is_set():
+        process = subprocess.Popen(command)
+        while process.poll() is None and not stop.wait(pause):
+            pass
+        if not stop.is_set():
+            log.error("the worker ended and is started again", exit_code=process.returncode)
+            stop.wait(pause)
+            continue
+        process.terminate()
+        process.wait(timeout=30)
 
 
 def _web(host: str, port: int) -> None:
@@ -59,10 +83,27 @@ def work() -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, told)
-    last_due = 0.0
+    rounds = Rounds()
     while not stop.is_set():
-        if time.monotonic() - last_due >= DUE_SECONDS or not last_due:
+        stop.wait(0 if rounds.busy() else POLL_SECONDS)
+
+
+class Rounds:
+    """The worker's rounds: what waits each time, what the calendar asks for once an hour."""
+
+    def __init__(self) -> None:
+        self.next_due = 0.0
+
+    def busy(self) -> bool:
+        """Carry out one round and return whether there was work; a fault ends the round, never the worker."""
+        try:
+            return self._round()
+        except Exception:  # the database may be away for a while; the next round tries again
+            log.exception("the worker's round broke off")
+            return False
+
+    def _round(self) -> bool:
+        if time.monotonic() >= self.next_due:
+            self.next_due = time.monotonic() + DUE_SECONDS
             due.run()
-            last_due = time.monotonic()
-        busy = outbox.drain() + outbox.drain(RENDER_AT_ONCE, task="render")
-        stop.wait(0 if busy else POLL_SECONDS)
+        return bool(outbox.drain() + outbox.drain(RENDER_AT_ONCE, task="render"))

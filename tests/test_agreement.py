@@ -17,14 +17,25 @@ from flask.testing import FlaskClient
 
 from edu_pilot import cli, clock
 from edu_pilot.extensions import read
-from edu_pilot.services import accounts, presenting, search
+from edu_pilot.services import accounts, outbox, presenting, search
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import NotFound
 from edu_pilot.workflow.engine import Engine
 from edu_pilot.workflow.registry import Actor
 from tests import app as installations
 from tests.app import Place
-from tests.factories import CLAIMED, Pilot, contents, publish_places, refused, row, rows
+from tests.factories import (
+    BATCHED,
+    CLAIMED,
+    Pilot,
+    contents,
+    corrected,
+    on,
+    publish_places,
+    refused,
+    row,
+    rows,
+)
 from tests.people import STAFF, staff, worker
 
 TODAY = CLAIMED
@@ -48,7 +59,7 @@ def populate(pilot: Pilot) -> list[tuple[str, str]]:
     ]
     made += [("application", application(pilot, kind, next(people))) for kind in ("returned", "rejected", "withdrawn")]
     studies = [pilot.enrolled(next(people)), pilot.studying(next(people)), pilot.completed(next(people))]
-    graduates = [pilot.graduated(next(people)) for _ in range(8)]
+    graduates = [pilot.graduated(next(people)) for _ in range(11)]
     made += [("study", reference) for reference in (*studies, graduates[0])]
     made.append(("application", rows("application", state="admitted")[0]["reference"]))
     made += certifications(pilot, people)
@@ -115,8 +126,18 @@ def claims(pilot: Pilot, graduates: list[str]) -> list[tuple[str, str]]:
     pilot.check(rejected, pilot.sun_li, refused())
     approved = pilot.approved(graduates[5])
     batch = pilot.batch(pilot.approved(graduates[6]))
-    found = (draft, submitted, half, other_half, not_agreed, rejected, approved)
-    return [*(("claim", reference) for reference in found), ("payment", batch)]
+    returned = pilot.submitted(graduates[8])
+    pilot.check(returned, pilot.zhao_min)
+    pilot.check(returned, pilot.sun_li, corrected())
+    in_payment, paid = pilot.approved(graduates[9]), pilot.paid(graduates[10])
+    settled = rows("payment", state="settled")[0]["reference"]
+    released = pilot.batch(in_payment)
+    pilot.act("payment", released, "release", pilot.releaser, BATCHED)
+    with on(BATCHED):
+        outbox.drain()
+    found = (draft, submitted, half, other_half, not_agreed, rejected, approved, returned, in_payment, paid)
+    batches = (batch, released, settled)
+    return [*(("claim", reference) for reference in found), *(("payment", reference) for reference in batches)]
 
 
 @pytest.fixture(scope="module")
@@ -220,8 +241,8 @@ def test_the_world_holds_every_state(world: World) -> None:
         "study": ("withdrawn",),
         "certification": ("withdrawn",),
         "session": ("planned", "held", "published"),
-        "claim": ("returned", "in_payment", "paid", "withdrawn"),
-        "payment": ("released", "settled", "cancelled"),
+        "claim": ("withdrawn",),
+        "payment": ("cancelled",),
     }
     every = {(name, state) for name, engine in engines.items() for state in engine.definition.states}
     left = {(name, state) for name, states in later.items() for state in states}

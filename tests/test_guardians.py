@@ -363,6 +363,47 @@ def test_the_label_extractor_finds_a_missing_language() -> None:
     assert faulty_labels("a: {label: {zh: 报名, en: ''}}") == [{"zh": "报名", "en": ""}]
 
 
+# Personal values
+
+# What people type freely and yet names nobody: codes, numbers of records, marks, days' hours, places of the city.
+NAMES_NOBODY = {
+    "application": {
+        "county", "faults", "intake", "level", "major", "new_county", "new_point", "point", "previous_diploma",
+    },
+    "certification": {"attendance_percent", "certificate_number", "hours", "practical", "session", "theory"},
+    "claim": {"reasons", "study"},
+    "payment": {"claims"},
+    "session": {"level", "occupation", "rooms", "site", "starts"},
+    "study": {"course", "diploma_number", "final", "formative"},
+}  # fmt: skip
+FREE_TYPES = ("text", "list", "object", "file")
+
+
+def free_fields(text: str) -> tuple[str, set[str]]:
+    """Give a workflow's name and its fields that hold what anyone types and are not marked personal."""
+    workflow = yaml.safe_load(text)
+    fields = workflow.get("fields", {})
+    found = {n for n, f in fields.items() if f["type"] in FREE_TYPES and not f.get("personal")}
+    return workflow["workflow"], found
+
+
+@pytest.mark.parametrize("name", sorted(NAMES_NOBODY))
+def test_r6_1_a_free_field_is_personal_unless_it_is_known_to_name_nobody(name: str) -> None:
+    """The trail keeps what is not personal in clear and for ever."""
+    assert free_fields((paths.workflows() / f"{name}.yaml").read_text("utf-8"))[1] <= NAMES_NOBODY[name]
+
+
+def test_every_workflow_is_asked_for_its_free_fields() -> None:
+    plain = {"policies.yaml", "roles.yaml", "documents.yaml"}
+    files = [path for path in paths.workflows().glob("*.yaml") if path.name not in plain]
+    assert {free_fields(path.read_text("utf-8"))[0] for path in files} == set(NAMES_NOBODY)
+
+
+def test_the_field_extractor_finds_a_forgotten_one() -> None:
+    planted = "workflow: w\nfields:\n  a: {type: list}\n  b: {type: text, personal: true}\n  c: {type: date}\n"
+    assert free_fields(planted) == ("w", {"a"})
+
+
 # The rulebook
 
 

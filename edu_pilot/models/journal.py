@@ -96,6 +96,12 @@ class Outbox(Base):
             sqlite_where=sa.text("done_at IS NULL"),
             postgresql_where=sa.text("done_at IS NULL"),
         ),
+        sa.Index(
+            "ix_outbox_reference",
+            "reference",
+            sqlite_where=sa.text("done_at IS NULL"),
+            postgresql_where=sa.text("done_at IS NULL"),
+        ),
     )
 
     id: Mapped[str] = id_column()
@@ -107,7 +113,9 @@ class Outbox(Base):
     cause: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(Instant)
     done_at: Mapped[datetime | None] = mapped_column(Instant)
-    refusal: Mapped[list[dict[str, Any]] | None] = mapped_column(sa.JSON)
+    refusal: Mapped[list[dict[str, Any]] | None] = mapped_column(sa.JSON(none_as_null=True))
+    attempts: Mapped[int] = mapped_column(default=0)
+    not_before: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Document(Base):

@@ -51,7 +51,6 @@ class Account(Base):
     county: Mapped[str | None] = mapped_column(sa.String(6))
     person_key: Mapped[str | None] = mapped_column(Key)
     token_hash: Mapped[str | None] = mapped_column(Key, unique=True)
-    otp_secret: Mapped[bytes | None] = mapped_column(Sealed)
     active: Mapped[bool] = mapped_column(default=True)
     demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(Instant)

@@ -8,27 +8,36 @@ from edu_pilot.workflow.registry import Attempt, blocked, condition, rule
 
 
 @rule(on_input=True)
-def draft_is_for_my_county(attempt: Attempt) -> Blocked:
-    """R6.3: one who works for a county enters drafts for that county only (county_not_yours)."""
-    county = county_code(attempt.policy, attempt.input.get("county"))
-    if not county or attempt.actor.county in (None, county):
-        return None
-    return blocked(
-        N_("You work for another county; the clerk of the applicant's county registers the case."),
-        code="county_not_yours",
-        field="county",
-        who="clerk",
-    )
-
-
-@rule(on_input=True)
 def draft_is_my_own(attempt: Attempt) -> Blocked:
     """R3.1: a worker fills a draft for nobody but herself; staff enter drafts for others."""
     if "student" not in attempt.actor.roles or len(attempt.actor.roles) > 1:
         return None
-    if attempt.record.key_of_input(attempt.input.get("id_number")) == attempt.actor.person_key:
+    given = attempt.input.get("id_number")
+    # An amendment that leaves the number alone is still about the person the draft is for.
+    key = attempt.record.key_of_input(given) if given else attempt.record.id_index
+    if key is not None and key == attempt.actor.person_key:
         return None
     return blocked(N_("You can enter your own application only."), field="id_number", who="clerk")
+
+
+@rule(on_input=True)
+def registered_place_is_kept(attempt: Attempt) -> Blocked:
+    """R1.4: a case that is registered changes county and teaching point by move_county only."""
+    if attempt.record.registered_on is None:
+        return None
+    text = N_("A registered case keeps its county and teaching point; the registrar changes them by “%(action)s”.")
+    action = "label:application.actions.move_county"
+    return [blocked(text, field=name, who="registrar", action=action) for name in _moved(attempt)]
+
+
+def _moved(attempt: Attempt) -> list[str]:
+    """Name what of the place would change; a form may repeat what stands."""
+    record, given = attempt.record, attempt.input
+    county = county_code(attempt.policy, given.get("county"))
+    point = point_code(attempt.policy, given.get("point"), record.county)
+    return [
+        name for name, code in (("county", county), ("point", point)) if name in given and code != getattr(record, name)
+    ]
 
 
 @rule
@@ -97,6 +106,24 @@ def next_in_the_queue(attempt: Attempt) -> Blocked:
         text = N_("No place of %(year)s is free; waiting number %(number)s.")
         return blocked(text, who="registrar", year="20" + record.intake[:2], number=ahead + 1)
     return None
+
+
+@rule
+def answer_is_late(attempt: Attempt) -> Blocked:
+    """R3.3: the day until which a return for correction could be answered has passed."""
+    until = attempt.record.answer_until
+    if until is not None and until < attempt.today:
+        return None
+    text = N_("The correction is in time until %(day)s.")
+    return blocked(text, who="clerk", day=until.isoformat() if until else "-")
+
+
+@rule
+def place_is_reserved(attempt: Attempt) -> Blocked:
+    """R1.4: a place of the year is reserved for the applicant."""
+    if attempt.record.place == "reserved":
+        return None
+    return blocked(N_("No place is reserved for this applicant."), who="registrar")
 
 
 @rule

@@ -81,18 +81,33 @@ def months_after(day: date, number: int) -> date:
 
 @rule
 def intake_is_open(attempt: Attempt) -> Blocked:
-    """R1.5: sign-up for the intake is open on the business date (intake_unknown, intake_closed)."""
+    """R1.5: sign-up for the intake is open, or was when the case came first (intake_unknown, intake_closed)."""
     intake = attempt.record.intake
-    if not intake_is_known(attempt.policy, intake):
-        return blocked(
-            N_("%(intake)s is no intake of the programme; write year and month, such as 2209."),
-            code="intake_unknown",
-            field="intake",
-            who="clerk",
-            intake=intake or "-",
-        )
+    if unknown := _unknown(attempt, intake):
+        return unknown
+    # R3.3: a correction is answered within its own time, which may end after sign-up.
+    if attempt.record.registered_on is not None:
+        return None
     window = intake_window(attempt.policy, intake)
     return None if window.holds(attempt.today) else _closed(intake, window)
+
+
+@rule(on_input=True)
+def draft_intake_is_known(attempt: Attempt) -> Blocked:
+    """R1.5: a draft is for an intake of the programme, open or not (intake_unknown)."""
+    return _unknown(attempt, attempt.input.get("intake"))
+
+
+def _unknown(attempt: Attempt, intake: str | None) -> Blocked:
+    if intake_is_known(attempt.policy, intake):
+        return None
+    return blocked(
+        N_("%(intake)s is no intake of the programme; write year and month, such as 2209."),
+        code="intake_unknown",
+        field="intake",
+        who="clerk",
+        intake=intake or "-",
+    )
 
 
 def _closed(intake: str, window: Window) -> Blocked:

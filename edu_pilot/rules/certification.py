@@ -79,17 +79,18 @@ def session_day_reached(attempt: Attempt) -> Blocked:
 
 @rule(on_input=True)
 def marks_are_sound(attempt: Attempt) -> Blocked:
-    """R4.3: theory and practical are each a whole number from 0 to 100."""
+    """R4.3: theory and practical are each a whole number from 0 to the full mark."""
+    full = attempt.policy.get("certification.full_mark")
     return [
-        blocked(N_("A score is a whole number from 0 to 100."), field=name, who="examiner")
+        blocked(N_("A score is a whole number from 0 to %(full)s."), field=name, who="examiner", full=full)
         for name in ("theory", "practical")
-        if not _is_mark(attempt.input.get(name))
+        if not _is_mark(attempt.input.get(name), full)
     ]
 
 
-def _is_mark(text: str | None) -> bool:
+def _is_mark(text: str | None, full: int) -> bool:
     try:
-        return score_of(text) is not None
+        return score_of(text, full) is not None
     except ValueError:
         return False
 
@@ -97,8 +98,8 @@ def _is_mark(text: str | None) -> bool:
 @condition
 def both_parts_pass(attempt: Attempt) -> bool:
     """R4.3: theory and practical each reach the pass mark."""
-    mark = attempt.policy.get("certification.pass_mark")
-    return all((score_of(attempt.input[part]) or 0) >= mark for part in ("theory", "practical"))
+    full, mark = (attempt.policy.get(f"certification.{name}") for name in ("full_mark", "pass_mark"))
+    return all((score_of(attempt.input[part], full) or 0) >= mark for part in ("theory", "practical"))
 
 
 @rule(on_input=True)

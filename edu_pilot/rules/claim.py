@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from edu_pilot.rules.calendar import months_after
 from edu_pilot.rules.identity import card_fault
-from edu_pilot.rules.money import Reckoning, reckon
+from edu_pilot.rules.money import Reckoning, reckon, spelling
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, condition, rule
@@ -25,6 +25,13 @@ RECEIPT_FIELDS = {
     "item": N_("item"),
     "paid_on": N_("date of payment"),
     "amount_fen": N_("amount"),
+}
+
+
+READING_FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "amount_fen": (N_("amount"), lambda value: type(value) is int and 0 <= value < 10**10),
+    "id_tail": (N_("last four of the ID number"), lambda value: _fits(r"[0-9]{3}[0-9Xx]", value)),
+    "diploma_on": (N_("date of the diploma"), lambda value: isinstance(value, str) and _day(value) is not None),
 }
 
 
@@ -78,7 +85,11 @@ def read_receipt(policy: Policy, given: Any) -> ReceiptGiven:
 
 
 def _digits(text: str, count: int) -> bool:
-    return bool(re.fullmatch(rf"\d{{{count}}}", text, re.ASCII))
+    return _fits(rf"[0-9]{{{count}}}", text)
+
+
+def _fits(form: str, value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(form, value) is not None
 
 
 def _day(text: str) -> date | None:
@@ -173,12 +184,43 @@ def receipts_complete(attempt: Attempt) -> Blocked:
     record = attempt.record
     if not record.receipts:
         return blocked(N_("No receipt is entered."), who="clerk", field="receipts")
+    return [*_paid_outside(record), *_paid_by_strangers(record)]
+
+
+def _paid_outside(record: Any) -> list[Reason]:
     study = record.study
     text = N_("Receipt %(number)s was not paid within the school status (%(first)s to %(last)s).")
     return [
-        blocked(text, who="clerk", number=r.number, first=study.from_on.isoformat(), last=study.diploma_on.isoformat())
+        blocked(
+            text,
+            who="clerk",
+            number=r.number,
+            first=study.from_on.isoformat(),
+            last=study.diploma_on.isoformat(),
+        )
         for r in record.receipts
         if not study.from_on <= r.paid_on <= study.diploma_on
+    ]
+
+
+def _paid_by_strangers(record: Any) -> list[Reason]:
+    """R5.3: what the employer paid is not reimbursed; what a stranger paid has no place in the claim."""
+    known = {spelling(record.person.name), spelling(record.employer or "")} - {""}
+    text = N_(
+        "Receipt %(number)s was paid by %(payer)s, who is neither the student (%(student)s) "
+        "nor the employer stated at registration (%(employer)s)."
+    )
+    return [
+        blocked(
+            text,
+            who="clerk",
+            number=r.number,
+            payer=r.payer,
+            student=record.person.name,
+            employer=record.employer or "—",
+        )
+        for r in record.receipts
+        if spelling(r.payer) not in known
     ]
 
 
@@ -264,10 +306,10 @@ def not_own_case(attempt: Attempt) -> Blocked:
 
 @rule
 def not_entered_by_me(attempt: Attempt) -> Blocked:
-    """R5.2: whoever entered the claim never checks it."""
+    """R5.2: whoever entered, amended or submitted the claim never checks it."""
     record, actor = attempt.record, attempt.actor
     same_person = actor.person_key is not None and actor.person_key in record.entered_by_keys
-    if not same_person and actor.name != record.created_by:
+    if not same_person and actor.name not in record.entered_by_names:
         return None
     return blocked(N_("You entered this claim; another person must check it."), who=BODIES)
 
@@ -301,13 +343,45 @@ def not_checked_by_me(attempt: Attempt) -> Blocked:
 
 
 @rule(on_input=True)
-def outcome_has_reasons(attempt: Attempt) -> Blocked:
-    """R5.2, R5.5: a refusal or a correction names its codes, a pass names none."""
-    outcome, reasons = attempt.input.get("outcome"), attempt.input.get("reasons", [])
-    if (outcome == "pass") == (not reasons):
+def reading_is_complete(attempt: Attempt) -> Blocked:
+    """R5.2: a check states what was read from the evidence: amount in fen, ID tail, date of the diploma."""
+    reading = attempt.input.get("reading") or {}
+    faulty = [label for name, (label, fits) in READING_FIELDS.items() if not fits(reading.get(name))]
+    if set(reading) - set(READING_FIELDS):
+        faulty.append(N_("entries that are not asked"))
+    if not faulty:
         return None
-    text = N_("Choose at least one reason for a refusal or correction, and none for a pass.")
+    text = N_("Enter what you read from the evidence; missing or not in its form: %(parts)s")
+    return blocked(text, field="reading", who=BODIES, parts="names:" + ",".join(faulty))
+
+
+@rule(on_input=True)
+def outcome_has_reasons(attempt: Attempt) -> Blocked:
+    """R5.2, R5.5: a refusal names codes of refusal, a correction codes of correction, a pass none."""
+    if _codes_fit(attempt, attempt.input.get("outcome")):
+        return None
+    text = N_(
+        "Choose reasons that belong to the outcome: at least one of refusal for a refusal, "
+        "at least one of correction for a correction, and none for a pass."
+    )
     return blocked(text, field="reasons", who=BODIES)
+
+
+@rule(on_input=True)
+def decision_has_reasons(attempt: Attempt) -> Blocked:
+    """R5.5: the arbiter's refusal names codes of refusal, a pass none."""
+    if _codes_fit(attempt, attempt.input.get("decision")):
+        return None
+    text = N_("Choose at least one reason of refusal for a refusal, and none for a pass.")
+    return blocked(text, field="reasons", who="arbiter")
+
+
+def _codes_fit(attempt: Attempt, outcome: str | None) -> bool:
+    """Whether the codes chosen are of the outcome's family; a pass has none."""
+    chosen = set(attempt.input.get("reasons", []))
+    if outcome == "pass":
+        return not chosen
+    return bool(chosen) and chosen <= set(attempt.policy.find(f"decision_codes.{outcome}", {}))
 
 
 def _outcomes(attempt: Attempt) -> list[str]:
@@ -349,7 +423,12 @@ def arbiter_passes(attempt: Attempt) -> bool:
 def notice_is_over(attempt: Attempt) -> Blocked:
     """R5.7: payment waits until the public notice has ended."""
     last = attempt.record.notice_until
-    if last is not None and attempt.today > last:
+    if notice_ended(last, attempt.today):
         return None
     text = N_("The public notice runs until %(last)s.")
-    return blocked(text, who="system", last=last.isoformat() if last else "")
+    return blocked(text, who="system", last=last.isoformat() if last else "—")
+
+
+def notice_ended(last: date | None, today: date) -> bool:
+    """R5.7: whether the public notice has begun and its last day is past."""
+    return last is not None and today > last

@@ -35,7 +35,6 @@ HAN_RANGES = (
     (0x31350, 0x33479),
 )
 _HAN = "[" + "".join(f"{chr(low)}-{chr(high)}" for low, high in HAN_RANGES) + "]"
-_HAN_CHAR = re.compile(_HAN)
 _HAN_AND_DOTS = re.compile(f"[{_HAN[1:-1]}{SEPARATOR}]*")
 _NAME = re.compile(f"{_HAN}+(?:{SEPARATOR}{_HAN}+)*")
 _ID_OLD = re.compile("[0-9]{15}")
@@ -55,11 +54,6 @@ def without_blanks(text: str) -> str:
 def half_width(text: str) -> str:
     """Return the text with full-width Latin letters, digits and signs in their usual width."""
     return text.translate(_TO_HALF_WIDTH)
-
-
-def is_han(char: str) -> bool:
-    """R2.4: whether the character is one of Unicode's Han ideographs, every extension included."""
-    return _HAN_CHAR.fullmatch(char) is not None
 
 
 def id_checksum(body17: str) -> str:
@@ -82,16 +76,11 @@ def id_is_well_formed(id18: str) -> bool:
 
 
 def id_faults(id18: str, today: date) -> list[str]:
-    """R2.1: every fault of a normalised number: the form alone, else check digit and date."""
+    """R2.1: every fault of a normalised number: the form alone, else check digit and date; never the region."""
     if not id_is_well_formed(id18):
         return ["id_number_format"]
     checksum = [] if id_checksum(id18[:17]) == id18[17] else ["id_number_checksum"]
     return checksum + ([] if _born_by(id18, today) else ["id_number_date"])
-
-
-def id_fault(id18: str, today: date) -> str | None:
-    """R2.1: the first fault of a normalised number, or None; the region is never one."""
-    return next(iter(id_faults(id18, today)), None)
 
 
 def birth_of(id18: str) -> date | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from edu_pilot.rules.identity import SEPARATOR, half_width, normalise_name, without_blanks
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_
 
@@ -42,6 +43,11 @@ class Reckoning:
         return max(0, self.own_fen - self.tariff_fen)
 
 
+def spelling(name: str) -> str:
+    """R2.4: a name for comparison only: banks, tills and clerks vary its dots, blanks and brackets."""
+    return without_blanks(normalise_name(half_width(name))[0]).replace(SEPARATOR, "")
+
+
 def tariff(policy: Policy) -> int:
     """R5.4: credits × price a credit + registration fee, in fen."""
     per_credit, credits = policy.get("claim.tariff_per_credit_fen"), policy.get("claim.tariff_credits")
@@ -54,7 +60,7 @@ def reckon(policy: Policy, claimant: str, receipts: Sequence[Paid], other_fen: i
     Receipts paid by the employer are not reimbursed (R5.3); what exceeds the tariff does not count.
     """
     total = sum(r.amount_fen for r in receipts)
-    own = sum(r.amount_fen for r in receipts if r.payer == claimant)
+    own = sum(r.amount_fen for r in receipts if spelling(r.payer) == spelling(claimant))
     limit, cap = tariff(policy), policy.get("claim.cap_fen")
     counted = min(own, limit)
     # Half a fen is never paid out: the share is rounded down.

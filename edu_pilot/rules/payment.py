@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
+from edu_pilot.rules.claim import notice_ended
 from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, rule
 
@@ -11,16 +15,28 @@ def claims_are_payable(attempt: Attempt) -> Blocked:
     """R5.7, R5.8: every claim is approved, its notice is over, and it stands in no other batch."""
     given = [str(reference) for reference in attempt.input.get("claims", [])]
     known = attempt.record.claims_named(tuple(given))
-    faults: list[Reason] = []
-    for reference in sorted(set(given)):
-        claim = known.get(reference)
-        if claim is None or claim.state != "approved" or claim.batch or attempt.today <= claim.notice_until:
-            text = N_("Claim %(claim)s cannot be paid now.")
-            faults.append(blocked(text, field="claims", who="finance_maker", claim=reference[:32]))
+    found = (_held_back(reference, known.get(reference), attempt.today) for reference in sorted(set(given)))
+    faults = [fault for fault in found if fault]
     if len(set(given)) != len(given):
         text = N_("A claim stands twice in the batch.")
         faults.append(blocked(text, code="claim_twice", field="claims", who="finance_maker"))
     return faults
+
+
+def _held_back(reference: str, claim: Any, today: date) -> Reason | None:
+    """R5.7, R5.8: the one reason why a claim cannot stand in a new batch, or None."""
+    told: dict[str, Any] = {"field": "claims", "who": "finance_maker", "claim": reference[:32]}
+    if claim is None:
+        return blocked(N_("There is no claim %(claim)s."), **told)
+    if claim.batch:
+        return blocked(N_("Claim %(claim)s stands in line %(line)s of a batch."), line=claim.batch, **told)
+    if claim.state != "approved":
+        state = f"label:claim.states.{claim.state}"
+        return blocked(N_("Claim %(claim)s is not approved but: %(state)s"), state=state, **told)
+    if not notice_ended(claim.notice_until, today):
+        text = N_("Claim %(claim)s waits: its public notice runs until %(last)s.")
+        return blocked(text, last=claim.notice_until.isoformat(), **told)
+    return None
 
 
 @rule

@@ -126,7 +126,17 @@ def phone_is_sound(attempt: Attempt) -> Blocked:
 @rule
 def county_is_known(attempt: Attempt) -> Blocked:
     """R1.3: the county is a unit of the programme (county_unknown)."""
-    text = attempt.record.county
+    return _known_county(attempt, attempt.record.county)
+
+
+@rule(on_input=True)
+def draft_county_is_known(attempt: Attempt) -> Blocked:
+    """R1.3: a county that is typed into a draft is a unit of the programme (county_unknown)."""
+    text = attempt.input.get("county")
+    return _known_county(attempt, text) if text else None
+
+
+def _known_county(attempt: Attempt, text: str | None) -> Blocked:
     if county_code(attempt.policy, text):
         return None
     none = N_("%(value)s is no county of the programme.")
@@ -136,7 +146,17 @@ def county_is_known(attempt: Attempt) -> Blocked:
 @rule
 def county_is_mine(attempt: Attempt) -> Blocked:
     """R6.3: one who works for a county registers for that county only (county_not_yours)."""
-    county = county_code(attempt.policy, attempt.record.county)
+    return _my_county(attempt, attempt.record.county)
+
+
+@rule(on_input=True)
+def draft_is_for_my_county(attempt: Attempt) -> Blocked:
+    """R6.3: one who works for a county enters drafts for that county only (county_not_yours)."""
+    return _my_county(attempt, attempt.input.get("county"))
+
+
+def _my_county(attempt: Attempt, text: str | None) -> Blocked:
+    county = county_code(attempt.policy, text)
     if not county or attempt.actor.county in (None, county):
         return None
     return blocked(

@@ -76,13 +76,41 @@ def earliest_diploma(policy: Policy, intake: str) -> date:
     return date(year_of(intake) + given["years"], given["month"], given["day"])
 
 
-def score_of(text: str | None) -> int | None:
-    """Return a whole score of 0 to 100, or None for an empty one; ValueError for anything else."""
+def score_of(text: str | None, full: int) -> int | None:
+    """Return a whole score of 0 to the full mark, or None for an empty one; ValueError for anything else."""
     if text is None or not text.strip():
         return None
-    if not re.fullmatch("[0-9]{1,3}", text.strip()) or int(text) > 100:
+    if not re.fullmatch("[0-9]{1,4}", text.strip()) or int(text) > full:
         raise ValueError(text)
     return int(text)
+
+
+@rule
+def application_is_admitted(attempt: Attempt) -> Blocked:
+    """R1.4: a school status is confirmed for one whose admission stands."""
+    if attempt.record.application_state == "admitted":
+        return None
+    return blocked(N_("The application has been withdrawn."), who="registrar")
+
+
+@rule
+def withdrawn_through_the_application(attempt: Attempt) -> Blocked:
+    """R1.4: until the student number is drawn the place hangs on the application, so that is withdrawn."""
+    if attempt.record.state != "enrolled" or "system" in attempt.actor.roles:
+        return None
+    text = N_(
+        "The school status is not confirmed yet: withdraw the application %(application)s, "
+        "which gives the place back and closes this study."
+    )
+    return blocked(text, who="registrar", application=attempt.record.application_reference)
+
+
+@rule
+def follow_up_is_in_time(attempt: Attempt) -> Blocked:
+    """R1.4: a follow-up closes a study only until the student number is drawn; nobody loses a confirmed place."""
+    if attempt.record.state == "enrolled" or "system" not in attempt.actor.roles:
+        return None
+    return blocked(N_("The school status is confirmed; only the registrar withdraws the study."), who="registrar")
 
 
 @rule
@@ -106,21 +134,22 @@ def course_is_in_plan(attempt: Attempt) -> Blocked:
 
 @rule(on_input=True)
 def scores_are_sound(attempt: Attempt) -> Blocked:
-    """R3.6: each part is a whole number from 0 to 100, and at least one is given."""
+    """R3.6: each part is a whole number from 0 to the full mark, and at least one is given."""
+    full = attempt.policy.get("study.full_mark")
     given = {name: attempt.input.get(name) for name in ("formative", "final")}
     faults: list[Reason] = [
-        blocked(N_("A score is a whole number from 0 to 100."), field=name, who="registrar")
+        blocked(N_("A score is a whole number from 0 to %(full)s."), field=name, who="registrar", full=full)
         for name, text in given.items()
-        if not _is_score(text)
+        if not _is_score(text, full)
     ]
     if not any(given.values()):
         faults.append(blocked(N_("Enter at least one of the two scores."), field="final", who="registrar"))
     return faults
 
 
-def _is_score(text: str | None) -> bool:
+def _is_score(text: str | None, full: int) -> bool:
     try:
-        score_of(text)
+        score_of(text, full)
     except ValueError:
         return False
     return True
@@ -200,16 +229,19 @@ def diploma_not_too_early(attempt: Attempt) -> Blocked:
 
 @rule(on_input=True)
 def diploma_number_is_sound(attempt: Attempt) -> Blocked:
-    """R3.9: 18 digits: school 5, kind 1, graduation year 4, level 2, serial 6."""
+    """R3.9: school, kind, graduation year, level and serial, each with the digits of the policy."""
+    form, school = attempt.policy.get("study.diploma_number"), attempt.policy.get("study.school_code")
     number, day = attempt.input.get("diploma_number", ""), attempt.input.get("diploma_on")
-    level = next(r for r in attempt.policy.get("levels") if r["code"] == attempt.record.level)
-    wanted = f"{day.year}{level['diploma_code']}" if day else ""
-    if re.fullmatch("[0-9]{18}", number) and number[6:12] == wanted:
+    level = next(r["diploma_code"] for r in attempt.policy.get("levels") if r["code"] == attempt.record.level)
+    kind, serial = (f"[0-9]{{{form[part]}}}" for part in ("kind_digits", "serial_digits"))
+    if day and re.fullmatch(f"{school}{kind}{day.year}{level}{serial}", number):
         return None
     text = N_(
-        "A diploma number has 18 digits; digits 7 to 10 are the year of the diploma, 11 and 12 the level %(level)s."
+        "A diploma number has %(digits)s digits: the school %(school)s, the kind, the year of the diploma, "
+        "the level %(level)s and a serial number."
     )
-    return blocked(text, field="diploma_number", who="registrar", level=level["diploma_code"])
+    digits = sum(form.values())
+    return blocked(text, field="diploma_number", who="registrar", digits=digits, school=school, level=level)
 
 
 @rule(on_input=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from edu_pilot import i18n
 from edu_pilot.rules.calendar import intake_window, registration_day, season, year_of
 from edu_pilot.rules.claim import reckoning
 from edu_pilot.rules.money import tariff
@@ -13,15 +14,6 @@ from edu_pilot.workflow.policy import Policy
 
 Context = dict[str, Any]
 SEXES = {"male": "男", "female": "女"}
-LINES_ZH = {
-    "Sum of all receipts": "票据金额合计",
-    "Paid by the employer": "减：单位支付部分",
-    "Above the tariff": "减：超过收费标准部分",
-    "Counted": "计入金额",
-    "Share of the policy, at most the cap": "按政策比例且不超过上限",
-    "Other public or employer money": "减：其他公共资金或单位资助",
-    "Payable": "应报销金额",
-}
 
 
 def context_of(kind: str, change: Change) -> Context | None:
@@ -167,7 +159,12 @@ def _claim_form(change: Change) -> Context:
         "submitted_on": change.unit.today.isoformat(),
         "receipts": [_receipt(policy, receipt) for receipt in case.receipts],
         "lines": [
-            {"label_zh": LINES_ZH[line.text], "label_en": line.text, "sign": line.sign, "amount_fen": line.amount_fen}
+            {
+                "label_zh": i18n.translate(line.text, "zh"),
+                "label_en": line.text,
+                "sign": line.sign,
+                "amount_fen": line.amount_fen,
+            }
             for line in result.lines[:-1]
         ],
         "payable_fen": result.payable_fen,

@@ -9,21 +9,30 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from flask import current_app
 from sqlalchemy import Connection
 
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, read, write
-from edu_pilot.models import Document
+from edu_pilot.models import Document, Outbox
 from edu_pilot.models.base import new_id
-from edu_pilot.services import numbers, proof, rendering, store
-from edu_pilot.services.cases import NotFound
+from edu_pilot.services import cases, numbers, policies, proof, rendering, store
+from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.contexts import context_of
 from edu_pilot.services.unit import Change
 from edu_pilot.services.vault import vault
+from edu_pilot.services.visibility import require_visible
+from edu_pilot.workflow.reasons import N_, Forbidden, blocked
+from edu_pilot.workflow.registry import Actor
 
 DOCUMENT = Document.__table__
+OUTBOX = Outbox.__table__
 CODE_LENGTH = 16
+# Two facts and their message fit into the column.
+FACT_LIMIT = 500
+log = structlog.get_logger()
 
 
 def issue(change: Change, kind: str) -> None:
@@ -37,7 +46,9 @@ def issue(change: Change, kind: str) -> None:
     row = new_id()
     number = _number(change, kind)
     code = change.unit.vault.code("document", number, CODE_LENGTH)
-    frozen = json.dumps({**context, "number": number, "code": grouped(code)}, ensure_ascii=False)
+    fixed = {"number": number, "code": grouped(code), "base_url": current_app.config["SETTINGS"].base_url}
+    fixed["key_id"] = key_id(change.unit.vault.public_key)
+    frozen = json.dumps({**context, **fixed}, ensure_ascii=False)
     change.conn.execute(
         DOCUMENT.insert().values(
             id=row,
@@ -93,7 +104,7 @@ class Frozen:
             id_tail=context["id_number"][-4:],
             issued_on=context["issued_on"],
             issuer=context["issuer_zh"],
-            key_id=key_id(vault().public_key),
+            key_id=context["key_id"],
             major=context.get("major_zh", ""),
             diploma_number=context.get("diploma_number", ""),
             diploma_on=context.get("diploma_on", ""),
@@ -128,7 +139,8 @@ def render(number: str) -> bytes:
     try:
         content = bytes_of(document)
     except rendering.RenderingRefused as refused:
-        _note(number, problem=str(refused)[:2000])
+        facts = {name: value[:FACT_LIMIT] for name, value in refused.facts.items()}
+        _note(number, problem=json.dumps({"text": refused.text, "facts": facts}, ensure_ascii=False))
         raise
     key, digest = store.keep("documents", content, ".pdf")
     made = rendering.template_version(document.row["kind"]), rendering.renderer_versions()
@@ -138,20 +150,59 @@ def render(number: str) -> bytes:
     return render(number)
 
 
+def seen(conn: Connection, number: str, actor: Actor) -> tuple[Frozen, Case]:
+    """Return a document and its record; NotFound for a missing and for a hidden one alike (R6.3)."""
+    found = frozen(conn, number=number)
+    records = cases.by_ids(conn, vault(), found.row["workflow"], [found.row["record_id"]])
+    if not records:
+        raise NotFound(number)
+    require_visible(actor, records[0])
+    return found, records[0]
+
+
+def content(number: str, actor: Actor) -> bytes:
+    """Return the PDF for someone who may open it; it is rendered and kept if no worker did so yet.
+
+    Raises NotFound, Forbidden for a role that the kind is not for, RenderingRefused.
+    """
+    with read() as conn:
+        kind = seen(conn, number, actor)[0].row["kind"]
+        _require_reader(conn, kind, actor)
+    log.info("document read", actor=actor.name, document=number, kind=kind)
+    return render(number)
+
+
+def readable(conn: Connection, actor: Actor) -> frozenset[str]:
+    """R2.9: the kinds an actor may open by documents.yaml; the operator administers all of them."""
+    kinds = policies.in_force(conn, clock.today()).compiled.documents.values()
+    return frozenset(kind.name for kind in kinds if actor == OPERATOR or actor.roles & set(kind.readers))
+
+
+def _require_reader(conn: Connection, kind: str, actor: Actor) -> None:
+    if kind in readable(conn, actor):
+        return
+    known = policies.in_force(conn, clock.today()).compiled.documents
+    roles = known[kind].readers if kind in known else ()
+    text = N_("This paper is opened by: %(roles)s")
+    raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(roles), who=roles)])
+
+
 def bytes_of(document: Frozen) -> bytes:
     """Return the sealed PDF of a frozen document; the same each time under the same renderer."""
-    keys = vault()
+    keys, base = vault(), document.context["base_url"]
     token = proof.token(document.proof, keys.sign)
-    base = current_app.config["SETTINGS"].base_url
     qr = proof.qr_png(proof.address(base, document.row["code"], token))
     context = {**document.context, "verify_at": f"{base}/verify"}
     return proof.seal(rendering.render(document.row["kind"], context, qr, token), keys.sign)
 
 
 def _note(number: str, **values: Any) -> bool:
-    """Write what became of the rendering, unless another worker was first."""
+    """Write what became of the rendering, unless another worker was first; bytes close what waits for them."""
     query = DOCUMENT.update().where(DOCUMENT.c.number == number, DOCUMENT.c.store_key.is_(None))
+    waits = OUTBOX.update().where(OUTBOX.c.task == "render", OUTBOX.c.reference == number, OUTBOX.c.done_at.is_(None))
     with write() as conn:
+        if "store_key" in values:
+            conn.execute(waits.values(done_at=values["rendered_at"], refusal=None))
         return bool(conn.execute(query.values(values)).rowcount)
 
 
@@ -166,6 +217,14 @@ def of_record(conn: Connection, workflow: str, record_id: str) -> list[Mapping[s
     columns = [c for c in DOCUMENT.c if c.name != "context"]
     query = sa.select(*columns).where(DOCUMENT.c.workflow == workflow, DOCUMENT.c.record_id == record_id)
     return all_rows(conn, query.order_by(DOCUMENT.c.number))
+
+
+def problem(row: Mapping[str, Any]) -> tuple[str, dict[str, str]] | None:
+    """Return message id and facts of what kept a document from being rendered, or None."""
+    if row["problem"] is None or row["store_key"]:
+        return None
+    told = json.loads(row["problem"])
+    return told["text"], told["facts"]
 
 
 def unprintable(conn: Connection) -> list[str]:

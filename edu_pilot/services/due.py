@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.models import Application, Quota
-from edu_pilot.services import idempotency, outbox
+from edu_pilot.services import deadlines, idempotency, outbox
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.perform import perform
 from edu_pilot.workflow.reasons import Refused
@@ -19,8 +19,14 @@ QUOTA = Quota.__table__
 
 
 def run() -> dict[str, int]:
-    """Do what is due; a second run on the same day finds nothing to do."""
-    return {"follow_ups": outbox.drain(), "moved_up": _fill_places(), "keys_dropped": idempotency.purge()}
+    """Do what is due, and what was refused before once more; a second run on the same day finds nothing to do."""
+    return {
+        # First, because each place given back is followed by the admission of the first who waits.
+        "places_given_back": deadlines.late_answers(),
+        "follow_ups": outbox.retry() + outbox.drain(),
+        "moved_up": _fill_places(),
+        "keys_dropped": idempotency.purge(),
+    }
 
 
 def _fill_places() -> int:

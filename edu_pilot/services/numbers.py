@@ -30,13 +30,7 @@ def draw(conn: Connection, series: str, count: int = 1, start: int = 1) -> range
     return range(last - count + 1, last + 1)
 
 
-def reference(conn: Connection, prefix: str, period: str) -> str:
+def reference(conn: Connection, prefix: str, period: str, digits: int) -> str:
     """Draw a record's reference, such as A2209-000123."""
-    return references(conn, prefix, period, 1)[0]
-
-
-def references(conn: Connection, prefix: str, period: str, count: int) -> list[str]:
-    """Draw the references of several records at once."""
     series = f"{prefix}{period}"
-    width = 3 if prefix in ("X", "B") else 6
-    return [f"{series}-{n:0{width}d}" for n in draw(conn, series, count)]
+    return f"{series}-{draw(conn, series)[0]:0{digits}d}"

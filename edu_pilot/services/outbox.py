@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,13 +18,14 @@ from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.perform import Done, perform
 from edu_pilot.services.unit import LostRace
-from edu_pilot.workflow.reasons import Refused
+from edu_pilot.workflow.reasons import Conflict, Refused
 from edu_pilot.workflow.registry import Actor
 
 OUTBOX = Outbox.__table__
 APPLICATION = Application.__table__
 log = structlog.get_logger()
 FOLLOW_AT_ONCE = 50
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(hours=1)
 
 
 def act(
@@ -39,36 +41,59 @@ def act(
     Whatever is left of a long row of follow-ups, or fails, the worker takes up.
     """
     done = perform(workflow, reference, action, actor, given, seen_version)
-    try:
-        drain(FOLLOW_AT_ONCE)
-    except Exception:  # the step itself is done and must be told so
-        log.exception("follow-ups left to the worker", workflow=workflow, action=action)
+    follow_up(FOLLOW_AT_ONCE)
     return done
+
+
+def follow_up(limit: int = 1000) -> None:
+    """Carry out what waits after a step; the step itself is done, so nothing here may break it."""
+    try:
+        drain(limit)
+    except Exception:  # whatever it was, the worker tries again and its log tells
+        log.exception("follow-ups left to the worker")
 
 
 def drain(limit: int = 1000, *, task: str = "perform") -> int:
-    """Carry out what waits, oldest first; return how many were done or refused."""
-    done = 0
-    while done < limit and (row := _next(task)):
+    """Carry out what waits, oldest first; return how many were taken up."""
+    taken = 0
+    while taken < limit and (row := _next(task)):
         _carry_out(row)
-        done += 1
-    return done
+        taken += 1
+    return taken
+
+
+def retry() -> int:
+    """Carry out what was refused before, once more; return how many are done now."""
+    with read() as conn:
+        rows = refused(conn)
+    return sum(_carry_out(row) for row in rows)
 
 
 def _next(task: str) -> Mapping[str, Any] | None:
-    query = sa.select(OUTBOX).where(OUTBOX.c.done_at.is_(None), OUTBOX.c.refusal.is_(None), OUTBOX.c.task == task)
+    waiting = OUTBOX.c.done_at.is_(None), OUTBOX.c.refusal.is_(None), OUTBOX.c.task == task
+    due = sa.or_(OUTBOX.c.not_before.is_(None), OUTBOX.c.not_before <= clock.now())
+    query = sa.select(OUTBOX).where(*waiting, due)
     with read() as conn:
         return one_row(conn, query.order_by(OUTBOX.c.cause, OUTBOX.c.id).limit(1))
 
 
-def _carry_out(row: Mapping[str, Any]) -> None:
+def _carry_out(row: Mapping[str, Any]) -> bool:
     try:
         _TASKS[row["task"]](row)
+    except Conflict:
+        _put_back(row)
+        return False
     except (Refused, NotFound, rendering.RenderingRefused) as refused:
         _keep_refusal(row, refused)
+        return False
+    except Exception:  # one row that cannot be carried out must not hold up the others
+        log.exception("follow-up failed", task=row["task"], workflow=row["workflow"], attempts=row["attempts"])
+        _put_back(row)
+        return False
+    return True
 
 
-def _follow_up(row: Mapping[str, Any]) -> None:
+def _perform(row: Mapping[str, Any]) -> None:
     given = dict(row["input"])
     reference = row["reference"] or _found(given.pop("find", ""), given)
     if reference is None:
@@ -82,14 +107,27 @@ def _follow_up(row: Mapping[str, Any]) -> None:
 
 def _once(conn: Connection, row: Mapping[str, Any]) -> None:
     """Close the row in the step's own commit, so that a crash or a second worker never repeats it."""
-    query = OUTBOX.update().where(OUTBOX.c.id == row["id"], OUTBOX.c.done_at.is_(None))
-    if conn.execute(query.values(done_at=clock.now())).rowcount != 1:
+    if conn.execute(_of(row).values(done_at=clock.now(), refusal=None)).rowcount != 1:
         raise LostRace
 
 
-def _close(row: Mapping[str, Any]) -> None:
+def _of(row: Mapping[str, Any]) -> sa.Update:
+    return OUTBOX.update().where(OUTBOX.c.id == row["id"], OUTBOX.c.done_at.is_(None))
+
+
+def _write(change: sa.Update) -> None:
     with write() as conn:
-        conn.execute(OUTBOX.update().where(OUTBOX.c.id == row["id"]).values(done_at=clock.now()))
+        conn.execute(change)
+
+
+def _close(row: Mapping[str, Any]) -> None:
+    _write(_of(row).values(done_at=clock.now(), refusal=None))
+
+
+def _put_back(row: Mapping[str, Any]) -> None:
+    """Let the others go first: the more often it failed, the longer it waits."""
+    pause = min(FIRST_PAUSE * 2 ** min(row["attempts"], 20), LONGEST_PAUSE)
+    _write(_of(row).values(attempts=row["attempts"] + 1, not_before=clock.now() + pause, refusal=None))
 
 
 def _render(row: Mapping[str, Any]) -> None:
@@ -97,23 +135,28 @@ def _render(row: Mapping[str, Any]) -> None:
     _close(row)
 
 
-_TASKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"perform": _follow_up, "render": _render}
+_TASKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"perform": _perform, "render": _render}
 
 
 def _keep_refusal(row: Mapping[str, Any], refused: Exception) -> None:
     reasons = getattr(refused, "reasons", ())
     told = [{"code": r.code, "text": r.text, "facts": r.facts} for r in reasons]
-    told = told or [{"code": type(refused).__name__, "text": str(refused)[:500], "facts": {}}]
-    query = OUTBOX.update().where(OUTBOX.c.id == row["id"], OUTBOX.c.done_at.is_(None))
-    with write() as conn:
-        conn.execute(query.values(refusal=told))
+    told = told or [{"code": type(refused).__name__, **_why(refused)}]
+    _write(_of(row).values(refusal=told))
     log.warning("follow-up refused", task=row["task"], workflow=row["workflow"], codes=[t["code"] for t in told])
+
+
+def _why(fault: Exception) -> dict[str, Any]:
+    """Return message id and facts of a fault that is no refusal by rules."""
+    if isinstance(fault, rendering.RenderingRefused):
+        return {"text": fault.text, "facts": fault.facts}
+    return {"text": str(fault)[:500], "facts": {}}
 
 
 def refused(conn: Connection) -> list[Mapping[str, Any]]:
     """Return the follow-ups that were refused: shown on their record and by `doctor`."""
     query = sa.select(OUTBOX).where(OUTBOX.c.done_at.is_(None), OUTBOX.c.refusal.is_not(None))
-    return all_rows(conn, query.order_by(OUTBOX.c.cause))
+    return all_rows(conn, query.order_by(OUTBOX.c.cause, OUTBOX.c.id))
 
 
 def _found(finder: str, given: dict[str, Any]) -> str | None:

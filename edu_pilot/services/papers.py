@@ -15,8 +15,10 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, read, write
 from edu_pilot.models import Paper
 from edu_pilot.models.base import new_id
-from edu_pilot.services import audit, cases, idempotency, policies, store
+from edu_pilot.services import audit, cases, idempotency, store
 from edu_pilot.services.cases import Case, NotFound
+from edu_pilot.services.perform import unit_of, version_of
+from edu_pilot.services.policies import Version
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible
 from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, blocked
@@ -37,8 +39,9 @@ def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) 
     with read() as conn:
         case = cases.by_reference(conn, vault(), workflow, reference)
         require_visible(actor, case)
-        _require_part(conn, case, actor)
-        _require_kind(conn, kind)
+        version = version_of(unit_of(conn, actor), case)
+        _require_part(version, case, actor)
+        _require_kind(version, kind)
     # The bytes are safe on disk before any row refers to them.
     key, digest = store.keep("papers", clean, ending)
     row = {
@@ -55,9 +58,9 @@ def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) 
     return str(row["id"])
 
 
-def _require_part(conn: Connection, case: Case, actor: Actor) -> None:
+def _require_part(version: Version, case: Case, actor: Actor) -> None:
     """R6.3: who reads all but changes nothing adds no file either."""
-    definition = policies.of(conn, case.policy_version_id).compiled.definition(case.workflow)
+    definition = version.compiled.definition(case.workflow)
     steps = (definition.create, *definition.actions.values())
     roles = sorted({role for step in steps for role in step.by})
     if not actor.roles & set(roles):
@@ -65,8 +68,9 @@ def _require_part(conn: Connection, case: Case, actor: Actor) -> None:
         raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(roles), who=tuple(roles))])
 
 
-def _require_kind(conn: Connection, kind: str) -> None:
-    policy = policies.in_force(conn, clock.today()).policy
+def _require_kind(version: Version, kind: str) -> None:
+    """R1.6: the kinds of paper are those of the record's own version."""
+    policy = version.policy
     if kind not in policy.get("papers") and kind not in policy.find("other_papers", {}):
         text = N_("%(kind)s is no kind of paper.")
         raise Malformed([blocked(text, code="file_kind_unknown", field="kind", kind=kind[:64])])

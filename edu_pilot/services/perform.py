@@ -6,29 +6,32 @@ Whatever acts on a record comes through here: pages, API, command line, batches,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from edu_pilot.extensions import write
+from edu_pilot.extensions import read, write
 from edu_pilot.models import AuditEntry
 from edu_pilot.models.base import new_id
-from edu_pilot.services import answers, audit, cases, documents, numbers, policies
+from edu_pilot.services import answers, audit, cases, documents, fitting, numbers, policies
 from edu_pilot.services.cases import Case
 from edu_pilot.services.unit import Change, LostRace, Unit
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible
-from edu_pilot.workflow.definition import CREATE, NOWHERE, Action
+from edu_pilot.workflow.definition import CREATE, NOWHERE, Action, Definition
 from edu_pilot.workflow.engine import Engine
-from edu_pilot.workflow.reasons import N_, Malformed, Reason, Refused, Stale, blocked
+from edu_pilot.workflow.reasons import N_, Conflict, Malformed, Reason, Refused, Stale, blocked
 from edu_pilot.workflow.registry import Actor, Attempt, shipped
 
 ENTRY = AuditEntry.__table__
-TOO_LONG = N_("This text is too long; at most %(limit)s characters fit here.")
+Outcome = TypeVar("Outcome")
+# Deadlock and failed serialisation: PostgreSQL chose this one of two to step back.
+_STEPPED_BACK = ("40P01", "40001")
 _CONFLICT = blocked(N_("Someone else was working on the same case at this moment; please try again."), code="conflict")
 
 
@@ -97,7 +100,7 @@ def create(workflow: str, actor: Actor, given: Mapping[str, Any]) -> Done:
     return _twice(step)
 
 
-def _twice(step: Callable[[Connection], Done]) -> Done:
+def _twice(step: Callable[[Connection], Outcome]) -> Outcome:
     try:
         return _once(step)
     except LostRace:
@@ -105,17 +108,24 @@ def _twice(step: Callable[[Connection], Done]) -> Done:
     try:
         return _once(step)
     except LostRace:
-        raise Refused([_CONFLICT]) from None
+        raise Conflict([_CONFLICT]) from None
 
 
-def _once(step: Callable[[Connection], Done]) -> Done:
+def _once(step: Callable[[Connection], Outcome]) -> Outcome:
+    with _racing() as conn:
+        return step(conn)
+
+
+@contextmanager
+def _racing() -> Iterator[Connection]:
+    """Open one writing transaction; however the database says that somebody else was first, it is LostRace."""
     try:
         with write() as conn:
-            return step(conn)
+            yield conn
     except IntegrityError as error:
         raise LostRace from error
     except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) in ("40P01", "40001"):
+        if getattr(error.orig, "sqlstate", None) in _STEPPED_BACK:
             raise LostRace from error
         raise
 
@@ -137,12 +147,12 @@ def perform_many(
         part = ids[start : start + chunk]
         try:
             yield from _chunk(workflow, part, action, actor, given or {})
-        except (LostRace, IntegrityError):
+        except LostRace:
             yield from _singly(workflow, part, action, actor, given or {})
 
 
 def _chunk(workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]) -> list[Result]:
-    with write() as conn:
+    with _racing() as conn:
         unit = unit_of(conn, actor)
         # Locked in id order, whatever the order of work: two batches must not wait for each other.
         found = cases.by_ids(conn, unit.vault, workflow, sorted(ids), lock=True)
@@ -158,14 +168,19 @@ def _in_order(found: Sequence[Case], ids: Sequence[str]) -> list[Case]:
 
 def _tried(unit: Unit, case: Case, action: str, given: Mapping[str, Any]) -> Result:
     try:
-        done = _step(unit, case, action, given, None)
+        change, step = _decided(unit, case, action, given)
     except Refused as refused:
         return Result(case.reference, case.state, refused.reasons)
+    try:
+        done = _taken(change, step)
+    except Refused as refused:
+        # Its effects have written: only a transaction of its own leaves nothing of it behind.
+        raise LostRace from refused
     return Result(done.reference, done.state)
 
 
 def _singly(workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]) -> Iterator[Result]:
-    with write() as conn:
+    with read() as conn:
         stored = _in_order(cases.by_ids(conn, vault(), workflow, ids), ids)
         found = [(c.reference, c.state) for c in stored]
     for reference, state in found:
@@ -193,47 +208,63 @@ def enter_many(
         part = given[start : start + chunk]
         try:
             yield from _entered(workflow, part, action, actor)
-        except (LostRace, IntegrityError, Refused):
+        except (LostRace, Refused):
             for one in part:
                 yield _entered_alone(workflow, one, action, actor)
 
 
 def _entered(workflow: str, given: Sequence[Mapping[str, Any]], action: str, actor: Actor) -> list[Result]:
-    with write() as conn:
-        unit = unit_of(conn, actor)
-        born = [birth(unit, workflow, one).record_id for one in given]
-        found = {c.id: c for c in cases.by_ids(conn, unit.vault, workflow, born)}
-        done = [_step(unit, found[record], action, {}, None) for record in born]
-        unit.close()
+    return _once(lambda conn: _entering(conn, workflow, given, action, actor))
+
+
+def _entering(
+    conn: Connection, workflow: str, given: Sequence[Mapping[str, Any]], action: str, actor: Actor
+) -> list[Result]:
+    unit = unit_of(conn, actor)
+    born = [birth(unit, workflow, one).record_id for one in given]
+    found = {c.id: c for c in cases.by_ids(conn, unit.vault, workflow, born)}
+    done = [_step(unit, found[record], action, {}, None) for record in born]
+    unit.close()
     return [Result(d.reference, d.state) for d in done]
 
 
 def _entered_alone(workflow: str, given: Mapping[str, Any], action: str, actor: Actor) -> Result:
     try:
-        return _entered(workflow, [given], action, actor)[0]
+        return _twice(lambda conn: _entering(conn, workflow, [given], action, actor))[0]
     except Refused as refused:
         return Result("", "", refused.reasons)
-    except (LostRace, IntegrityError):
-        return Result("", "", (_CONFLICT,))
 
 
 def _step(unit: Unit, case: Case, action_name: str, given: Mapping[str, Any], seen_version: int | None) -> Done:
+    return _taken(*_decided(unit, case, action_name, given, seen_version))
+
+
+def _decided(
+    unit: Unit, case: Case, action_name: str, given: Mapping[str, Any], seen_version: int | None = None
+) -> tuple[Change, Action]:
+    """Judge a step without writing anything; raise Refused where it is blocked."""
     require_visible(unit.actor, case)
-    if seen_version is not None and seen_version != case.version:
-        raise Stale([_moved_on(unit.conn, case)])
     version = version_of(unit, case)
     engine = version.compiled.engines[case.workflow]
+    if seen_version is not None and seen_version != case.version:
+        raise Stale([_moved_on(unit.conn, case, engine.definition)])
     action = _known(engine, action_name)
     attempt = Attempt(case, action_name, unit.actor, {}, rules_policy(unit, version), unit.today)
     engine.permit(attempt)
     attempt = Attempt(case, action_name, unit.actor, answers.read(action.needs, given), attempt.policy, unit.today)
     change = Change(unit, attempt, version, case.workflow, case.id, case.reference, engine.decide(attempt))
-    if engine.definition.pinned_at == action_name:
-        change.values |= {"policy_version_id": version.id, "pinned": True}
+    if not case.pinned:
+        # What a draft is judged by is what its row names: the database checks its step against that, too.
+        change.values |= {"policy_version_id": version.id, "pinned": engine.definition.pinned_at == action_name}
+    return change, action
+
+
+def _taken(change: Change, action: Action) -> Done:
+    """Do what was decided: effects, the record's row, documents, the entry."""
     _apply(change, action)
     _write(change, action)
-    _finish(change, action, case.state)
-    return Done(case.workflow, case.id, case.reference, change.to_state)
+    _finish(change, action, change.case.state)
+    return Done(change.workflow, change.record_id, change.reference, change.to_state)
 
 
 def birth(
@@ -245,7 +276,7 @@ def birth(
     guarded: bool = True,
 ) -> Done:
     """Create a record inside a transaction; an effect that opens a child passes its parent's version."""
-    version = version or in_force(unit)
+    version = version or policies.at_birth(unit.conn, in_force(unit), workflow, given)
     engine = version.compiled.engines[workflow]
     action = engine.definition.create
     blank = cases.candidate(unit.conn, unit.vault, workflow, [{"id": new_id(), "state": NOWHERE}])[0]
@@ -257,9 +288,7 @@ def birth(
     change = Change(unit, attempt, version, workflow, blank.id, "", engine.definition.initial)
     change.values |= _born(unit, engine, version)
     _apply(change, action)
-    # A claim is born under its application's version, which only its effect knows.
-    change.version = policies.of(unit.conn, change.values["policy_version_id"])
-    change.reference = _referenced(change, engine.definition.prefix)
+    change.reference = _referenced(change, engine.definition)
     change.conn.execute(cases.table(workflow).insert(), change.values)
     _insert_rows(change)
     _finish(change, action, NOWHERE)
@@ -284,10 +313,10 @@ def _born(unit: Unit, engine: Engine, version: policies.Version) -> dict[str, An
     }
 
 
-def _referenced(change: Change, prefix: str) -> str:
+def _referenced(change: Change, definition: Definition) -> str:
     intake = change.values.get("intake") or change.note.pop("intake", None)
     period = intake or change.unit.today.strftime("%y%m")
-    reference = numbers.reference(change.conn, prefix, period)
+    reference = numbers.reference(change.conn, definition.prefix, period, definition.digits)
     change.values |= {"id": change.record_id, "reference": reference}
     return reference
 
@@ -306,15 +335,7 @@ def _apply(change: Change, action: Action) -> None:
 
 
 def _require_fit(change: Change) -> None:
-    """Refuse a text that its column cannot hold: PostgreSQL would break, SQLite would keep it."""
-    columns = cases.table(change.workflow).c
-    limits = {name: getattr(columns[name].type, "length", None) for name in change.values}
-    faults = [
-        blocked(TOO_LONG, code="field_malformed", field=name, limit=limit)
-        for name, limit in limits.items()
-        if limit and isinstance(change.values[name], str) and len(change.values[name]) > limit
-    ]
-    if faults:
+    if faults := fitting.too_long(cases.table(change.workflow), change.values):
         raise Malformed(faults)
 
 
@@ -325,12 +346,17 @@ def _write(change: Change, action: Action) -> None:
     values: dict[str, Any] = {"state": change.to_state, **change.values}
     if moved:
         values["since_on"] = change.unit.today
-    if moved or not action.sealed:
+    if not _hidden(change, action, case.state):
         values["version"] = case.version + 1
     seen = {"seen_id": case.id, "seen_state": case.state, "seen_version": case.version}
     if change.conn.execute(_move(records), values | seen).rowcount != 1:
         raise LostRace
     _insert_rows(change)
+
+
+def _hidden(change: Change, action: Action, from_state: str) -> bool:
+    definition = change.version.compiled.definition(change.workflow)
+    return definition.hides(action.name, from_state, change.to_state)
 
 
 @cache
@@ -365,7 +391,7 @@ def _finish(change: Change, action: Action, from_state: str) -> None:
 
 def _recorded(change: Change, action: Action, from_state: str) -> dict[str, Any]:
     """Return the input as the audit keeps it: personal values as a row id, a sealed check without its content."""
-    if action.sealed and change.to_state == from_state:
+    if _hidden(change, action, from_state):
         return {}
     personal = {n.name for n in action.needs if n.personal}
     plain = {name: _plain(v) for name, v in change.input.items() if name not in personal}
@@ -404,14 +430,12 @@ def rules_policy(unit: Unit, version: policies.Version) -> Any:
     return unit.versions[version.id]
 
 
-def _moved_on(conn: Connection, case: Case) -> Reason:
-    query = (
-        sa.select(ENTRY.c.actor, ENTRY.c.action)
-        .where(ENTRY.c.workflow == case.workflow, ENTRY.c.reference == case.reference)
-        .order_by(ENTRY.c.number.desc())
-        .limit(1)
-    )
-    actor, action = conn.execute(query).one()
+def _moved_on(conn: Connection, case: Case, definition: Definition) -> Reason:
+    """Name the step that last raised the version; a hidden one raises none and is named to nobody (R5.2)."""
+    columns = (ENTRY.c.actor, ENTRY.c.action, ENTRY.c.from_state, ENTRY.c.to_state)
+    entries = sa.select(*columns).where(ENTRY.c.workflow == case.workflow, ENTRY.c.reference == case.reference)
+    found = conn.execute(entries.order_by(ENTRY.c.number.desc())).all()
+    actor, action = next((r.actor, r.action) for r in found if not definition.hides(*r[1:]))
     facts = {"actor": actor, "action": f"label:{case.workflow}.actions.{action}", "version": case.version}
     text = N_("The case has changed since you opened it: %(actor)s did “%(action)s”. Look again before you act.")
     return Reason("stale", text, facts)

@@ -12,9 +12,10 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.extensions import all_rows, one_row
+from edu_pilot.extensions import Base, all_rows, one_row
 from edu_pilot.models import AllowedEdge, PolicyVersion, Quota, QuotaShare
 from edu_pilot.models.base import new_id
+from edu_pilot.rules.parameters import PARAMETERS
 from edu_pilot.services import audit
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Refused, blocked
@@ -54,19 +55,33 @@ def of(conn: Connection, version_id: str) -> Version:
     return known[version_id]
 
 
+_HOLDS = VERSION.c.holds_from <= sa.bindparam("day")
 _IN_FORCE = (
     sa.select(VERSION.c.id)
-    .order_by((VERSION.c.holds_from <= sa.bindparam("day")).desc(), VERSION.c.number.desc())
+    .order_by(_HOLDS.desc(), sa.case((_HOLDS, -VERSION.c.number), else_=VERSION.c.number))
     .limit(sa.literal_column("1"))
 )
 
 
 def in_force(conn: Connection, day: date) -> Version:
-    """Return the version in force on a business date: the highest number that holds."""
+    """Return the version in force on a business date: the highest number that holds, else the first."""
     version_id = conn.execute(_IN_FORCE, {"day": day}).scalar_one_or_none()
     if version_id is None:
         raise NoPolicy
     return of(conn, version_id)
+
+
+def at_birth(conn: Connection, current: Version, workflow: str, given: Mapping[str, Any]) -> Version:
+    """Return the version a new record is born under: that of the parent it names, else the one in force (R1.6)."""
+    parent = current.compiled.definition(workflow).version_of
+    named = given.get(parent) if parent else None
+    if parent is None or not isinstance(named, str) or "\x00" in named:
+        return current
+    records = Base.metadata.tables[parent]
+    query = sa.select(records.c.policy_version_id).where(records.c.reference == named.strip(), records.c.pinned)
+    version_id = conn.execute(query).scalar_one_or_none()
+    found = of(conn, version_id) if version_id else current
+    return found if workflow in found.compiled.engines else current
 
 
 def for_rules(version: Version, current: Version) -> Policy:
@@ -84,11 +99,16 @@ def _with(parameters: Mapping[str, Any], path: list[str], value: Any) -> dict[st
     return {**parameters, head: _with(parameters.get(head, {}), rest, value) if rest else value}
 
 
+def check(files: Files) -> Compiled:
+    """Compile files that are to be published; raise Invalid with every problem of every file at once."""
+    return compile_files(files, shipped, required=PARAMETERS)
+
+
 def publish(conn: Connection, files: Files, holds_from: date | None, actor: Actor) -> Version:
     """Store a new version after checking every file; raise Invalid or Refused, leaving nothing behind."""
-    compiled = compile_files(files, shipped)
+    compiled = check(files)
     sha256 = fingerprint(files)
-    conn.execute(sa.text("SELECT 1")) if conn.dialect.name == "sqlite" else _lock(conn)
+    _lock(conn)
     newest = one_row(conn, sa.select(VERSION).order_by(VERSION.c.number.desc()).limit(1))
     if newest and newest["sha256"] == sha256:
         raise Refused(
@@ -115,7 +135,9 @@ def publish(conn: Connection, files: Files, holds_from: date | None, actor: Acto
 
 
 def _lock(conn: Connection) -> None:
-    conn.execute(sa.text("LOCK TABLE policy_version IN EXCLUSIVE MODE"))
+    """Let one publish at a time; running steps, which only lock a version's key, go on meanwhile."""
+    if conn.dialect.name != "sqlite":
+        conn.execute(sa.text("LOCK TABLE policy_version IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def _edges(compiled: Compiled, version_id: str) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ from edu_pilot.services import documents, papers, policies
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import rules_policy, unit_of, version_of
 from edu_pilot.services.wording import masked_id, masked_phone
-from edu_pilot.workflow.definition import Need
+from edu_pilot.workflow.definition import Definition, Need
 from edu_pilot.workflow.engine import Offer
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import Reason
@@ -185,11 +185,15 @@ def _claim(case: Case, policy: Policy) -> dict[str, Any]:
 
 
 def _checks(case: Case) -> list[dict[str, Any]]:
-    """R5.2: both checks are shown once the claim is decided, and none before."""
-    if case.state in ("draft", "submitted"):
+    """R5.2: both checks are shown once both are given, and none before."""
+    if _undecided(case):
         return []
     columns = ("body", "outcome", "reading", "reasons", "checked_by")
     return [{name: getattr(check, name) for name in columns} for check in case.checks]
+
+
+def _undecided(case: Case) -> bool:
+    return len(case.checks) < len(BODIES)
 
 
 def _payment(case: Case, _policy: Policy) -> dict[str, Any]:
@@ -210,18 +214,20 @@ _FACTS: Mapping[str, Callable[[Case, Policy], dict[str, Any]]] = {
 def history(conn: Connection, case: Case, actor: Actor) -> list[dict[str, Any]]:
     """Return what happened to a record, oldest first; an undecided check is nobody's to see (R5.2)."""
     query = sa.select(ENTRY).where(ENTRY.c.workflow == case.workflow, ENTRY.c.reference == case.reference)
-    rows = [r for r in all_rows(conn, query.order_by(ENTRY.c.number)) if not _sealed(r, case, actor)]
+    rows = all_rows(conn, query.order_by(ENTRY.c.number))
+    definition = version_of(unit_of(conn, actor), case).compiled.definition(case.workflow)
+    rows = [row for row in rows if not _sealed(row, case, actor, definition)]
     bodies = [json.loads(row["body"]) for row in rows]
     opened = _opened(conn, [b["input"]["private"] for b in bodies if "private" in b["input"]])
     return [_entry(row, body, opened) for row, body in zip(rows, bodies, strict=True)]
 
 
-def _sealed(row: Mapping[str, Any], case: Case, actor: Actor) -> bool:
-    """A check that moved nothing stays out of sight until the claim is decided, but for its own author."""
-    if (row["workflow"], row["action"]) != ("claim", "check") or row["to_state"] != "submitted":
+def _sealed(row: Mapping[str, Any], case: Case, actor: Actor, definition: Definition) -> bool:
+    """A hidden step stays out of sight until the claim is decided, but for its own author and the auditor."""
+    if not definition.hides(row["action"], row["from_state"], row["to_state"]):
         return False
     audits = "auditor" in actor.roles and not actor.roles & set(BODIES)
-    return case.state == "submitted" and row["actor"] != actor.name and not audits
+    return row["actor"] != actor.name and not audits and _undecided(case)
 
 
 def _opened(conn: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -9,10 +9,10 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 import segno
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -87,35 +87,10 @@ def unpack(packed: bytes) -> Proof:
 def _proof_of(texts: list[str]) -> Proof:
     if len(texts) != len(fields(Proof)) + 1 or texts[0] != FORM:
         raise ValueError("unknown form")
-    (
-        _,
-        kind,
-        number,
-        holder,
-        id_tail,
-        issued_on,
-        issuer,
-        key_id,
-        major,
-        diploma_number,
-        diploma_on,
-        certificate_number,
-        amount,
-    ) = texts
-    return Proof(
-        KINDS.get(kind, kind),
-        number,
-        holder,
-        id_tail,
-        issued_on,
-        issuer,
-        key_id,
-        major,
-        diploma_number,
-        diploma_on,
-        certificate_number,
-        int(amount) if amount else None,
-    )
+    facts: dict[str, Any] = dict(zip((field.name for field in fields(Proof)), texts[1:], strict=True))
+    facts["kind"] = KINDS.get(facts["kind"], facts["kind"])
+    facts["amount_fen"] = int(facts["amount_fen"]) if facts["amount_fen"] else None
+    return Proof(**facts)
 
 
 def token(proof: Proof, sign: Sign) -> str:
@@ -146,17 +121,20 @@ def _base64url(text: str) -> bytes:
 
 def _signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
     try:
-        _key(public_key).verify(signature, message)
+        key_of(public_key).verify(signature, message)
     except InvalidSignature:
         return False
     return True
 
 
-def _key(public_key: bytes) -> Ed25519PublicKey:
+def key_of(public_key: bytes) -> Ed25519PublicKey:
     """Take the key as its 32 raw bytes or as PEM; ValueError for anything else."""
     if len(public_key) == 32:
         return Ed25519PublicKey.from_public_bytes(public_key)
-    key = load_pem_public_key(public_key)
+    try:
+        key = load_pem_public_key(public_key)
+    except UnsupportedAlgorithm as problem:
+        raise ValueError("not an Ed25519 public key") from problem
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError("not an Ed25519 public key")
     return key

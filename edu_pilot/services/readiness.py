@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edu_pilot import clock
 from edu_pilot.extensions import SAFE_WAL, read, sqlite_module
-from edu_pilot.models import AuditHead, Outbox
+from edu_pilot.models import Outbox
 from edu_pilot.services import instance, rendering, store
 from edu_pilot.services.policies import NoPolicy
 from edu_pilot.services.vault import KeysMissing
@@ -24,7 +24,6 @@ UNAVAILABLE: tuple[type[Exception], ...] = (
     OperationalError, InterfaceError, ProgrammingError, PoolTimeout, OSError, KeysMissing, NoPolicy,
 )  # fmt: skip
 OUTBOX = Outbox.__table__
-HEAD = AuditHead.__table__
 # A worker that has not come round in an hour is not there.
 LONGEST_WAIT = timedelta(hours=1)
 PROBE = "probe/ready"
@@ -104,12 +103,6 @@ def waiting() -> tuple[Any, int]:
     with read() as conn:
         row = conn.execute(query.where(OUTBOX.c.done_at.is_(None), OUTBOX.c.refusal.is_(None))).one()
     return row[0], int(row[1])
-
-
-def audit_entries() -> int:
-    """Return how many steps the audit holds."""
-    with read() as conn:
-        return int(conn.execute(sa.select(HEAD.c.number)).scalar_one())
 
 
 def _fonts() -> Checked:

@@ -27,6 +27,7 @@ from edu_pilot.services.glyphs import (
     installed_fonts,
     unprintable,
 )
+from edu_pilot.workflow.reasons import N_
 
 pango_problem = ""
 try:
@@ -58,18 +59,26 @@ rendering = threading.Lock()
 
 
 class RenderingRefused(Exception):
-    """A document cannot be made; the message says why."""
+    """A document cannot be made; an English message id and its facts say why."""
+
+    def __init__(self, text: str, **facts: str) -> None:
+        self.text, self.facts = text, facts
+        super().__init__(text % facts)
 
 
 class PangoMissing(RenderingRefused):
     """The text libraries or the fonts of the documents are not installed."""
 
     def __init__(self, missing: str) -> None:
-        super().__init__(f"Documents cannot be rendered, missing: {missing}. Run: {APT_LINE}")
+        text = N_("Documents cannot be rendered; missing: %(missing)s. Run: %(line)s")
+        super().__init__(text, missing=missing, line=APT_LINE)
 
 
 class ForbiddenAddress(RenderingRefused):
     """A document asked for something that is not one of its own assets."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(N_("The document asks for something that is not its own: %(problem)s"), problem=problem)
 
 
 class Unprintable(RenderingRefused):
@@ -77,7 +86,8 @@ class Unprintable(RenderingRefused):
 
     def __init__(self, characters: list[UnprintableCharacter]) -> None:
         self.characters = characters
-        super().__init__(", ".join(f"{c.codepoint} in {c.field}" for c in characters))
+        told = ", ".join(f"{c.codepoint} ({c.field})" for c in characters)
+        super().__init__(N_("No installed font can draw: %(characters)s"), characters=told)
 
 
 class OwnAssets(Fetcher):  # type: ignore[misc]
@@ -257,7 +267,7 @@ def _complaints_refused() -> Iterator[None]:
     if watch.characters:
         raise Unprintable(watch.characters)
     if watch.messages:
-        raise RenderingRefused("; ".join(watch.messages))
+        raise RenderingRefused(N_("The renderer objects: %(problem)s"), problem="; ".join(watch.messages))
 
 
 class _Complaints(logging.Handler):

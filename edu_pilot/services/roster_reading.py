@@ -176,8 +176,8 @@ def problems_of(row: RosterRow, reasons: Iterable[Reason]) -> list[Reason]:
 
 
 def column_of(reason: Reason) -> str:
-    """Return the canonical column a problem or notice belongs to."""
-    return COLUMN_OF[reason.code]
+    """Return the canonical column a problem or notice belongs to, or '' where it is about the whole row."""
+    return COLUMN_OF.get(reason.code) or reason.field or ""
 
 
 def note_unknown_regions(rows: Iterable[RosterRow], regions: AbstractSet[str]) -> None:

@@ -16,7 +16,8 @@ from edu_pilot.extensions import read
 from edu_pilot.models import Application, LiveCase
 from edu_pilot.rules.calendar import intake_is_open
 from edu_pilot.rules.lookups import known_regions, level_code
-from edu_pilot.services import cases, policies
+from edu_pilot.services import cases, fitting, policies
+from edu_pilot.services.effects.application import PLAIN
 from edu_pilot.services.perform import Result, enter_many
 from edu_pilot.services.roster_reading import (
     HeaderNotFound,
@@ -31,6 +32,7 @@ from edu_pilot.services.roster_reading import (
 from edu_pilot.services.spreadsheets import Unreadable, read_grid
 from edu_pilot.services.vault import vault
 from edu_pilot.services.wording import masked_id
+from edu_pilot.workflow.definition import Definition
 from edu_pilot.workflow.engine import Engine
 from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused
 from edu_pilot.workflow.registry import Actor, Attempt
@@ -132,20 +134,19 @@ def import_roster(
     return _report(judged, good, results)
 
 
+def taken_by(definition: Definition) -> list[str]:
+    """Return the roles that may both enter and register: nobody else learns who is registered already (R2.8)."""
+    registers = definition.actions[STEP].by
+    return [role for role in definition.create.by if role in registers]
+
+
 def _setting(conn: Connection, intake: str, actor: Actor) -> tuple[Engine, Attempt]:
     """Return the engine and an attempt to ask it with; raise where no row could be taken."""
     version = policies.in_force(conn, clock.today())
     engine = version.compiled.engines[WORKFLOW]
-    if not actor.roles & set(engine.definition.create.by):
-        raise Forbidden(
-            [
-                Reason(
-                    "role_missing",
-                    N_("This step belongs to: %(roles)s"),
-                    {"roles": "roles:" + ",".join(engine.definition.create.by)},
-                )
-            ]
-        )
+    if not actor.roles & set(takers := taken_by(engine.definition)):
+        roles = {"roles": "roles:" + ",".join(takers)}
+        raise Forbidden([Reason("role_missing", N_("This step belongs to: %(roles)s"), dict(roles))])
     blank = cases.candidate(conn, vault(), WORKFLOW, [{"id": "", "intake": intake}])[0]
     attempt = Attempt(blank, STEP, actor, {}, version.policy, clock.today())
     if isinstance(closed := intake_is_open(attempt), Reason):
@@ -182,7 +183,9 @@ def _judge(
     judged = []
     for row, case in zip(rows, cases.candidate(conn, vault(), WORKFLOW, values), strict=True):
         asked = Attempt(case, STEP, attempt.actor, {}, attempt.policy, attempt.today)
-        judged.append((row, problems_of(row, engine.blockers(asked, on_input=True))))
+        # What would be refused while it is written is told with everything else, before anything is.
+        long = fitting.too_long(APPLICATION, {name: row.values[name] for name in PLAIN})
+        judged.append((row, problems_of(row, [*engine.blockers(asked, on_input=True), *long])))
     return judged
 
 

@@ -11,8 +11,10 @@ from sqlalchemy import Connection
 from edu_pilot.extensions import all_rows, one_row
 from edu_pilot.models import Application, Document, Person
 from edu_pilot.rules.identity import normalise_id, normalise_phone
-from edu_pilot.services import cases, policies
+from edu_pilot.services import cases
+from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import Case
+from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible, visible_to
 from edu_pilot.workflow.registry import Actor
@@ -138,7 +140,7 @@ def standings(conn: Connection, person_key: str) -> list[Standing]:
 
 
 def _standing(conn: Connection, case: Case) -> Standing:
-    definition = policies.of(conn, case.policy_version_id).compiled.definition(case.workflow)
+    definition = version_of(unit_of(conn, SYSTEM), case).compiled.definition(case.workflow)
     leaving = definition.leaving(case.state)
     holders = {role for action in leaving for role in action.by if role not in ("student", "system", "operator")}
     steps = tuple(action.name for action in leaving if not action.dangerous)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from edu_pilot.extensions import one_row, read
 from edu_pilot.models import Document
@@ -31,7 +32,7 @@ class Verified:
 
 
 def by_key(pdf: bytes, public_key: bytes) -> Verified:
-    """Check a file with nothing but the issuer's public key."""
+    """Check a file with nothing but the issuer's public key, raw or PEM."""
     result, facts = proof.verify_file(pdf, public_key)
     return _told(result, facts)
 
@@ -54,7 +55,7 @@ def by_file(pdf: bytes) -> Verified:
         return _told("unknown", facts)
     if row["sha256"] and row["sha256"] != hashlib.sha256(pdf).hexdigest():
         return _told("altered", facts)
-    return _told("revoked" if row["voided_at"] else "genuine", facts, _instant(row["voided_at"]))
+    return _told("revoked" if row["voided_at"] else "genuine", facts, iso(row["voided_at"]))
 
 
 def by_code(code: str) -> Verified:
@@ -65,19 +66,12 @@ def by_code(code: str) -> Verified:
     except NotFound:
         return Verified("unknown")
     voided = found.row["voided_at"]
-    return _told("revoked" if voided else "genuine", found.proof, _instant(voided))
+    return _told("revoked" if voided else "genuine", found.proof, iso(voided))
 
 
-def _instant(value: Any) -> str | None:
-    return value.isoformat() if value else None
-
-
-def public_key(content: bytes) -> bytes:
-    """Return the raw public key from a PEM file or from its 32 bytes."""
-    if len(content) == 32:
-        return content
-    key = load_pem_public_key(content)
-    return key.public_bytes(Encoding.Raw, PublicFormat.Raw)
+def iso(moment: date | None) -> str | None:
+    """Return a date or an instant as programs read it, None for none."""
+    return moment.isoformat() if moment else None
 
 
 def public_pem(raw: bytes) -> str:

@@ -31,11 +31,6 @@ def signed_in(view: View) -> View:
     return _declared(view, SIGNED_IN)
 
 
-def with_token(view: View) -> View:
-    """Any account with an API token may ask this route; the records decide the rest."""
-    return _declared(view, TOKEN)
-
-
 def _declared(view: View, permission: str) -> View:
     view.permission = permission  # type: ignore[attr-defined]
     return view

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, current_app, request
+from flask import Flask, abort, current_app, request
 from werkzeug.wrappers import Response
 
 from edu_pilot.config import Settings
@@ -40,7 +40,20 @@ def init_app(app: Flask) -> None:
         SESSION_COOKIE_PATH="/",
         PERMANENT_SESSION_LIFETIME=12 * 3600,
     )
+    app.before_request(_refuse_nul)
     app.after_request(_add_headers)
+
+
+def _refuse_nul() -> None:
+    """No database keeps a NUL as text: an address with one leads nowhere, an entry with one is no entry."""
+    if "\x00" in request.path:
+        abort(404)
+    # The interface for programs reads its own queries and bodies, and names the field.
+    if request.path.startswith("/api/"):
+        return
+    sent = (pair for part in (request.args, request.form) for pair in part.items(multi=True))
+    if any("\x00" in name + value for name, value in sent):
+        abort(400)
 
 
 def _https(settings: Settings) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, g, render_template
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from edu_pilot.extensions import read
@@ -45,6 +45,7 @@ def init_app(app: Flask) -> None:
         (RenderingRefused, _not_rendered),
         (NoPolicy, lambda _error: page(503)),
         (OperationalError, lambda _error: page(503)),
+        (DataError, lambda _error: page(400)),
         (CSRFError, _expired),
         (HTTPException, _http),
     )
@@ -74,7 +75,7 @@ def _expired(_error: CSRFError) -> Answer:
 
 
 def _not_rendered(error: RenderingRefused) -> Answer:
-    return page(503, str(error))
+    return page(503, _(error.text, **error.facts))
 
 
 def status_of(refused: Refused) -> int:

@@ -21,7 +21,6 @@ class Metrics:
         labels = ("method", "route", "status")
         self.requests = Counter("edu_pilot_requests", "Answered requests", labels, registry=self.registry)
         self.waiting = Gauge("edu_pilot_outbox_waiting", "Follow-ups that wait", registry=self.registry)
-        self.entries = Gauge("edu_pilot_audit_entries", "Steps in the audit", registry=self.registry)
 
 
 def init_app(app: Flask) -> None:
@@ -72,5 +71,4 @@ def metrics() -> Response:
     """Show the figures in Prometheus' text form."""
     figures: Metrics = current_app.extensions["metrics"]
     figures.waiting.set(readiness.waiting()[1])
-    figures.entries.set(readiness.audit_entries())
     return Response(generate_latest(figures.registry), content_type=CONTENT_TYPE_LATEST)

@@ -13,9 +13,9 @@ from flask_babel import gettext as _
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from edu_pilot import i18n
+from edu_pilot import clock, i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import cases, counts, outbox, papers, presenting, search
+from edu_pilot.services import cases, counts, documents, outbox, papers, policies, presenting, search
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import create
@@ -26,6 +26,7 @@ from edu_pilot.web.forms import Answers, form_of
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.engine import Offer
 from edu_pilot.workflow.reasons import Reason, Refused
+from edu_pilot.workflow.versions import Compiled
 
 pages = Blueprint("records", __name__, url_prefix="/records")
 PAGE = 50
@@ -117,6 +118,7 @@ def detail_page(workflow: str, reference: str, tried: Answers | None = None, ref
             refused=refused,
             stuck=_stuck(conn, case),
             kinds=_kinds(words),
+            readable=documents.readable(conn, actor),
             next_kind=next(iter(whole.shown.facts.get("papers_missing", ())), None),
         )
 
@@ -200,12 +202,18 @@ def _blank(workflow: str, entered: Any) -> Answers:
     with read() as conn:
         if not _may_create(conn, workflow):
             abort(403)
-        words = Words(presenting.in_force(conn))
+        words = Words(_at_birth(conn, workflow))
         action = words.compiled.definition(workflow).create
         options = choices.options_of(workflow, action, Asked(conn, access.actor(), words))
         form = form_of(action, words, options, entered)
     _prefill(form)
     return form
+
+
+def _at_birth(conn: Connection, workflow: str) -> Compiled:
+    """Return the version the new record will have: its parent's where the form or its link names one."""
+    current = policies.in_force(conn, clock.today())
+    return policies.at_birth(conn, current, workflow, request.values).compiled
 
 
 def _prefill(form: Answers) -> None:
@@ -218,7 +226,7 @@ def _prefill(form: Answers) -> None:
 
 def _new_page(workflow: str, form: Answers, refused: Refused | None = None) -> str:
     with read() as conn:
-        words = Words(presenting.in_force(conn))
+        words = Words(_at_birth(conn, workflow))
     return render_template("records/form.html", workflow=workflow, form=form, words=words, refused=refused)
 
 

@@ -16,7 +16,6 @@ from edu_pilot.web.words import Words
 from edu_pilot.workflow.reasons import Refused
 
 pages = Blueprint("rosters", __name__, url_prefix="/desk")
-WORKFLOW = "application"
 
 
 @pages.get("/roster")
@@ -30,6 +29,7 @@ def form() -> str:
 @access.signed_in
 def upload() -> Any:
     """Judge every row; take the good ones only when that was asked for."""
+    _words_for_clerks()
     sent, intake = request.files.get("file"), request.form.get("intake", "").strip()
     if sent is None or not sent.filename or not intake:
         return _page(missing=True), 422
@@ -42,11 +42,8 @@ def upload() -> Any:
 def _page(
     report: Report | None = None, missing: bool = False, refused: Refused | None = None, *, dry_run: bool = True
 ) -> str:
-    with read() as conn:
-        words = Words(presenting.in_force(conn))
-    create = words.compiled.definition(WORKFLOW).create
-    if not access.actor().roles & set(create.by):
-        abort(403)
+    words = _words_for_clerks()
+    create = words.compiled.definition(importing.WORKFLOW).create
     return render_template(
         "desk/roster.html",
         report=report.as_dict(words.reason) if report else None,
@@ -56,3 +53,12 @@ def _page(
         dry_run=dry_run,
         words=words,
     )
+
+
+def _words_for_clerks() -> Words:
+    """Return the words of the page, for those who may have a roster judged; nobody else gets past (R2.8)."""
+    with read() as conn:
+        words = Words(presenting.in_force(conn))
+    if not access.actor().roles & set(importing.taken_by(words.compiled.definition(importing.WORKFLOW))):
+        abort(403)
+    return words

@@ -12,7 +12,8 @@ from flask_babel import gettext as _
 
 from edu_pilot import clock, i18n
 from edu_pilot.services.wording import yuan
-from edu_pilot.workflow.definition import Label, Need
+from edu_pilot.workflow.definition import Need
+from edu_pilot.workflow.reading import Label
 from edu_pilot.workflow.reasons import Reason
 from edu_pilot.workflow.versions import Compiled
 

@@ -8,50 +8,16 @@ from typing import Any
 
 import yaml
 
-from edu_pilot.workflow.reasons import N_, Fact
+from edu_pilot.workflow.reading import LANGUAGES, Label, Problem, Reader, opened
+from edu_pilot.workflow.reasons import N_
 from edu_pilot.workflow.registry import Registry
 
-LANGUAGES = ("zh", "en")
 FIELD_TYPES = ("text", "date", "money_fen", "choice", "file", "list", "object")
 OTHERWISE = "otherwise"
 # `to: same` leaves the record in the state it is in.
 SAME = "same"
 CREATE = "create"
 NOWHERE = ""
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One fault of a file: where it stands, what is wrong and what to do."""
-
-    file: str
-    line: int
-    text: str
-    facts: dict[str, Fact] = field(default_factory=dict)
-    warning: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text % self.facts}"
-
-
-class Invalid(Exception):
-    """Workflow files that cannot be used, with every problem found."""
-
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(str(p) for p in self.problems))
-
-
-@dataclass(frozen=True)
-class Label:
-    """A text in both languages."""
-
-    zh: str
-    en: str
-
-    def say(self, lang: str) -> str:
-        """Return the text in the language."""
-        return self.zh if lang == "zh" else self.en
 
 
 @dataclass(frozen=True)
@@ -113,10 +79,19 @@ class Definition:
     actions: Mapping[str, Action]
     create: Action
     pinned_at: str | None = None
+    # The field of `create` that names the parent record, and the parent's workflow: its version holds.
+    version_of: str | None = None
+    # How many digits the serial number of a reference has.
+    digits: int = 6
 
     def leaving(self, state: str) -> list[Action]:
         """Return the actions that start in a state, in file order."""
         return [action for action in self.actions.values() if state in action.sources]
+
+    def hides(self, action: str, from_state: str, to_state: str) -> bool:
+        """Return whether a step leaves no sign for others: its action is sealed, and it moved nothing."""
+        found = self.actions.get(action)
+        return found is not None and found.sealed and from_state == to_state
 
     def edges(self) -> set[tuple[str, str]]:
         """Return every (from, to) a record may take, its birth from nowhere included."""
@@ -136,144 +111,30 @@ class Vocabulary:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-class _Reader:
-    """Walks one YAML file's nodes and collects every problem with its line."""
-
-    def __init__(self, file: str, vocabulary: Vocabulary) -> None:
-        self.file = file
-        self.known = vocabulary
-        self.problems: list[Problem] = []
-
-    def wrong(self, node: yaml.Node, text: str, **facts: Fact) -> None:
-        self.problems.append(Problem(self.file, node.start_mark.line + 1, text, facts))
-
-    def name(self, node: yaml.Node) -> str:
-        """Return a scalar as a name; YAML's own booleans and numbers are no names."""
-        if not isinstance(node, yaml.ScalarNode):
-            self.wrong(node, N_("A single name is expected here."))
-            return ""
-        if node.tag != "tag:yaml.org,2002:str":
-            self.wrong(
-                node,
-                N_("YAML does not read %(value)s as a word; put it in quotes or choose another name."),
-                value=node.value,
-            )
-        return str(node.value)
-
-    def names(self, node: yaml.Node | None) -> tuple[str, ...]:
-        if node is None:
-            return ()
-        if not isinstance(node, yaml.SequenceNode):
-            self.wrong(node, N_("A list in brackets is expected here: [a, b]."))
-            return ()
-        found = tuple(self.name(item) for item in node.value)
-        for item, name in zip(node.value, found, strict=True):
-            if found.count(name) > 1:
-                self.wrong(item, N_("%(name)s stands twice in this list."), name=name)
-        return found
-
-    def mapping(
-        self, node: yaml.Node, allowed: Iterable[str] | None = None, needed: Iterable[str] = ()
-    ) -> dict[str, yaml.Node]:
-        """Return a mapping's children by name; report unknown, duplicate and missing keys."""
-        if not isinstance(node, yaml.MappingNode):
-            self.wrong(node, N_("A mapping (name: value) is expected here."))
-            return {}
-        found: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            self._keep(found, key, value, allowed)
-        for name in needed:
-            if name not in found:
-                self.wrong(node, N_("%(name)s is missing here; add it."), name=name)
-        return found
-
-    def _keep(
-        self,
-        found: dict[str, yaml.Node],
-        key: yaml.Node,
-        value: yaml.Node,
-        allowed: Iterable[str] | None,
-    ) -> None:
-        name = self.name(key)
-        if name in found:
-            self.wrong(key, N_("%(name)s stands twice; remove one."), name=name)
-        elif allowed is not None and name not in allowed:
-            self.wrong(
-                key,
-                N_("%(name)s is not known here; known are: %(known)s."),
-                name=name,
-                known=", ".join(allowed),
-            )
-        found[name] = value
-
-    def label(self, parent: yaml.Node, node: yaml.Node | None) -> Label:
-        if node is None:
-            self.wrong(parent, N_("The label is missing; add label: {zh: …, en: …}."))
-            return Label("", "")
-        parts = self.mapping(node, LANGUAGES)
-        texts = {lang: self.scalar(parts[lang]) if lang in parts else "" for lang in LANGUAGES}
-        for lang, text in texts.items():
-            if not text.strip():
-                self.wrong(node, N_("The label has no %(lang)s text; add it."), lang=lang)
-        return Label(**texts)
-
-    def scalar(self, node: yaml.Node) -> str:
-        if isinstance(node, yaml.ScalarNode):
-            return str(node.value)
-        self.wrong(node, N_("A single value is expected here."))
-        return ""
-
-    def flag(self, node: yaml.Node | None) -> bool:
-        if node is None:
-            return False
-        if node.tag != "tag:yaml.org,2002:bool":
-            self.wrong(node, N_("true or false is expected here."))
-        return self.scalar(node).lower() in ("true", "yes", "on")
-
-    def count(self, node: yaml.Node | None) -> int | None:
-        if node is None:
-            return None
-        text = self.scalar(node)
-        if not text.isdigit():
-            self.wrong(node, N_("A whole number is expected here."))
-            return None
-        return int(text)
-
-    def check(self, node: yaml.Node | None, names: Iterable[str], known: Iterable[str], text: str) -> None:
-        known = set(known)
-        for name in names:
-            if node is not None and name not in known:
-                self.wrong(node, text, name=name)
-
-
 ACTION_KEYS = (
     "label", "from", "to", "by", "needs", "rules", "effects", "issues", "sealed", "dangerous",
 )  # fmt: skip
 TOP_KEYS = (
-    "workflow", "label", "prefix", "initial", "pinned_at", "fields", "create", "states", "actions",
+    "workflow", "label", "prefix", "digits", "initial", "pinned_at", "version_of", "fields", "create", "states",
+    "actions",
 )  # fmt: skip
 
 
 def parse(file: str, text: str, vocabulary: Vocabulary) -> tuple[Definition | None, list[Problem]]:
     """Read one workflow file; return the definition (None if unusable) and every problem found."""
-    reader = _Reader(file, vocabulary)
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        facts: dict[str, Fact] = {"problem": str(error.problem)}
-        return None, [Problem(file, line, N_("This is not YAML: %(problem)s"), facts)]
+    reader, root = opened(file, text)
     if root is None:
-        return None, [Problem(file, 1, N_("The file is empty."))]
-    definition = _Parser(reader).workflow(root)
+        return None, reader.problems
+    definition = _Parser(reader, vocabulary).workflow(root)
     return (None if reader.problems else definition), reader.problems
 
 
 class _Parser:
     """Builds the definition from the nodes of one file."""
 
-    def __init__(self, reader: _Reader) -> None:
+    def __init__(self, reader: Reader, vocabulary: Vocabulary) -> None:
         self.read = reader
+        self.vocabulary = vocabulary
         self.fields: dict[str, Need] = {}
         self.states: dict[str, State] = {}
 
@@ -292,6 +153,8 @@ class _Parser:
             actions=actions,
             create=self.creation(top["create"], self._name(top, "initial")) if "create" in top else _NOTHING,
             pinned_at=self._name(top, "pinned_at") or None,
+            version_of=self._name(top, "version_of") or None,
+            digits=self.read.count(top.get("digits")) or 6,
         )
         self._whole(definition, root, top)
         return definition
@@ -338,11 +201,14 @@ class _Parser:
         return found
 
     def _listed(self, node: yaml.Node, path: str) -> dict[str, Label]:
-        value: Any = self.read.known.parameters
+        value: Any = self.vocabulary.parameters
         for name in path.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
         if not isinstance(value, Mapping):
             self.read.wrong(node, N_("policies.yaml has no list %(name)s."), name=path)
+            return {}
+        if not all(isinstance(text, Mapping) and {*LANGUAGES} <= {*text} for text in value.values()):
+            self.read.wrong(node, N_("%(name)s in policies.yaml is no list of labels {zh: …, en: …}."), name=path)
             return {}
         return {str(code): Label(text["zh"], text["en"]) for code, text in value.items()}
 
@@ -364,7 +230,7 @@ class _Parser:
         sources: tuple[str, ...],
         targets: tuple[Target, ...],
     ) -> Action:
-        known = self.read.known
+        known = self.vocabulary
         needs = self.read.names(parts.get("needs"))
         self.read.check(
             parts.get("needs"), needs, self.fields, N_("%(name)s is not described under fields; add it there.")
@@ -421,7 +287,7 @@ class _Parser:
         self.read.check(
             node,
             conditions,
-            self.read.known.registry.conditions,
+            self.vocabulary.registry.conditions,
             N_("%(name)s is no condition; write it in edu_pilot/rules or mend the name."),
         )
         return tuple(Target(state, None if name == OTHERWISE else name) for state, name in branches.items())
@@ -437,6 +303,10 @@ class _Parser:
                 definition.actions,
                 N_("%(name)s is no action of this workflow."),
             )
+        if definition.version_of:
+            known = [need.name for need in definition.create.needs]
+            text = N_("%(name)s is no field that `create` needs.")
+            self.read.check(top["version_of"], [definition.version_of], known, text)
         reached = _reachable(definition)
         for name, node in self._nodes(top.get("states")):
             if name not in reached:

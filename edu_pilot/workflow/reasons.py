@@ -69,6 +69,10 @@ class Forbidden(Refused):
     code = "forbidden"
 
 
+class Conflict(Refused):
+    """Somebody else was first, and was so again when the step was tried once more; it may be sent again."""
+
+
 class Stale(Refused):
     """The record has moved on since the actor last saw it."""
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
-from edu_pilot.workflow.definition import Definition, Invalid, Label, Problem, Vocabulary, parse
+from edu_pilot.workflow.definition import Definition, Vocabulary, parse
 from edu_pilot.workflow.engine import Engine
 from edu_pilot.workflow.policy import Policy, read_tables
-from edu_pilot.workflow.reasons import N_
+from edu_pilot.workflow.reading import Invalid, Label, Problem, Reader, nearest, opened
+from edu_pilot.workflow.reasons import N_, Fact
 from edu_pilot.workflow.registry import Registry
 
-NOT_WORKFLOWS = ("policies.yaml", "roles.yaml", "documents.yaml")
+POLICIES, ROLES, DOCUMENTS = NOT_WORKFLOWS = ("policies.yaml", "roles.yaml", "documents.yaml")
 Files = Mapping[str, str]
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,12 @@ class Role:
 
 @dataclass(frozen=True)
 class DocumentKind:
-    """A kind of paper the programme issues: its label and the letters its numbers begin with."""
+    """A kind of paper the programme issues: its label, the letters its numbers begin with, who may open it."""
 
     name: str
     label: Label
     prefix: str
+    readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,17 +70,21 @@ def fingerprint(files: Files) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def compile_files(files: Files, registry: Registry, number: int = 1) -> Compiled:
-    """Compile a version; raise Invalid with every problem of every file at once."""
+def compile_files(files: Files, registry: Registry, number: int = 1, required: Iterable[str] = ()) -> Compiled:
+    """Compile a version; raise Invalid with every problem of every file at once.
+
+    `required` are the parameters that policies.yaml must hold; a version that is stored already is not asked.
+    """
     problems: list[Problem] = []
-    plain = {name: _plain(name, files, problems) for name in NOT_WORKFLOWS}
-    roles = {n: Role(n, _label(v), bool(v.get("county"))) for n, v in plain["roles.yaml"].items()}
-    documents = {n: DocumentKind(n, _label(v), v["prefix"]) for n, v in plain["documents.yaml"].items()}
-    vocabulary = Vocabulary(registry, roles, documents, plain["policies.yaml"])
+    parameters = _parameters(files, required, problems)
+    roles = _entries(ROLES, files, problems, _role)
+    documents = _entries(DOCUMENTS, files, problems, partial(_document, roles))
+    vocabulary = Vocabulary(registry, roles, documents, parameters)
     definitions = _definitions(files, vocabulary, problems)
+    problems += _clashes(files)
     if problems:
         raise Invalid(problems)
-    policy = _policy(number, plain["policies.yaml"], files)
+    policy = _policy(number, parameters, files)
     engines = {d.name: Engine(d, registry) for d in definitions}
     return Compiled(policy, engines, roles, documents)
 
@@ -86,30 +94,121 @@ def _policy(number: int, parameters: Mapping[str, Any], files: Files) -> Policy:
     return Policy(number, holds_from, parameters, dict(read_tables(files)))
 
 
-def _label(value: Mapping[str, Any]) -> Label:
-    return Label(value["label"]["zh"], value["label"]["en"])
-
-
-def _plain(name: str, files: Files, problems: list[Problem]) -> dict[str, Any]:
-    if name not in files:
+def _entries(
+    file: str, files: Files, problems: list[Problem], build: Callable[[Reader, str, yaml.Node], Entry]
+) -> dict[str, Entry]:
+    """Read a file that is a list of names, each with a label."""
+    if file not in files:
         return {}
+    reader, root = opened(file, files[file])
+    children = reader.mapping(root) if root else {}
+    found = {name: build(reader, name, node) for name, node in children.items()}
+    problems += reader.problems
+    return found
+
+
+def _role(reader: Reader, name: str, node: yaml.Node) -> Role:
+    parts = reader.mapping(node, ("county", "label"))
+    return Role(name, reader.label(node, parts.get("label")), reader.flag(parts.get("county")))
+
+
+def _document(roles: Iterable[str], reader: Reader, name: str, node: yaml.Node) -> DocumentKind:
+    parts = reader.mapping(node, ("prefix", "label", "readers"), ("prefix",))
+    prefix = reader.name(parts["prefix"]) if "prefix" in parts else ""
+    readers = reader.names(parts.get("readers"))
+    reader.check(parts.get("readers"), readers, roles, N_("%(name)s is no role."))
+    return DocumentKind(name, reader.label(node, parts.get("label")), prefix, readers)
+
+
+def _parameters(files: Files, required: Iterable[str], problems: list[Problem]) -> dict[str, Any]:
+    if POLICIES not in files:
+        return {}
+    reader, root = opened(POLICIES, files[POLICIES])
+    value: dict[str, Any] = {}
+    if isinstance(root, yaml.MappingNode):
+        reader.unique(root)
+        value = _constructed(reader, root, files[POLICIES])
+        _require(reader, root, [*required, *_listed(value.get("at_claim"))])
+    elif root:
+        reader.mapping(root)
+    problems += reader.problems
+    return value
+
+
+def _constructed(reader: Reader, root: yaml.Node, text: str) -> dict[str, Any]:
     try:
-        return dict(yaml.safe_load(files[name]) or {})
-    except yaml.YAMLError as error:
-        problems.append(Problem(name, 1, N_("This is not YAML: %(problem)s"), {"problem": str(error)}))
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        # A value that looks like a date and is none, for one.
+        reader.wrong(root, N_("This is not YAML: %(problem)s"), problem=str(error))
         return {}
+    if not isinstance(value, dict):
+        return {}
+    if not isinstance(value.get("holds_from", date.min), date):
+        reader.wrong(nearest(root, "holds_from")[0], N_("A day is expected here, such as 2022-09-01."))
+    return value
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
+def _require(reader: Reader, root: yaml.Node, paths: Iterable[str]) -> None:
+    for path in paths:
+        node, there = nearest(root, path)
+        if not there:
+            reader.wrong(node, N_("The parameter %(name)s is missing; add it."), name=path)
+
+
+def _clashes(files: Files) -> list[Problem]:
+    """Report workflows of one name, and prefixes that two kinds of records or papers would number with."""
+    names: dict[str, str] = {}
+    prefixes: dict[str, str] = {}
+    problems: list[Problem] = []
+    for file, text in files.items():
+        reader, root = opened(file, text) if _is_workflow(file) or file == DOCUMENTS else (Reader(file), None)
+        if root is None:
+            continue
+        own = [root]
+        if file == DOCUMENTS:
+            own = [value for _, value in root.value] if isinstance(root, yaml.MappingNode) else []
+        for taken, key, nodes in ((names, "workflow", own[:1]), (prefixes, "prefix", own)):
+            _note_taken(reader, taken, [nearest(node, key) for node in nodes])
+        problems += reader.problems
+    return problems
+
+
+def _note_taken(reader: Reader, taken: dict[str, str], found: Iterable[tuple[yaml.Node, bool]]) -> None:
+    for node, there in found:
+        if not there or not isinstance(node, yaml.ScalarNode):
+            continue
+        if node.value in taken:
+            text = N_("%(name)s is taken already by %(file)s; choose another.")
+            reader.wrong(node, text, name=node.value, file=taken[node.value])
+        taken.setdefault(node.value, reader.file)
+
+
+def _is_workflow(name: str) -> bool:
+    return "/" not in name and name.endswith(".yaml") and name not in NOT_WORKFLOWS
 
 
 def _definitions(files: Files, vocabulary: Vocabulary, problems: list[Problem]) -> list[Definition]:
     found = []
     for name, text in files.items():
-        if "/" in name or not name.endswith(".yaml") or name in NOT_WORKFLOWS:
+        if not _is_workflow(name):
             continue
         definition, faults = parse(name, text, vocabulary)
         problems += faults
         if definition:
             found.append(definition)
+    known = {definition.name for definition in found}
+    problems += [_no_parent(d) for d in found if d.version_of and d.version_of not in known and not problems]
     return found
+
+
+def _no_parent(definition: Definition) -> Problem:
+    facts: dict[str, Fact] = {"name": definition.version_of}
+    return Problem(f"{definition.name}.yaml", 1, N_("version_of: there is no workflow %(name)s."), facts)
 
 
 def unused_rules(compiled: Compiled, registry: Registry) -> list[str]:

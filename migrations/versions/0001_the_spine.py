@@ -49,7 +49,7 @@ POSTGRESQL_FUNCTIONS = (
             SELECT 1 FROM allowed_edge WHERE policy_version_id = NEW.policy_version_id
             AND workflow = TG_TABLE_NAME AND to_state = NEW.state
             AND from_state = CASE WHEN TG_OP = 'INSERT' THEN '' ELSE OLD.state END)
-        THEN RAISE EXCEPTION 'edge_not_allowed'; END IF;
+        THEN RAISE EXCEPTION 'edge_not_allowed' USING ERRCODE = '23514'; END IF;
         RETURN NEW;
     END $$""",
     """CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -90,7 +90,6 @@ def upgrade() -> None:
         sa.Column("county", sa.String(length=6), nullable=True),
         sa.Column("person_key", sa.String(length=64), nullable=True),
         sa.Column("token_hash", sa.String(length=64), nullable=True),
-        sa.Column("otp_secret", sa.LargeBinary(), nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("demo", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.String(length=27), nullable=False),
@@ -151,13 +150,22 @@ def upgrade() -> None:
         sa.Column("cause", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.String(length=27), nullable=False),
         sa.Column("done_at", sa.String(length=27), nullable=True),
-        sa.Column("refusal", sa.JSON(), nullable=True),
+        sa.Column("refusal", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("not_before", sa.String(length=27), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.create_index(
             "ix_outbox_open",
             ["created_at"],
+            unique=False,
+            sqlite_where=sa.text("done_at IS NULL"),
+            postgresql_where=sa.text("done_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_outbox_reference",
+            ["reference"],
             unique=False,
             sqlite_where=sa.text("done_at IS NULL"),
             postgresql_where=sa.text("done_at IS NULL"),
@@ -698,6 +706,9 @@ def downgrade() -> None:
 
     op.drop_table("paper")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_outbox_reference", sqlite_where=sa.text("done_at IS NULL"), postgresql_where=sa.text("done_at IS NULL")
+        )
         batch_op.drop_index(
             "ix_outbox_open", sqlite_where=sa.text("done_at IS NULL"), postgresql_where=sa.text("done_at IS NULL")
         )

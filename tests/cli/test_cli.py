@@ -13,9 +13,10 @@ from click.testing import CliRunner, Result
 from flask import Flask
 from flask.cli import FlaskGroup, ScriptInfo
 
-from edu_pilot import cli, config, create_app
+from edu_pilot import cli, config, create_app, paths, server
 from edu_pilot.extensions import write
 from edu_pilot.services import instance
+from edu_pilot.workflow.versions import read_folder
 from tests.app import CHEAP
 from tests.factories import Pilot, contents
 from tests.people import id_number, worker
@@ -85,6 +86,60 @@ def test_the_report_is_a_workbook(run: Type, tmp_path: Path) -> None:
     target = tmp_path / "report.xlsx"
     run("roster", "import", str(ROSTER), "--intake", "2209", "--dry-run", "--report", str(target))
     assert target.read_bytes().startswith(b"PK")
+
+
+def test_a_report_that_cannot_be_written_stops_before_the_import(run: Type, tmp_path: Path) -> None:
+    before = contents()
+    target = tmp_path / "no" / "such" / "folder.xlsx"
+    result = run("roster", "import", str(ROSTER), "--intake", "2209", "--report", str(target), "--json")
+    assert (result.exit_code, answer(result)["error"]) == (2, "report_not_writable")
+    assert contents() == before
+
+
+@pytest.mark.parametrize("content", ["", "no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
+def test_what_is_no_key_is_a_wrong_use(run: Type, tmp_path: Path, content: str) -> None:
+    key, paper = tmp_path / "key.pem", tmp_path / "paper.pdf"
+    key.write_text(content, "utf-8")
+    paper.write_bytes(b"%PDF-1.7")
+    result = run("verify", str(paper), "--key", str(key), "--json")
+    assert (result.exit_code, answer(result)["error"]) == (2, "key_malformed")
+
+
+@pytest.mark.parametrize("content", ["", "no head", "[]", '{"number": "1", "hash": "0"}', '{"number": 1}', "\ud800"])
+def test_what_is_no_head_is_a_wrong_use(run: Type, tmp_path: Path, content: str) -> None:
+    head = tmp_path / "head.json"
+    head.write_bytes(content.encode("utf-8", "surrogatepass"))
+    result = run("audit", "verify", "--head", str(head), "--json")
+    assert (result.exit_code, answer(result)["error"]) == (2, "head_malformed")
+
+
+def test_the_port_of_serve_is_the_port_in_the_qr_codes(run: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's processes read their settings from the environment."""
+    monkeypatch.setenv("PORT", "")
+    monkeypatch.delenv("EDU_PILOT_BASE_URL", raising=False)
+    seen: list[str] = []
+    monkeypatch.setattr(server, "serve", lambda *_given: seen.append(config.read().base_url))
+    assert run("serve", "--port", "9123").exit_code == 0
+    assert seen == ["http://127.0.0.1:9123"]
+
+
+def test_a_paper_is_saved_by_whom_it_is_for(run: Type, pilot: Pilot, tmp_path: Path) -> None:
+    """One JSON document on stdout, the log of the look-up on stderr without the person."""
+    pilot.registered()
+    words = ("documents", "save", "BM2207-000001", str(tmp_path / "paper.pdf"), "--json")
+    mine, refused = run(*words, "--as", "wang.fang"), run(*words, "--as", "zhao.min")
+    assert answer(mine)["number"] == "BM2207-000001"
+    assert "document read" in mine.stderr
+    assert "刘伟" not in mine.stderr
+    assert (refused.exit_code, answer(refused)["error"]) == (1, "forbidden")
+
+
+def test_a_paper_that_cannot_be_drawn_is_told_in_the_language(run: Type, pilot: Pilot) -> None:
+    pilot.registered(employer="齐河\ue000公司")
+    for lang, word in (("zh", "字体"), ("en", "No installed font")):
+        told = answer(run("documents", "render-pending", "--json", "--lang", lang))
+        assert word in told["failed"][0]["problem"]
+        assert "U+E000" in told["failed"][0]["problem"]
 
 
 def test_a_case_is_created_shown_and_acted_on(run: Type) -> None:
@@ -157,6 +212,21 @@ def test_workflow_files_are_checked_shown_drawn_and_published(run: Type, tmp_pat
     broken = run("workflows", "check", str(tmp_path))
     assert broken.exit_code == 1
     assert "loan.yaml:2" in broken.stderr
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("zh", ["此处应为“名称: 值”", "不是本流程的状态"]), ("en", ["mapping", "is no state"])]
+)
+def test_the_faults_of_files_are_told_in_the_language(run: Type, tmp_path: Path, lang: str, words: list[str]) -> None:
+    for name, text in read_folder(paths.workflows()).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text, "utf-8")
+    (tmp_path / "roles.yaml").write_text("- clerk\n", "utf-8")
+    text = (tmp_path / "claim.yaml").read_text("utf-8").replace("to: in_payment", "to: in_paymnt")
+    (tmp_path / "claim.yaml").write_text(text, "utf-8")
+    told = answer(run("workflows", "check", str(tmp_path), "--json", "--lang", lang))["message"]
+    assert [word for word in words if word not in told] == []
+    assert "roles.yaml:1: " in told
 
 
 def test_accounts_are_added_listed_reset_and_given_tokens(run: Type) -> None:

@@ -73,7 +73,7 @@ ADMISSION_NOTICE: dict[str, object] = (
         "point_address": "德州市德城区东方红中路118号二楼",
         "point_phone": "0534-2600118",
         "contact_phone": "0534-2600100",
-    "level_en": "Junior college",
+        "level_en": "Junior college",
         "report_from": "2022-09-01",
         "report_until": "2022-09-15",
         "bring": ["身份证原件", "原学历证书原件", "一寸照片四张", "本通知书"],

@@ -14,6 +14,7 @@ from tests.app import Place
 from tests.factories import (
     ADMITTED,
     CHECKED,
+    CONFIRMED,
     SIGN_UP,
     VERIFIED,
     Pilot,
@@ -28,6 +29,8 @@ from tests.races.harness import NoMoreRounds, Outcome, Step, Track
 from tests.races.protections import drop_constraints
 
 ROUNDS = int(os.environ.get("EDU_PILOT_RACE_ROUNDS", "100"))
+# Each round admits a person of its own.
+ROUNDS_OF_TWO_RECORDS = min(ROUNDS, 25)
 # Without its protection a race shows its double within a few rounds, so these may stop early.
 UNPROTECTED_ROUNDS = 300
 
@@ -188,6 +191,37 @@ def test_without_the_condition_the_last_place_is_given_twice(
 
     racetrack.race(any_place, steps, UNPROTECTED_ROUNDS, without=["transaction", "places"])
     assert True in doubles
+
+
+class ConfirmOrWithdraw:
+    """The school status is confirmed while the application is withdrawn: two records, one place (R1.4)."""
+
+    def __init__(self, pilot: Pilot) -> None:
+        self.pilot = pilot
+        self.applications: list[str] = []
+
+    def steps(self, n: int) -> list[Step]:
+        application = self.pilot.admitted(worker(n))
+        self.applications.append(application)
+        study = rows("study", application_id=row("application", application)["id"])[0]["reference"]
+        withdrawal = {"withdrawal": "PERSONAL", "note": ""}
+        return [
+            Step("study", study, "confirm_status", self.pilot.chen_hui, CONFIRMED),
+            Step("application", application, "withdraw", self.pilot.chen_hui, CONFIRMED, withdrawal),
+        ]
+
+
+def test_a_confirmed_place_is_not_withdrawn_at_the_same_moment(
+    racetrack: Track, any_place: Place, any_pilot: Pilot
+) -> None:
+    """One of the two wins, and who has a student number has a place."""
+    both = ConfirmOrWithdraw(any_pilot)
+    found = racetrack.race(any_place, both.steps, ROUNDS_OF_TWO_RECORDS)
+    assert_one_winner(found, "ithdrawn")
+    for application in both.applications:
+        held = row("application", application)
+        number = rows("study", application_id=held["id"])[0]["student_number"]
+        assert (number is not None) == (held["place"] == "used")
 
 
 class OneClaim:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -74,7 +75,7 @@ def test_r3_2_work_stated(employer: str | None, job: str | None, blocked: list[s
     ],
 )
 def test_r6_3_draft_is_for_my_county(actor: Actor, county: str | None, blocked: list[str]) -> None:
-    """A county nobody knows is a fault of its own, told at registration."""
+    """A county nobody knows is a fault of its own."""
     given = {"county": county} if county else {}
     assert codes("draft_is_for_my_county", attempt(given=given, actor=actor)) == blocked
 
@@ -89,9 +90,61 @@ def test_r6_3_draft_is_for_my_county(actor: Actor, county: str | None, blocked: 
     ],
 )
 def test_r3_1_draft_is_my_own(actor: Actor, number: str | None, blocked: list[str]) -> None:
-    record = {"key_of_input": lambda text: f"key {text}" if text else None}
+    record = {"key_of_input": lambda text: f"key {text}" if text else None, "id_index": None}
     given = {"id_number": number} if number else {}
     assert codes("draft_is_my_own", attempt(record, given, actor=actor)) == blocked
+
+
+def test_r3_1_an_amendment_without_a_number_is_still_ones_own() -> None:
+    record = {"id_index": STUDENT.person_key}
+    assert codes("draft_is_my_own", attempt(record, actor=STUDENT)) == []
+    nobody = Actor(None, "student", frozenset({"student"}))
+    assert codes("draft_is_my_own", attempt({"id_index": None}, actor=nobody)) == ["draft_is_my_own"]
+
+
+@pytest.mark.parametrize(
+    ("county", "blocked"),
+    [("齐河县", []), ("371402", []), (None, []), ("火星", ["county_unknown"]), ("371402x", ["county_unknown"])],
+)
+def test_r1_3_draft_county_is_known(county: str | None, blocked: list[str]) -> None:
+    given = {"county": county} if county else {}
+    assert codes("draft_county_is_known", attempt(given=given)) == blocked
+
+
+REGISTERED = {"registered_on": date(2022, 7, 5), "county": "371425", "point": "371425-01"}
+
+
+@pytest.mark.parametrize(
+    ("record", "given", "faulty"),
+    [
+        ({"registered_on": None}, {"county": "德城区"}, []),
+        (REGISTERED, {}, []),
+        (REGISTERED, {"county": "齐河县", "point": "齐河县教学点"}, []),
+        (REGISTERED, {"county": "371425", "point": "371425-01"}, []),
+        (REGISTERED, {"county": "德城区"}, ["county"]),
+        (REGISTERED, {"county": "德城区", "point": "德城区教学点"}, ["county", "point"]),
+    ],
+)
+def test_r1_4_registered_place_is_kept(record: dict[str, Any], given: dict[str, str], faulty: list[str]) -> None:
+    found = reasons("registered_place_is_kept", attempt(record, given))
+    assert [reason.field for reason in found] == faulty
+    assert {reason.code for reason in found} <= {"registered_place_is_kept"}
+
+
+@pytest.mark.parametrize(
+    ("until", "blocked"),
+    [(date(2025, 3, 2), []), (date(2025, 3, 3), ["answer_is_late"]), (None, ["answer_is_late"])],
+)
+def test_r3_3_answer_is_late(until: date | None, blocked: list[str]) -> None:
+    """The last day is in time."""
+    assert codes("answer_is_late", attempt({"answer_until": until}, today=date(2025, 3, 3))) == blocked
+
+
+@pytest.mark.parametrize("place", ["reserved", "used", "released", "none"])
+def test_r1_4_place_is_reserved(place: str) -> None:
+    assert codes("place_is_reserved", attempt({"place": place})) == (
+        [] if place == "reserved" else ["place_is_reserved"]
+    )
 
 
 @pytest.mark.parametrize(

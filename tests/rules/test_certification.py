@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edu_pilot.rules.certification import whole
-from tests.rules.shipped import POLICY, attempt, codes, holds, reasons
+from tests.rules.shipped import POLICY, attempt, changed, codes, holds, reasons
 
 EXAM = date(2024, 5, 18)
 
@@ -94,6 +94,12 @@ def test_r4_3_both_parts_pass(theory: str, practical: str, faulty: list[str], pa
     assert [r.field for r in reasons("marks_are_sound", tried)] == faulty
     if passed is not None:
         assert holds("both_parts_pass", tried) is passed
+
+
+def test_r4_3_the_full_mark_is_policy() -> None:
+    tried = attempt(given={"theory": "101", "practical": "101"}, policy=changed("certification.full_mark", 150))
+    assert codes("marks_are_sound", tried) == []
+    assert holds("both_parts_pass", tried)
 
 
 GOOD = "S000037000000244000001"

@@ -19,6 +19,7 @@ RECEIPT = {
     "kind": "digital_invoice", "code": "", "number": "1" * 20, "issuer": "德州广播电视大学",
     "payer": "刘伟", "item": "学费", "paid_on": "2022-09-12", "amount_fen": 479_000,
 }  # fmt: skip
+EMPLOYER = "齐河建筑安装（集团）有限公司"
 STUDY = SimpleNamespace(from_on=date(2022, 9, 1), diploma_on=date(2025, 1, 31))
 
 
@@ -28,7 +29,8 @@ def claim(**values: Any) -> dict[str, Any]:
         "study": STUDY, "person": SimpleNamespace(name="刘伟"), "person_key": "key of liu wei",
         "receipts": [paid()], "receipts_elsewhere": [], "other_money_fen": 0, "explanation": None,
         "account_number": "6222021601001234560", "account_holder": "刘伟", "certificates": [],
-        "checks": [], "entered_by_keys": frozenset({"key of wang fang"}), "created_by": "wang.fang",
+        "checks": [], "entered_by_keys": frozenset({"key of wang fang"}),
+        "entered_by_names": frozenset({"wang.fang"}), "employer": EMPLOYER,
     }  # fmt: skip
     return record | values
 
@@ -104,6 +106,35 @@ def test_r5_3_each_faulty_receipt_is_told_by_its_row() -> None:
 def test_r5_3_receipts_complete(receipts: list[Any], blocked: list[str]) -> None:
     """Paid within the school status, both ends included."""
     assert codes("receipts_complete", attempt(claim(receipts=receipts))) == blocked
+
+
+UIGHUR = "买买提·艾力"
+
+
+@pytest.mark.parametrize(
+    ("payer", "claimant", "employer", "blocked"),
+    [
+        ("刘伟", "刘伟", EMPLOYER, []),
+        (" 刘 伟 ", "刘伟", EMPLOYER, []),
+        ("买买提•艾力", UIGHUR, EMPLOYER, []),
+        ("买买提.艾力", UIGHUR, EMPLOYER, []),
+        ("买买提艾力", UIGHUR, EMPLOYER, []),
+        (EMPLOYER, "刘伟", EMPLOYER, []),
+        ("齐河建筑安装(集团)有限公司", "刘伟", EMPLOYER, []),
+        ("刘玮", "刘伟", EMPLOYER, ["receipts_complete"]),
+        ("德州某某商贸有限公司", "刘伟", EMPLOYER, ["receipts_complete"]),
+        ("德州某某商贸有限公司", "刘伟", None, ["receipts_complete"]),
+        ("·", "刘伟", None, ["receipts_complete"]),
+        ("·", "刘伟", "", ["receipts_complete"]),
+    ],
+)
+def test_r5_3_payer_is_the_student_or_the_employer(
+    payer: str, claimant: str, employer: str | None, blocked: list[str]
+) -> None:
+    record = claim(person=SimpleNamespace(name=claimant), receipts=[paid(payer=payer)], employer=employer)
+    found = reasons("receipts_complete", attempt(record))
+    assert [reason.code for reason in found] == blocked
+    assert [reason.facts["payer"] for reason in found] == [payer] * len(blocked)
 
 
 def test_r5_3_receipts_not_used() -> None:
@@ -218,7 +249,7 @@ WHO: list[tuple[str, dict[str, Any], Actor, list[str]]] = [
     ("not_own_case", {"person_key": "key of zhao min"}, ZHAO_MIN, ["not_own_case"]),
     ("not_own_case", {"person_key": None}, of(ZHAO_MIN, person_key=None), []),
     ("not_entered_by_me", {}, ZHAO_MIN, []),
-    ("not_entered_by_me", {"created_by": "zhao.min"}, ZHAO_MIN, ["not_entered_by_me"]),
+    ("not_entered_by_me", {"entered_by_names": {"zhao.min"}}, ZHAO_MIN, ["not_entered_by_me"]),
     (
         "not_entered_by_me",
         {"entered_by_keys": {"key of zhao min"}},
@@ -263,12 +294,68 @@ def test_r5_2_the_second_reviewer_of_a_body_is_told_who() -> None:
         ("pass", ["NOT_MEMBER"], ["outcome_has_reasons"]),
         ("refuse", ["NOT_MEMBER"], []),
         ("refuse", [], ["outcome_has_reasons"]),
+        ("refuse", ["AMOUNT_WRONG"], ["outcome_has_reasons"]),
+        ("refuse", ["NOT_MEMBER", "AMOUNT_WRONG"], ["outcome_has_reasons"]),
         ("correct", ["ILLEGIBLE", "AMOUNT_WRONG"], []),
+        ("correct", ["NOT_MEMBER"], ["outcome_has_reasons"]),
         ("correct", [], ["outcome_has_reasons"]),
+        ("pass", None, []),
+        ("refuse", None, ["outcome_has_reasons"]),
     ],
 )
-def test_r5_5_outcome_has_reasons(outcome: str, given: list[str], blocked: list[str]) -> None:
-    assert codes("outcome_has_reasons", attempt(given={"outcome": outcome, "reasons": given})) == blocked
+def test_r5_5_outcome_has_reasons(outcome: str, given: list[str] | None, blocked: list[str]) -> None:
+    """Codes of refusal for a refusal, of correction for a correction, none for a pass."""
+    entered = {"outcome": outcome} | ({} if given is None else {"reasons": given})
+    assert codes("outcome_has_reasons", attempt(given=entered)) == blocked
+
+
+@pytest.mark.parametrize(
+    ("decision", "given", "blocked"),
+    [
+        ("pass", [], []),
+        ("pass", ["NOT_MEMBER"], ["decision_has_reasons"]),
+        ("refuse", ["NOT_MEMBER"], []),
+        ("refuse", ["AMOUNT_WRONG"], ["decision_has_reasons"]),
+        ("refuse", [], ["decision_has_reasons"]),
+    ],
+)
+def test_r5_5_the_arbiters_refusal_has_a_code(decision: str, given: list[str], blocked: list[str]) -> None:
+    assert codes("decision_has_reasons", attempt(given={"decision": decision, "reasons": given})) == blocked
+
+
+READING = {"amount_fen": 479_000, "id_tail": "001X", "diploma_on": "2025-01-31"}
+
+
+@pytest.mark.parametrize(
+    ("change", "faulty"),
+    [
+        ({}, []),
+        ({"id_tail": "001x"}, []),
+        ({"amount_fen": 0}, []),
+        ({"amount_fen": None}, ["amount_fen"]),
+        ({"amount_fen": "479000"}, ["amount_fen"]),
+        ({"amount_fen": True}, ["amount_fen"]),
+        ({"amount_fen": -1}, ["amount_fen"]),
+        ({"amount_fen": 10**10}, ["amount_fen"]),
+        ({"id_tail": "00"}, ["id_tail"]),
+        ({"id_tail": "X001"}, ["id_tail"]),
+        ({"id_tail": 1234}, ["id_tail"]),
+        ({"diploma_on": "2025-02-30"}, ["diploma_on"]),
+        ({"diploma_on": "31 January"}, ["diploma_on"]),
+        ({"diploma_on": None, "amount_fen": None, "id_tail": None}, ["amount_fen", "id_tail", "diploma_on"]),
+    ],
+)
+def test_r5_2_a_check_reads_all_three_from_the_evidence(change: dict[str, Any], faulty: list[str]) -> None:
+    given = {name: value for name, value in (READING | change).items() if value is not None}
+    found = reasons("reading_is_complete", attempt(given={"reading": given}))
+    labels = {"amount_fen": "amount", "id_tail": "last four of the ID number", "diploma_on": "date of the diploma"}
+    expected = ["names:" + ",".join(labels[name] for name in faulty)] if faulty else []
+    assert [reason.facts["parts"] for reason in found] == expected
+
+
+@pytest.mark.parametrize("given", [None, {}, {"reading": {}}, {"reading": READING | {"note": "x"}}])
+def test_r5_2_a_reading_is_these_three_and_nothing_else(given: dict[str, Any] | None) -> None:
+    assert codes("reading_is_complete", attempt(given=given)) == ["reading_is_complete"]
 
 
 REFUSALS = (

@@ -10,9 +10,7 @@ from edu_pilot.rules.identity import (
     birth_of,
     card_fault,
     id_checksum,
-    id_fault,
     id_faults,
-    is_han,
     name_fault,
     normalise_id,
     normalise_name,
@@ -86,7 +84,6 @@ def test_number_is_tidied_and_an_old_one_made_new(text: str, stored: str) -> Non
 )
 def test_number_is_judged_by_form_check_digit_and_date(id18: str, faults: list[str]) -> None:
     assert id_faults(id18, TODAY) == faults
-    assert id_fault(id18, TODAY) == (faults[0] if faults else None)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +157,8 @@ def test_name_is_tidied_with_a_notice(typed: str, name: str, notices: list[str])
         ("刘伟1", "name_format"),
         ("刘々", "name_format"),  # an iteration mark is no ideograph
         ("刘\ue000", "name_format"),  # private use
+        ("刘\U0002ffff", "name_format"),  # no character at all
+        ("刘⺀", "name_format"),  # a radical is no ideograph
         ("刘○", "name_format"),  # a circle is not the numeral 〇
         ("刘伟\n", "name_format"),
         ("葛\U000e0100城", "name_format"),
@@ -167,11 +166,6 @@ def test_name_is_tidied_with_a_notice(typed: str, name: str, notices: list[str])
 )
 def test_name_is_han_and_separators_only(name: str, fault: str | None) -> None:
     assert name_fault(name) == fault
-
-
-@pytest.mark.parametrize(("char", "han"), [("刘", True), ("\U0002ffff", False), ("⺀", False)])
-def test_han_is_an_ideograph(char: str, han: bool) -> None:
-    assert is_han(char) is han
 
 
 @pytest.mark.parametrize(

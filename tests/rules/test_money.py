@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edu_pilot.rules.money import Reckoning, reckon, tariff
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.registry import Actor
-from tests.rules.shipped import POLICY, attempt, changed, codes
+from tests.rules.shipped import POLICY, attempt, changed, codes, reasons
 
 ME, EMPLOYER = "刘伟", "齐河建筑安装有限公司"
 
@@ -36,6 +36,7 @@ SUMS: list[tuple[list[tuple[str, int]], int, int, int]] = [
     ([(ME, 200_000), (ME, 100_050)], 0, 300_050, 300_050),
     ([(ME, 300_000), (EMPLOYER, 179_000)], 0, 300_000, 300_000),
     ([(EMPLOYER, 479_000)], 0, 0, 0),
+    ([("刘 伟", 479_000)], 0, 479_000, 479_000),
     ([(ME, 300_000)], 100_000, 300_000, 200_000),
     ([(ME, 300_000)], 300_001, 300_000, 0),
     ([(ME, 900_000)], 100_000, 479_000, 379_000),
@@ -89,21 +90,26 @@ def payable(**changes: Any) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize(
-    ("claim", "blocked"),
+    ("claim", "told"),
     [
         (payable(), []),
-        (None, ["claims_are_payable"]),
-        (payable(state="submitted"), ["claims_are_payable"]),
-        (payable(state="paid"), ["claims_are_payable"]),
-        (payable(batch="P2025-000001"), ["claims_are_payable"]),
-        (payable(notice_until=date(2025, 3, 24)), ["claims_are_payable"]),
+        (None, ["There is no claim R2503-000001."]),
+        (payable(state="submitted"), ["Claim R2503-000001 is not approved but: label:claim.states.submitted"]),
+        (payable(state="paid"), ["Claim R2503-000001 is not approved but: label:claim.states.paid"]),
+        (payable(batch="P2025-000001"), ["Claim R2503-000001 stands in line P2025-000001 of a batch."]),
+        (
+            payable(notice_until=date(2025, 3, 24)),
+            ["Claim R2503-000001 waits: its public notice runs until 2025-03-24."],
+        ),
         (payable(notice_until=date(2025, 3, 23)), []),
     ],
 )
-def test_r5_8_claims_are_payable(claim: Any, blocked: list[str]) -> None:
+def test_r5_8_claims_are_payable(claim: Any, told: list[str]) -> None:
+    """Each claim that cannot be paid says which of the four reasons it is."""
     record = {"claims_named": lambda names: {n: claim for n in names if claim}}
     tried = attempt(record, {"claims": ["R2503-000001"]}, actor=HE_JUN, today=date(2025, 3, 24))
-    assert codes("claims_are_payable", tried) == blocked
+    assert codes("claims_are_payable", tried) == ["claims_are_payable"] * len(told)
+    assert [reason.english() for reason in reasons("claims_are_payable", tried)] == told
 
 
 def test_r5_8_a_claim_stands_in_a_batch_once() -> None:

@@ -76,6 +76,7 @@ POLICY = Policy(
     },
 )
 LIU_WEI: dict[str, Any] = {
+    "registered_on": None,
     "name": "刘伟",
     "id_number": "371402198501019996",
     "sex": "male",
@@ -320,6 +321,15 @@ def test_second_registration_is_refused_with_place_and_day_and_nothing_else() ->
 )
 def test_intake_is_open(intake: str | None, today: date, found: list[str]) -> None:
     assert codes("intake_is_open", intake=intake, today=today) == found
+
+
+@pytest.mark.parametrize(
+    ("intake", "found"), [("2209", []), ("2210", ["intake_unknown"]), ("autumn", ["intake_unknown"])]
+)
+def test_a_case_that_was_in_time_once_stays_so(intake: str, found: list[str]) -> None:
+    """R3.3: a correction may be answered after sign-up has closed."""
+    later, first = date(2022, 10, 20), date(2022, 9, 14)
+    assert codes("intake_is_open", intake=intake, today=later, registered_on=first) == found
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from edu_pilot.rules.study import composite, credits_to_complete, earliest_diploma, modules, passes, plan
-from tests.rules.shipped import POLICY, attempt, codes, reasons
+from edu_pilot.workflow.registry import Actor
+from tests.rules.shipped import POLICY, attempt, changed, codes, reasons
 
 MAJORS = [row["code"] for row in POLICY.table("majors")]
 COURSES = plan(POLICY, "530701")
@@ -140,6 +141,7 @@ GOOD = "511615202506000001"
         (GOOD[:-1], ["diploma_number_is_sound"]),
         (GOOD + "1", ["diploma_number_is_sound"]),
         ("511615202406000001", ["diploma_number_is_sound"]),
+        ("411615202506000001", ["diploma_number_is_sound"]),
         ("511615202505000001", ["diploma_number_is_sound"]),
         ("51161520250600000X", ["diploma_number_is_sound"]),
         ("５１１６１５２０２５０６０００００１", ["diploma_number_is_sound"]),
@@ -150,6 +152,47 @@ def test_r3_9_diploma_number_is_sound(number: str, blocked: list[str]) -> None:
     """18 digits; the year is the graduation year, 06 the level."""
     given = {"diploma_number": number, "diploma_on": date(2025, 1, 31)}
     assert codes("diploma_number_is_sound", attempt({"level": "zhuanke"}, given)) == blocked
+
+
+def test_r3_9_the_form_of_a_diploma_number_is_policy() -> None:
+    """Another school and a longer serial number need another policy, not another program."""
+    number = "77161520250600000001"
+    given = {"diploma_number": number, "diploma_on": date(2025, 1, 31)}
+    other = changed("study", POLICY.get("study") | {
+        "school_code": "77161",
+        "diploma_number": POLICY.get("study.diploma_number") | {"serial_digits": 8},
+    })  # fmt: skip
+    assert codes("diploma_number_is_sound", attempt({"level": "zhuanke"}, given, policy=other)) == []
+    [reason] = reasons("diploma_number_is_sound", attempt({"level": "zhuanke"}, {}, policy=other))
+    assert reason.facts == {"digits": 20, "school": "77161", "level": "06"}
+
+
+def test_r3_6_the_full_mark_is_policy() -> None:
+    tried = attempt(given={"final": "101"}, policy=changed("study.full_mark", 150))
+    assert codes("scores_are_sound", tried) == []
+    assert codes("scores_are_sound", attempt(given={"final": "101"})) == ["scores_are_sound"]
+
+
+@pytest.mark.parametrize(
+    ("state", "roles", "blocked"),
+    [
+        ("enrolled", {"registrar"}, {"withdrawn_through_the_application"}),
+        ("enrolled", {"system"}, set()),
+        ("studying", {"registrar"}, set()),
+        ("studying", {"system"}, {"follow_up_is_in_time"}),
+    ],
+)
+def test_r1_4_who_withdraws_a_study(state: str, roles: set[str], blocked: set[str]) -> None:
+    """Until the student number is drawn through the application, then by the registrar."""
+    record = {"state": state, "application_reference": "A2209-000001"}
+    tried = attempt(record, actor=Actor(None, "x", frozenset(roles)))
+    rules = ("withdrawn_through_the_application", "follow_up_is_in_time")
+    assert {code for rule in rules for code in codes(rule, tried)} == blocked
+
+
+@pytest.mark.parametrize(("state", "blocked"), [("admitted", []), ("withdrawn", ["application_is_admitted"])])
+def test_r1_4_application_is_admitted(state: str, blocked: list[str]) -> None:
+    assert codes("application_is_admitted", attempt({"application_state": state})) == blocked
 
 
 @pytest.mark.parametrize(("taken", "blocked"), [(False, []), (True, ["diploma_number_is_free"])])

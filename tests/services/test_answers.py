@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from edu_pilot.services import answers
-from edu_pilot.workflow.definition import Label, Need
+from edu_pilot.workflow.definition import Need
+from edu_pilot.workflow.reading import Label
 from edu_pilot.workflow.reasons import Malformed
 
 YES = {"yes": Label("是", "Yes")}

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 
 from edu_pilot.extensions import db, read, write
 from edu_pilot.services import audit
@@ -59,6 +60,25 @@ def test_an_untouched_trail_is_in_order(any_pilot: Pilot, entries: int) -> None:
     found = verdict(head())
     assert (found.ok, found.entries, found.records) == (True, entries, 3)
     assert (found.first_bad, found.reason) == (None, None)
+
+
+def test_the_trail_is_walked_in_one_consistent_view(any_pilot: Pilot) -> None:
+    """R6.1: a step taken while somebody reads is not seen half."""
+    any_pilot.registered()
+    with read() as conn:
+        before = audit.head(conn)
+        any_pilot.registered(worker(1))
+        assert audit.head(conn) == before
+        assert audit.verify(conn).ok
+    assert head()["number"] > before["number"]
+
+
+@pytest.mark.xdist_group("postgres")
+def test_a_reader_cannot_write(pg_app: Flask) -> None:
+    with pytest.raises(sa.exc.InternalError, match="read-only"), read() as conn:
+        conn.execute(sa.text("UPDATE audit_head SET number = 7"))
+    with write() as conn:
+        conn.execute(sa.text("UPDATE quota SET places = places"))
 
 
 def test_the_entries_are_numbered_without_gaps(entries: int) -> None:

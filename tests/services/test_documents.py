@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pdfplumber
 import pypdf
 import pytest
+from flask import Flask
 
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Document
 from edu_pilot.services import documents, outbox, rendering, store, verification
+from edu_pilot.services.actors import OPERATOR, student
+from edu_pilot.services.cases import NotFound
 from edu_pilot.services.vault import vault
 from edu_pilot.services.wording import capitals
-from edu_pilot.workflow.reasons import Refused
+from edu_pilot.workflow.reasons import Forbidden, Refused
 from tests.factories import (
     ADMITTED,
     CLAIMED,
@@ -27,7 +31,7 @@ from tests.factories import (
     receipt,
     rows,
 )
-from tests.people import LIU_WEI, worker
+from tests.people import LIU_WEI, QIHE, STAFF, staff, worker
 
 DOCUMENT = Document.__table__
 
@@ -163,6 +167,49 @@ def test_a_document_rendered_again_is_the_same_to_the_byte(pilot: Pilot) -> None
     with read() as conn:
         again = documents.bytes_of(documents.frozen(conn, kind="registration_form"))
     assert again == kept
+
+
+def test_a_moved_installation_draws_the_same_bytes(pilot: Pilot, app: Flask) -> None:
+    """The address in the QR code and the key's name are frozen with the rest."""
+    pilot.registered()
+    kept = rendered("registration_form")
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], base_url="https://moved.example")
+    with read() as conn:
+        document = documents.frozen(conn, kind="registration_form")
+    assert document.context["base_url"].startswith("http://127.0.0.1")
+    assert document.context["key_id"] == documents.key_id(vault().public_key)
+    assert documents.bytes_of(document) == kept
+
+
+READERS = {
+    "registration_form": {"wang.fang", "chen.hui"},
+    "admission_notice": {"wang.fang", "chen.hui", "zhao.min", "sun.li"},
+    "completion_certificate": {"wang.fang", "chen.hui", "zhao.min", "sun.li"},
+    "claim_form": {"wang.fang", "zhao.min", "sun.li", "arbiter", "he.jun", "releaser"},
+}
+
+
+def test_r2_9_a_paper_is_opened_only_by_the_roles_it_is_for(pilot: Pilot) -> None:
+    """The content holds full ID numbers; the operator administers, every other role is refused."""
+    study = pilot.graduated()
+    pilot.certified(study)
+    pilot.act("study", study, "issue_double_certificate", pilot.chen_hui, GRADUATED)
+    pilot.submitted(study)
+    numbers = {document["kind"]: document["number"] for document in rows("document")}
+    assert set(numbers) == set(READERS)
+    person = student(rows("person")[0]["id_index"])
+    for kind, number in numbers.items():
+        assert documents.content(number, OPERATOR) == documents.content(number, person)
+        for member in STAFF:
+            if member.county not in (None, QIHE):
+                with pytest.raises(NotFound):
+                    documents.content(number, staff(member.account))
+            elif member.account.removesuffix(".colleague") in READERS[kind]:
+                assert documents.content(number, staff(member.account)).startswith(b"%PDF")
+            else:
+                with pytest.raises(Forbidden) as caught:
+                    documents.content(number, staff(member.account))
+                assert caught.value.reasons[0].code == "role_missing"
 
 
 def test_what_a_document_says_is_frozen(pilot: Pilot) -> None:

@@ -51,9 +51,11 @@ def test_a_series_begins_where_it_is_told(any_app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "period", "expected"),
-    [("A", "2209", "A2209-000001"), ("X", "2412", "X2412-001"), ("B", "2506", "B2506-001")],
+    ("prefix", "period", "digits", "expected"),
+    [("A", "2209", 6, "A2209-000001"), ("X", "2412", 3, "X2412-001")],
 )
-def test_a_reference_has_the_form_of_its_workflow(app: Flask, prefix: str, period: str, expected: str) -> None:
+def test_a_reference_has_the_form_of_its_workflow(
+    app: Flask, prefix: str, period: str, digits: int, expected: str
+) -> None:
     with write() as conn:
-        assert numbers.reference(conn, prefix, period) == expected
+        assert numbers.reference(conn, prefix, period, digits) == expected

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from edu_pilot import clock
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Outbox
-from edu_pilot.services import outbox
+from edu_pilot.services import documents, due, outbox, rendering
 from edu_pilot.services.unit import LostRace
 from edu_pilot.workflow.reasons import Forbidden
 from tests.factories import (
@@ -120,19 +123,123 @@ def _plant(**values: object) -> None:
         conn.execute(OUTBOX.insert().values(row | values))
 
 
-def test_a_race_that_is_lost_twice_is_kept_as_a_conflict(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim = pilot.approved(pilot.graduated())
-    pilot.act("payment", pilot.batch(claim), "release", pilot.releaser, BATCHED)
+def always_late(*_: object) -> None:
+    raise LostRace
 
-    def always_late(*_: object) -> None:
-        raise LostRace
 
-    monkeypatch.setattr(outbox, "_once", always_late)
-    with on(BATCHED):
+def broken_disk(*_: object) -> None:
+    raise OSError("no space left on device")
+
+
+def released(pilot: Pilot, *people: int) -> list[str]:
+    """Give claims that wait to be put into payment, one batch each."""
+    claims = [pilot.approved(pilot.graduated(worker(n))) for n in people]
+    for claim in claims:
+        pilot.act("payment", pilot.batch(claim), "release", pilot.releaser, BATCHED)
+    return claims
+
+
+def make_due() -> None:
+    """Let the time pass that a follow-up was put back for."""
+    with write() as conn:
+        conn.execute(OUTBOX.update().values(not_before=None))
+
+
+@pytest.mark.parametrize("trouble", [always_late, broken_disk, lambda *_: {}["gone"]])
+def test_a_passing_trouble_leaves_the_follow_up_waiting(
+    any_pilot: Pilot, monkeypatch: pytest.MonkeyPatch, trouble: Callable[..., None]
+) -> None:
+    """A lost race or a fault is no refusal: the row is put back, and later carried out."""
+    claim = released(any_pilot, 0)[0]
+    with monkeypatch.context() as broken, on(BATCHED):
+        broken.setattr(outbox, "_once", trouble)
         outbox.drain()
     with read() as conn:
-        assert [r["refusal"][0]["code"] for r in outbox.refused(conn)] == ["conflict"]
-    assert state("claim", claim) == "approved"
+        assert outbox.refused(conn) == []
+    kept = rows("outbox", task="perform")[0]
+    assert (kept["attempts"], kept["not_before"] > kept["created_at"]) == (1, True)
+    with on(BATCHED):
+        assert outbox.drain() == 0
+        make_due()
+        assert outbox.drain() == 1
+    assert (state("claim", claim), steps(claim, "pay")) == ("in_payment", 1)
+
+
+def test_a_row_that_cannot_be_carried_out_holds_up_nobody(any_pilot: Pilot) -> None:
+    claims = released(any_pilot, 0, 1)
+    _plant(task="perform", workflow="no_such_thing", reference="", input={"find": "nobody"}, cause=0)
+    with on(BATCHED):
+        assert outbox.drain(limit=5) == 3
+    assert {state("claim", claim) for claim in claims} == {"in_payment"}
+    assert rows("outbox", id="planted")[0]["attempts"] == 1
+
+
+def test_what_waits_longer_is_put_back_for_longer(pilot: Pilot) -> None:
+    pilot.draft()
+    _plant(input={"find": "nobody"})
+    pauses = []
+    for _ in range(3):
+        outbox.drain()
+        row = rows("outbox", id="planted")[0]
+        pauses.append(row["not_before"] - clock.now())
+        make_due()
+    assert pauses == sorted(pauses)
+    assert pauses[2] > pauses[0] * 3
+
+
+def test_due_tries_a_refused_follow_up_again(any_pilot: Pilot) -> None:
+    """What doctor tells one to type mends what it tells of."""
+    claim = released(any_pilot, 0)[0]
+    with on(CHECKED):
+        outbox.drain()
+        assert due.run()["follow_ups"] == 0
+    with read() as conn:
+        assert len(outbox.refused(conn)) == 1
+    with on(BATCHED):
+        assert due.run()["follow_ups"] == 1
+    with read() as conn:
+        assert outbox.refused(conn) == []
+    assert (state("claim", claim), steps(claim, "pay")) == ("in_payment", 1)
+
+
+def test_due_tries_a_refused_rendering_again(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    pilot.registered()
+
+    def no_font(*_: object) -> bytes:
+        raise rendering.RenderingRefused("no font")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(documents, "bytes_of", no_font)
+        outbox.drain(task="render")
+        with read() as conn:
+            assert [r["task"] for r in outbox.refused(conn)] == ["render"]
+    monkeypatch.setattr(documents, "bytes_of", lambda _document: b"%PDF")
+    due.run()
+    with read() as conn:
+        assert outbox.refused(conn) == []
+        assert documents.pending(conn) == []
+
+
+def test_bytes_made_elsewhere_close_the_refused_rendering(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    pilot.registered()
+    number = rows("document")[0]["number"]
+
+    def no_font(*_: object) -> bytes:
+        raise rendering.RenderingRefused("no font")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(documents, "bytes_of", no_font)
+        outbox.drain(task="render")
+    monkeypatch.setattr(documents, "bytes_of", lambda _document: b"%PDF")
+    documents.render(number)
+    with read() as conn:
+        assert outbox.refused(conn) == []
+    assert rows("outbox", task="render")[0]["done_at"]
+
+
+def test_what_follows_a_step_never_breaks_it(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "_next", broken_disk)
+    outbox.follow_up()
 
 
 def test_follow_ups_are_carried_out_in_order_of_their_causes(pilot: Pilot) -> None:

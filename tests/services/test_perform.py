@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 import pytest
+from flask import Flask
+from sqlalchemy.exc import IntegrityError, OperationalError
 
-from edu_pilot.services import audit
+from edu_pilot.extensions import write
+from edu_pilot.services import audit, cases
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import NotFound
-from edu_pilot.services.perform import UnknownAction, create, perform, perform_many
-from edu_pilot.workflow.reasons import Forbidden, Malformed, Refused, Stale
+from edu_pilot.services.perform import UnknownAction, create, enter_many, perform, perform_many
+from edu_pilot.workflow.reasons import Conflict, Forbidden, Malformed, Refused, Stale
+from edu_pilot.workflow.registry import shipped
 from tests.factories import (
+    ADMITTED,
     CLAIMED,
     SIGN_UP,
     Pilot,
     application_form,
     contents,
+    files_in_force,
     on,
     passed,
+    publish,
     receipt,
     refused,
     row,
@@ -321,3 +329,104 @@ def test_system_follows_its_own_guard(pilot: Pilot) -> None:
     with on(date(2025, 3, 11)), pytest.raises(Refused) as refusal:
         perform("claim", claim, "pay", SYSTEM)
     assert codes(refusal) == ["notice_is_over"]
+
+
+class Deadlock(Exception):
+    """What PostgreSQL's driver raises for one of two that wait for each other."""
+
+    sqlstate = "40P01"
+
+
+def deadlocked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first transaction that writes the trail be the victim of a deadlock."""
+    append, told = audit.append, []
+
+    def once(*given: Any) -> int:
+        if not told:
+            told.append(given)
+            raise OperationalError("INSERT", {}, Deadlock())
+        return append(*given)
+
+    monkeypatch.setattr(audit, "append", once)
+
+
+def test_a_batch_survives_a_deadlock(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R6.2: its records are taken one by one instead."""
+    drafts = [pilot.draft(worker(n)) for n in range(2)]
+    ids = [row("application", reference)["id"] for reference in drafts]
+    deadlocked_once(monkeypatch)
+    with on(SIGN_UP):
+        results = list(perform_many("application", ids, "register", pilot.wang_fang))
+    assert [r.state for r in results] == ["registered"] * 2
+
+
+def test_an_entry_of_many_survives_a_deadlock(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    deadlocked_once(monkeypatch)
+    forms = [application_form(worker(n)) for n in range(2)]
+    with on(SIGN_UP):
+        results = list(enter_many("application", forms, "register", pilot.wang_fang))
+    assert [(r.state, r.reasons) for r in results] == [("registered", ())] * 2
+
+
+def test_an_entry_alone_survives_a_deadlock(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    def always(*_: Any) -> int:
+        raise OperationalError("INSERT", {}, Deadlock())
+
+    monkeypatch.setattr(audit, "append", always)
+    with on(SIGN_UP):
+        results = list(enter_many("application", [application_form()], "register", pilot.wang_fang))
+    assert [[r.code for r in result.reasons] for result in results] == [["conflict"]]
+
+
+def test_a_race_that_is_lost_twice_is_a_conflict(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    def always(*_: Any) -> int:
+        raise OperationalError("INSERT", {}, Deadlock())
+
+    draft = pilot.draft()
+    monkeypatch.setattr(audit, "append", always)
+    with pytest.raises(Conflict) as refusal:
+        pilot.act("application", draft, "register", pilot.wang_fang, SIGN_UP)
+    assert (refusal.value.code, codes(refusal)) == ("refused", ["conflict"])
+
+
+def test_a_step_of_a_batch_refused_after_its_effects_leaves_nothing(
+    any_pilot: Pilot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R6.2, R1.4: neither its place nor its study nor its entry, whatever its neighbour does."""
+    good, bad = [any_pilot.verified(worker(n)) for n in range(2)]
+    ids = [row("application", reference)["id"] for reference in (bad, good)]
+    plan = shipped.effects["plan_certification"]
+
+    def too_long(change: Any) -> None:
+        plan(change)
+        if change.reference == bad:
+            change.values["employer"] = "长" * 2000
+
+    monkeypatch.setitem(shipped.effects, "plan_certification", too_long)
+    with on(ADMITTED):
+        results = list(perform_many("application", ids, "admit", any_pilot.chen_hui))
+    assert [(r.reference, r.state, len(r.reasons)) for r in results] == [(bad, "verified", 1), (good, "admitted", 0)]
+    year = rows("quota", year="2022")[0]
+    assert (year["reserved"], year["used"]) == (1, 1)
+    assert len(rows("study")) == len(rows("certification")) == 1
+    assert not rows("audit_entry", reference=bad, action="admit")
+
+
+def test_a_draft_is_stored_under_the_version_that_judged_its_step(any_pilot: Pilot) -> None:
+    """R1.6: the guard in the database knows the edges of the version in force, too."""
+    draft = any_pilot.draft()
+    files = files_in_force()
+    text = files["application.yaml"]
+    text = text.replace("states:\n", "states:\n  parked: {label: {zh: 搁置, en: Parked}, final: true}\n", 1)
+    park = "actions:\n  park: {label: {zh: 搁置, en: Park}, from: [draft], to: parked, by: [clerk]}\n"
+    publish(files | {"application.yaml": text.replace("actions:\n", park, 1)}, SIGN_UP)
+    any_pilot.act("application", draft, "park", any_pilot.wang_fang, SIGN_UP)
+    assert state("application", draft) == "parked"
+
+
+def test_the_database_refuses_a_step_no_version_allows(any_app: Flask, any_pilot: Pilot) -> None:
+    """R6.1: as a broken constraint, on both databases."""
+    draft = any_pilot.draft()
+    with pytest.raises(IntegrityError, match="edge_not_allowed"), write() as conn:
+        conn.execute(cases.table("application").update().values(state="admitted"))
+    assert state("application", draft) == "draft"

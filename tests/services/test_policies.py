@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+import sqlalchemy as sa
+from flask import Flask
 
-from edu_pilot.extensions import read
+from edu_pilot.extensions import read, write
 from edu_pilot.services import audit, policies
+from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.perform import UnknownAction
-from edu_pilot.workflow.definition import Invalid
+from edu_pilot.workflow.reading import Invalid
 from edu_pilot.workflow.reasons import Refused
 from edu_pilot.workflow.versions import fingerprint
 from tests.factories import (
@@ -56,6 +59,23 @@ def test_the_highest_number_that_holds_is_in_force(pilot: Pilot) -> None:
     publish_places(310, day=date(2022, 8, 25))
     days = [date(2022, 8, 20), date(2022, 8, 24), date(2022, 8, 25), date(2022, 9, 2)]
     assert [in_force(day) for day in days] == [1, 1, 3, 3]
+
+
+def test_before_any_version_holds_the_first_one_does(any_pilot: Pilot) -> None:
+    """R1.6: a date before the programme is judged by its beginning, never by its latest change."""
+    publish_places(300, day=date(2022, 9, 1))
+    assert in_force(date(2021, 12, 31)) == 1
+
+
+@pytest.mark.xdist_group("postgres")
+def test_publishing_waits_for_no_running_step(pg_app: Flask) -> None:
+    """A step's new row points at its version, so its key is locked; publishing must not wait for that."""
+    with write() as step:
+        step.execute(sa.text("SELECT 1 FROM policy_version FOR KEY SHARE"))
+        with write() as conn:
+            conn.execute(sa.text("SET LOCAL lock_timeout = '2s'"))
+            policies.publish(conn, files_in_force() | {"more.csv": "a\n"}, None, OPERATOR)
+    assert len(rows("policy_version")) == 2
 
 
 def test_the_same_files_are_not_published_twice(pilot: Pilot) -> None:

@@ -13,12 +13,13 @@ from flask import Flask
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import read
 from edu_pilot.services import presenting
-from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services.actors import OPERATOR, student
+from edu_pilot.services.perform import Result
 from edu_pilot.services.rosters import Report, Unusable, import_roster, workbook
 from edu_pilot.services.spreadsheets import read_grid
-from edu_pilot.workflow.reasons import Forbidden
+from edu_pilot.workflow.reasons import Forbidden, blocked
 from tests.factories import Pilot, contents, publish_change, rows
-from tests.people import LIU_WEI
+from tests.people import LIU_WEI, worker
 from tests.services.test_roster_reading import HEAD, as_csv, as_xlsx, line
 
 ROSTERS = Path(__file__).parent.parent / "rosters"
@@ -116,6 +117,39 @@ def test_a_clerk_takes_in_the_own_county_only(pilot: Pilot) -> None:
     assert [t.reason.code for t in report.problems] == ["county_not_yours"]
     with pytest.raises(Forbidden):
         import_roster(as_csv(lines), "a.csv", "2209", pilot.xu_ning)
+
+
+def test_a_worker_learns_from_no_roster_who_is_registered(pilot: Pilot) -> None:
+    """R2.8: only who registers others sees that somebody is registered already."""
+    pilot.registered()
+    roster = as_csv([HEAD, line(1, "刘伟", LIU, "13800000001")])
+    with pytest.raises(Forbidden) as refusal:
+        import_roster(roster, "a.csv", "2209", student("a key"), dry_run=True)
+    assert refusal.value.reasons[0].facts == {"roles": "roles:clerk,operator"}
+
+
+TOO_LONG = [("employer", 120), ("job", 60), ("previous_school", 120), ("previous_school", 2500)]
+
+
+@pytest.mark.parametrize(("column", "length"), TOO_LONG)
+def test_a_text_that_is_too_long_is_told_and_the_others_are_taken(app: Flask, column: str, length: int) -> None:
+    lines = [line(n, who.name, who.id_number, who.phone) for n, who in enumerate([worker(1), worker(2)], 1)]
+    long = line(3, "刘伟", LIU, "13800000001", **{column: "长" * length})
+    roster = as_csv([HEAD, *lines, long])
+    dry = import_roster(roster, "a.csv", "2209", OPERATOR, dry_run=True)
+    wet = import_roster(roster, "a.csv", "2209", OPERATOR)
+    assert [(t.row, t.column, t.reason.code) for t in wet.problems] == [(4, column, "field_malformed")]
+    assert (dry.problems, dry.accepted, wet.accepted, len(rows("application"))) == (wet.problems, 2, 2, 2)
+
+
+def test_a_row_that_loses_a_race_is_told_without_a_column(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: Any) -> list[Result]:
+        return [Result("", "", (blocked("try again", code="conflict"),))]
+
+    monkeypatch.setattr("edu_pilot.services.rosters.enter_many", lost)
+    report = import_roster(as_csv([HEAD, line(1, "刘伟", LIU, "13800000001")]), "a.csv", "2209", OPERATOR)
+    assert [(t.row, t.column, t.reason.code, t.value) for t in report.problems] == [(2, "", "conflict", "")]
+    assert (report.accepted, report.rejected) == (0, 1)
 
 
 def test_the_answer_masks_numbers_and_speaks_both_languages(app: Flask) -> None:

@@ -6,10 +6,14 @@ from datetime import date
 
 import pytest
 
+from edu_pilot.extensions import read
 from edu_pilot.services import due, outbox
-from edu_pilot.workflow.reasons import Refused
+from edu_pilot.services.actors import SYSTEM
+from edu_pilot.workflow.reasons import Forbidden, Refused
 from tests.factories import (
     ADMITTED,
+    CONFIRMED,
+    GRADUATED,
     SIGN_UP,
     VERIFIED,
     Pilot,
@@ -128,8 +132,13 @@ def test_a_reserved_place_outlives_a_correction(any_pilot: Pilot, five: list[str
     before = row("application", five[0])["queue_number"]
     step = ("application", five[0], "return_for_correction", any_pilot.chen_hui, VERIFIED)
     any_pilot.act(*step, faults=["ILLEGIBLE", "WORK_NOT_PROVEN"])
+    with on(date(2022, 8, 3)):
+        due.run()
     any_pilot.act("application", five[0], "register", any_pilot.wang_fang, date(2022, 8, 3))
-    any_pilot.act("application", five[0], "verify", any_pilot.wang_fang, date(2022, 8, 3))
+    # The day of the answer is over by now; it was given, so nothing lapses.
+    with on(date(2022, 8, 4)):
+        due.run()
+    any_pilot.act("application", five[0], "verify", any_pilot.wang_fang, date(2022, 8, 4))
     after = row("application", five[0])
     assert (after["queue_number"], after["place"]) == (before, "reserved")
     assert places() == (3, 3, 0)
@@ -142,6 +151,115 @@ def test_a_late_answer_draws_a_new_number(any_pilot: Pilot, five: list[str]) -> 
     assert row("application", five[3])["answer_until"] == date(2022, 8, 3)
     any_pilot.act("application", five[3], "register", any_pilot.wang_fang, date(2022, 8, 4))
     assert row("application", five[3])["queue_number"] == 6
+
+
+IN_TIME, LATE = date(2022, 8, 3), date(2022, 8, 4)
+
+
+@pytest.fixture
+def unanswered(any_pilot: Pilot, five: list[str]) -> list[str]:
+    """Give the five, the first sent back with its reserved place, the fourth on the waiting list."""
+    step = ("application", five[0], "return_for_correction", any_pilot.chen_hui, VERIFIED)
+    any_pilot.act(*step, faults=["ILLEGIBLE"])
+    any_pilot.act("application", five[3], "admit", any_pilot.chen_hui, VERIFIED)
+    return five
+
+
+def test_a_place_is_kept_until_the_last_day_of_the_answer(unanswered: list[str]) -> None:
+    with on(IN_TIME):
+        assert due.run()["places_given_back"] == 0
+    assert row("application", unanswered[0])["place"] == "reserved"
+    assert state("application", unanswered[3]) == "waitlisted"
+
+
+def test_a_place_that_waits_for_a_late_answer_moves_the_first_up(unanswered: list[str]) -> None:
+    """R1.4, R3.3: the case itself stays where it is; a second run finds nothing."""
+    with on(LATE):
+        assert [due.run()["places_given_back"], due.run()["places_given_back"]] == [1, 0]
+    assert (state("application", unanswered[0]), state("application", unanswered[3])) == ("returned", "admitted")
+    assert row("application", unanswered[0])["place"] == "released"
+    assert places() == (3, 2, 1)
+    with read() as conn:
+        assert not outbox.refused(conn)
+
+
+def test_a_late_answer_gives_the_reserved_place_back(any_pilot: Pilot, unanswered: list[str]) -> None:
+    """R3.3: also on a day on which nobody looked at the calendar yet; then it queues up behind the others."""
+    any_pilot.act("application", unanswered[0], "register", any_pilot.wang_fang, LATE)
+    late = row("application", unanswered[0])
+    assert (late["place"], late["queue_number"], late["answer_until"]) == ("released", 6, None)
+    with on(LATE):
+        outbox.drain()
+    assert state("application", unanswered[3]) == "admitted"
+    any_pilot.act("application", unanswered[0], "verify", any_pilot.wang_fang, LATE)
+    assert row("application", unanswered[0])["place"] == "released"
+    assert places() == (3, 2, 1)
+
+
+def test_only_the_system_gives_a_late_place_back(any_pilot: Pilot, unanswered: list[str]) -> None:
+    for actor in (any_pilot.wang_fang, any_pilot.chen_hui):
+        with pytest.raises(Forbidden):
+            any_pilot.act("application", unanswered[0], "release_late_place", actor, LATE)
+    for day in (VERIFIED, IN_TIME):
+        with pytest.raises(Refused) as refusal:
+            any_pilot.act("application", unanswered[0], "release_late_place", SYSTEM, day)
+        assert [r.code for r in refusal.value.reasons] == ["answer_is_late"]
+    assert places() == (3, 3, 0)
+
+
+def study_of(application: str) -> str:
+    """Give the study that an admission opened."""
+    return str(rows("study", application_id=row("application", application)["id"])[0]["reference"])
+
+
+def test_an_unconfirmed_study_is_withdrawn_through_its_application(any_pilot: Pilot, decided: list[str]) -> None:
+    """R1.4: else the place would stay with an application that nobody uses."""
+    with pytest.raises(Refused) as refusal:
+        step = ("study", study_of(decided[0]), "withdraw", any_pilot.chen_hui, ADMITTED)
+        any_pilot.act(*step, withdrawal="PERSONAL")
+    assert [r.code for r in refusal.value.reasons] == ["withdrawn_through_the_application"]
+    assert refusal.value.reasons[0].facts == {"application": decided[0]}
+    assert state("study", study_of(decided[0])) == "enrolled"
+    assert places() == (3, 0, 3)
+
+
+def test_a_confirmed_study_is_withdrawn_by_the_registrar_only(any_pilot: Pilot) -> None:
+    study = any_pilot.studying()
+    with pytest.raises(Refused) as refusal:
+        any_pilot.act("study", study, "withdraw", SYSTEM, GRADUATED, withdrawal="PERSONAL")
+    assert [r.code for r in refusal.value.reasons] == ["follow_up_is_in_time"]
+    assert any_pilot.act("study", study, "withdraw", any_pilot.chen_hui, GRADUATED, withdrawal="PERSONAL").state
+
+
+def test_a_study_is_not_confirmed_once_its_application_is_withdrawn(any_pilot: Pilot, decided: list[str]) -> None:
+    """R1.4: also before the follow-up has closed the study."""
+    any_pilot.withdraw(decided[0])
+    assert state("study", study_of(decided[0])) == "enrolled"
+    with pytest.raises(Refused) as refusal:
+        any_pilot.act("study", study_of(decided[0]), "confirm_status", any_pilot.chen_hui, CONFIRMED)
+    assert [r.code for r in refusal.value.reasons] == ["application_is_admitted"]
+    assert row("study", study_of(decided[0]))["student_number"] is None
+
+
+def test_who_withdrew_can_be_admitted_again(any_pilot: Pilot) -> None:
+    """§4: the planned certification goes with the study, and the new one is the next attempt."""
+    first = any_pilot.admitted()
+    any_pilot.withdraw(first)
+    with on(ADMITTED):
+        outbox.drain()
+    assert [c["state"] for c in rows("certification")] == ["withdrawn"]
+    assert any_pilot.admitted() != first
+    assert sorted((c["attempt"], c["state"]) for c in rows("certification")) == [(1, "withdrawn"), (2, "planned")]
+
+
+def test_a_certification_that_has_begun_outlives_the_study(any_pilot: Pilot) -> None:
+    """R4.1: it runs beside the study."""
+    study = any_pilot.studying()
+    certification = any_pilot.trained(study)
+    any_pilot.act("study", study, "withdraw", any_pilot.chen_hui, GRADUATED, withdrawal="PERSONAL")
+    with on(GRADUATED):
+        outbox.drain()
+    assert state("certification", certification) == "trained"
 
 
 def test_more_places_go_to_those_who_wait(any_pilot: Pilot, decided: list[str]) -> None:

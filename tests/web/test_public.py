@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from flask import Flask
+from sqlalchemy.exc import DataError
 
+from edu_pilot.services import accounts
+from edu_pilot.services.actors import OPERATOR
 from tests.factories import Pilot, rows
 from tests.people import LIU_WEI
 from tests.web.visitor import Visitor, text
@@ -40,6 +44,46 @@ def test_an_error_page_speaks_plainly_in_both_languages(site: Flask, stranger: V
     assert "There is nothing here that you may see." in text(answers[0])
     assert "没有您可查看的内容" in text(answers[1])
     assert stranger._open("DELETE", "/status").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/v/ABC%00", 404),
+        ("/records/application/A2209%00", 404),
+        ("/records/application?q=%00", 400),
+        ("/records/claim/new?study=%00", 400),
+        ("/api/v1/verify/ABC%00", 404),
+        ("/api/v1/records/application?q=%00", 422),
+    ],
+)
+def test_a_nul_in_an_address_is_no_fault_of_ours(site: Flask, stranger: Visitor, path: str, status: int) -> None:
+    stranger.sign_in("wang.fang")
+    with site.app_context():
+        token = accounts.token("wang.fang", OPERATOR)
+    headers = {"Authorization": f"Bearer {token}"} if path.startswith("/api/") else {}
+    assert stranger.get(path, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/login", {"username": "wang\x00", "password": "x"}),
+        ("/status", {"code": "A\x00", "id_tail": "1"}),
+        ("/verify", {"code\x00": "A"}),
+    ],
+)
+def test_a_nul_in_a_form_is_refused(stranger: Visitor, path: str, fields: dict[str, str]) -> None:
+    assert stranger.send(path, **fields).status_code == 400
+
+
+def test_what_no_column_takes_is_a_bad_request(site: Flask, stranger: Visitor) -> None:
+    def broken() -> str:
+        raise DataError("", {}, ValueError())
+
+    site.view_functions["public.verify"] = broken
+    broken.permission = "public"  # type: ignore[attr-defined]
+    assert stranger.get("/verify").status_code == 400
 
 
 def test_a_failure_shows_no_trace(site: Flask, stranger: Visitor) -> None:

@@ -6,9 +6,23 @@ import io
 from collections.abc import Callable
 
 import pytest
+from flask import Flask
 
 from edu_pilot.services import documents, papers
-from tests.factories import A_PDF, CARD, CLAIMED, Pilot, application_form, contents, on, row, rows, state
+from tests.app import TODAY
+from tests.factories import (
+    A_PDF,
+    CARD,
+    CLAIMED,
+    Pilot,
+    application_form,
+    contents,
+    on,
+    publish_change,
+    row,
+    rows,
+    state,
+)
 from tests.people import LIU_WEI, worker
 from tests.web.visitor import Visitor, masked, text
 
@@ -162,6 +176,24 @@ def test_a_file_that_is_no_paper_is_refused(at_desk: AtDesk, hands: Pilot) -> No
     assert rows("paper") == []
 
 
+def test_a_document_that_cannot_be_drawn_says_why_in_the_readers_language(
+    at_desk: AtDesk, hands: Pilot, site: Flask
+) -> None:
+    number, clerk = issued(hands.registered(employer="齐河\ue000公司")), at_desk("wang.fang")
+    assert "U+E000" in text(clerk.get(f"/documents/{number}.pdf"))
+    assert "No installed font can draw: U+E000" in text(clerk.get(f"/documents/{number}"))
+
+
+def test_r2_9_a_document_is_offered_to_those_it_is_for(at_desk: AtDesk, hands: Pilot) -> None:
+    reference = hands.registered()
+    number = issued(reference)
+    pages = (f"/records/application/{reference}", f"/documents/{number}")
+    for name, opens in (("wang.fang", True), ("zhao.min", False)):
+        desk = at_desk(name)
+        assert [f"{number}.pdf" in text(desk.get(page)) for page in pages] == [opens, opens]
+    assert at_desk("zhao.min").get(f"/documents/{number}.pdf").status_code == 403
+
+
 def test_a_document_opens_for_those_who_see_its_record(
     at_desk: AtDesk, hands: Pilot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +222,14 @@ def test_a_claim_is_typed_in_yuan_and_kept_in_fen(at_desk: AtDesk, hands: Pilot)
     claim = row("claim", answer.headers["Location"].rpartition("/")[2])
     assert claim["other_money_fen"] == 10_050
     assert [r["amount_fen"] for r in rows("receipt")] == [479_000]
+
+
+def test_r1_6_the_form_of_a_claim_offers_what_its_study_was_promised(at_desk: AtDesk, hands: Pilot) -> None:
+    study, credit = hands.graduated(), "    credit: {zh: 学分费"
+    publish_change("policies.yaml", credit, "    books: {zh: 教材费, en: Books}\n" + credit, TODAY)
+    clerk = at_desk("wang.fang")
+    assert 'value="books"' in text(clerk.get("/records/claim/new"))
+    assert 'value="books"' not in text(clerk.get(f"/records/claim/new?study={study}"))
 
 
 def test_an_amount_that_is_none_is_told_at_its_field(at_desk: AtDesk, hands: Pilot) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edu_pilot.workflow.definition import Definition, Problem, Vocabulary, parse
+from edu_pilot.workflow.definition import Definition, Vocabulary, parse
+from edu_pilot.workflow.reading import Problem
 from edu_pilot.workflow.registry import Registry
 
 SOUND = """\
@@ -142,6 +143,7 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "not a list": ("by: [librarian]", "by: librarian", "by: librarian", "list in brackets"),
     "not a mapping": ("  lent: {label: {zh: 已借出, en: Lent}}", "  lent: here", "  lent: here", "mapping"),
     "not a scalar": ("prefix: L", "prefix: [L]", "prefix", "single name"),
+    "version of nothing": ("prefix: L", "prefix: L\nversion_of: bk", "version_of", "bk is no field that"),
     "pinned at nothing": ("prefix: L", "prefix: L\npinned_at: lnd", "pinned_at", "lnd is no action"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 
 import edu_pilot  # noqa: F401  (fills the registry with the shipped rules and effects)
 from edu_pilot import paths
-from edu_pilot.workflow.definition import Invalid
+from edu_pilot.rules.parameters import PARAMETERS
 from edu_pilot.workflow.policy import Policy, UnknownParameter, read_tables
+from edu_pilot.workflow.reading import Invalid
 from edu_pilot.workflow.registry import Registry, shipped
 from edu_pilot.workflow.versions import compile_files, fingerprint, read_folder, unused_rules
 
@@ -51,6 +53,142 @@ def test_faults_of_all_files_come_in_one_list() -> None:
     files = {problem.file for problem in refusal.value.problems}
     assert {"study.yaml", "claim.yaml", "roles.yaml"} <= files
     assert "credits_rached" in str(refusal.value)
+
+
+# kind: (file, text that stands there, what instead, where the fault is told, words of the answer)
+LIST_FAULTS: dict[str, tuple[str, str, str, str, str]] = {
+    "role without label": (
+        "roles.yaml",
+        "arbiter: {label: {zh: 市总工会裁定员, en: arbiter}}",
+        "arbiter: {}",
+        "arbiter: {}",
+        "label is missing",
+    ),
+    "role with half a label": ("roles.yaml", "{zh: 审计, en: auditor}", "{zh: 审计}", "auditor:", "no en text"),
+    "role that is no mapping": (
+        "roles.yaml",
+        "auditor: {label: {zh: 审计, en: auditor}}",
+        "auditor: yes",
+        "auditor:",
+        "mapping",
+    ),
+    "unknown key of a role": (
+        "roles.yaml",
+        "clerk: {county: true",
+        "clerk: {countyy: true",
+        "clerk:",
+        "countyy is not known",
+    ),
+    "role that stands twice": ("roles.yaml", "registrar: {", "clerk: {", "clerk: {label", "clerk stands twice"),
+    "document without prefix": ("documents.yaml", "  prefix: BM\n", "", "label: {zh: 报名登记表", "prefix is missing"),
+    "document for an unknown role": (
+        "documents.yaml",
+        "readers: [clerk, registrar, student]",
+        "readers: [clerc]",
+        "clerc",
+        "clerc is no role",
+    ),
+    "prefix of two documents": ("documents.yaml", "prefix: LQ", "prefix: BM", "prefix: BM # 2", "BM is taken already"),
+    "prefix of two workflows": ("study.yaml", "prefix: S\n", "prefix: A\n", "prefix: A", "A is taken already"),
+    "two workflows of one name": (
+        "study.yaml",
+        "workflow: study",
+        "workflow: claim",
+        "workflow: claim",
+        "claim is taken already",
+    ),
+    "parameter that stands twice": (
+        "policies.yaml",
+        "  share_percent: 100",
+        "  cap_fen: 1",
+        "  cap_fen: 1",
+        "cap_fen stands twice",
+    ),
+    "parameter that is missing": (
+        "policies.yaml",
+        "  share_percent: 100\n",
+        "",
+        "  cap_fen:",
+        "claim.share_percent is missing",
+    ),
+    "group that is missing": ("policies.yaml", "ages: {min: 16, max: 59}", "", "holds_from", "ages.min is missing"),
+    "at_claim of nothing": (
+        "policies.yaml",
+        "  - claim.account_hold_hours",
+        "  - claim.hours",
+        "  cap_fen:",
+        "claim.hours is missing",
+    ),
+    "day that is none": ("policies.yaml", "holds_from: 2022-01-01", "holds_from: 2022-02-30", "holds_from", "not YAML"),
+    "text for a day": ("policies.yaml", "holds_from: 2022-01-01", "holds_from: soon", "holds_from", "day is expected"),
+    "parent that is no workflow": (
+        "claim.yaml",
+        "version_of: study",
+        "version_of: receipts",
+        "",
+        "there is no workflow receipts",
+    ),
+    "reader that is no role": (
+        "documents.yaml",
+        "readers: [clerk, registrar, student]",
+        "readers: [clerk, king]",
+        "king",
+        "king is no role",
+    ),
+    "choices without labels": (
+        "policies.yaml",
+        "    PERSONAL: {",
+        "    PERSONAL: x\n    PERSONALLY: {",
+        "",
+        "no list of labels",
+    ),
+}
+
+
+def first_line(text: str, found: str) -> int:
+    return next(n for n, line in enumerate(text.splitlines(), 1) if found in line)
+
+
+@pytest.mark.parametrize("kind", LIST_FAULTS)
+def test_a_fault_of_a_list_is_named_with_its_line(kind: str) -> None:
+    """R1.6: never a crash, and never a version that breaks later."""
+    file, old, new, at, words = LIST_FAULTS[kind]
+    assert old in FILES[file]
+    text = FILES[file].replace(old, new, 1)
+    with pytest.raises(Invalid) as refusal:
+        compile_files(FILES | {file: text}, shipped, required=PARAMETERS)
+    found = [p for p in refusal.value.problems if words in str(p)]
+    assert found, refusal.value
+    if at and "#" not in at:
+        assert first_line(text, at) in [p.line for p in found], str(refusal.value)
+
+
+@pytest.mark.parametrize("file", ["policies.yaml", "roles.yaml", "documents.yaml"])
+@pytest.mark.parametrize("text", ["- a\n- b\n", "just text", "", "a: [", "\x00"])
+def test_a_list_that_is_none_is_said(file: str, text: str) -> None:
+    with pytest.raises(Invalid) as refusal:
+        compile_files(FILES | {file: text}, shipped, required=PARAMETERS)
+    assert file in {problem.file for problem in refusal.value.problems}
+
+
+def test_the_shipped_policy_has_every_parameter() -> None:
+    policy = compile_files(FILES, shipped, required=PARAMETERS).policy
+    assert [policy.get(path) is not None for path in PARAMETERS] == [True] * len(PARAMETERS)
+
+
+def test_every_parameter_the_code_reads_is_declared() -> None:
+    """A policy that lacks one is refused when it is published, not when somebody's case needs it."""
+    sources = [p.read_text("utf-8") for part in ("rules", "services") for p in (paths.PACKAGE / part).rglob("*.py")]
+    read = {name for text in sources for name in re.findall(r'policy\.get\("([a-z0-9_.]+)"', text)}
+    undeclared = [name for name in read if not any(f"{known}.".startswith(f"{name}.") for known in PARAMETERS)]
+    assert len(read) > 20
+    assert undeclared == []
+
+
+def test_a_stored_version_is_not_asked_for_what_came_later() -> None:
+    """R1.6: an old case runs to its end under the files it was promised."""
+    text = FILES["policies.yaml"].replace("  share_percent: 100\n", "")
+    assert compile_files(FILES | {"policies.yaml": text}, shipped).policy.find("claim.share_percent") is None
 
 
 def test_a_version_needs_the_rules_it_names() -> None:

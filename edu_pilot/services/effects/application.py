@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from edu_pilot.models import LiveCase, Person, Quota
+from edu_pilot.models import LiveCase, Person, Quota, Study
 from edu_pilot.models.base import new_id
-from edu_pilot.rules.calendar import working_days_after
+from edu_pilot.rules.calendar import working_days_after, years_without_holidays
 from edu_pilot.rules.identity import birth_of, normalise_id, normalise_name, normalise_phone, sex_of
 from edu_pilot.rules.lookups import county_code, level_code, major_code, point_code
 from edu_pilot.rules.people import sex_code
@@ -21,6 +21,7 @@ from edu_pilot.workflow.registry import effect
 PERSON = Person.__table__
 LIVE = LiveCase.__table__
 QUOTA = Quota.__table__
+STUDY = Study.__table__
 QUERY_CODE_LENGTH = 12
 PLAIN = ("previous_school", "previous_diploma", "employer", "job", "birth_on")
 
@@ -41,26 +42,29 @@ def amend_application(change: Change) -> None:
     given = dict(change.input)
     if "new_name" in given:
         _write_name(change, given["new_name"])
+    # R2.3: what was read from the number before does not outlive it.
+    if "id_number" in given and normalise_id(given["id_number"]) != change.case.id_number:
+        change.values |= {"sex": None, "birth_on": None}
     _write(change, given)
 
 
 def _write_name(change: Change, text: str) -> None:
     name, _ = normalise_name(text)
-    change.values |= {"name": name[:64], "name_keys": name_keys(name[:64])}
+    change.values |= {"name": name, "name_keys": name_keys(name)}
 
 
 def _write(change: Change, given: dict[str, Any]) -> None:
     policy = change.attempt.policy
     change.values |= {name: given[name] for name in PLAIN if name in given}
     if "county" in given:
-        change.values["county"] = (county_code(policy, given["county"]) or given["county"])[:6]
+        change.values["county"] = county_code(policy, given["county"])
     if "point" in given:
         county = change.values.get("county") or change.case.county
-        change.values["point"] = (point_code(policy, given["point"], county) or given["point"])[:64]
+        change.values["point"] = point_code(policy, given["point"], county) or given["point"]
     if "level" in given:
-        change.values["level"] = (level_code(policy, given["level"]) or given["level"])[:64]
+        change.values["level"] = level_code(policy, given["level"]) or given["level"]
     if "major" in given:
-        change.values["major"] = (major_code(policy, given["major"]) or given["major"])[:16]
+        change.values["major"] = major_code(policy, given["major"]) or given["major"]
     if "sex" in given:
         change.values["sex"] = sex_code(given["sex"])
     if "union_member" in given:
@@ -113,10 +117,10 @@ def _identity(change: Change, row: str) -> dict[str, Any]:
 def hold_live_case(change: Change) -> None:
     """R2.8: one live case per person and level; the primary key lets one of two clerks win."""
     case = change.case
-    mine = sa.select(LIVE.c.application_id).where(LIVE.c.application_id == case.id)
-    if change.conn.execute(mine).first():
-        return
     values = {"id_index": case.id_index, "level": case.level, "point": case.point}
+    # A correction may have changed the person or the level: the case moves with it and keeps its day.
+    if change.conn.execute(LIVE.update().where(LIVE.c.application_id == case.id).values(values)).rowcount:
+        return
     row = values | {"application_id": case.id, "since_on": change.unit.today}
     change.conn.execute(LIVE.insert().values(row))
 
@@ -139,20 +143,25 @@ def give_query_code(change: Change) -> None:
 
 @effect
 def join_queue(change: Change) -> None:
-    """R3.3: the place in the queue; kept when a return is answered in time, else drawn anew."""
+    """R3.3: the place in the queue; kept when a return is answered in time, else given back and drawn anew."""
     case = change.case
     change.values["registered_on"] = change.unit.today
     late = case.answer_until is not None and change.unit.today > case.answer_until
     if case.queue_number is None or late:
         change.values["queue_number"] = numbers.draw(change.conn, f"queue{case.intake[:2]}")[0]
+    if late:
+        release_place(change)
     change.values["answer_until"] = None
 
 
 @effect
 def set_answer_date(change: Change) -> None:
     """R3.3: answered by this day the place in the queue stays."""
-    days = change.attempt.policy.get("correction.working_days")
-    change.values["answer_until"] = working_days_after(change.attempt.policy, change.unit.today, days)
+    policy, today = change.attempt.policy, change.unit.today
+    until = working_days_after(policy, today, policy.get("correction.working_days"))
+    change.values["answer_until"] = until
+    if unknown := years_without_holidays(policy, today, until):
+        change.note["years_without_holidays"] = unknown
 
 
 def _quota(change: Change, moves: Mapping[str, int], *, free: bool = False) -> bool:
@@ -226,6 +235,14 @@ def plan_certification(change: Change) -> None:
         "level": occupation["levels"].split()[0],
     }
     change.child("certification", given)
+
+
+@effect
+def hold_study(change: Change) -> None:
+    """R1.4: the study waits until the withdrawal is written; one that was confirmed in the meantime wins."""
+    query = sa.select(STUDY.c.state).where(STUDY.c.application_id == change.record_id).with_for_update()
+    if change.conn.execute(query).scalar() not in (None, "enrolled"):
+        raise LostRace
 
 
 @effect

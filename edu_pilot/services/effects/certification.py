@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from edu_pilot.models import Study
+from edu_pilot.models import Certification, Study
 from edu_pilot.rules.certification import whole
 from edu_pilot.rules.study import score_of
 from edu_pilot.services.unit import Change, LostRace
 from edu_pilot.workflow.registry import effect
 
+CERTIFICATION = Certification.__table__
 STUDY = Study.__table__
 
 
@@ -19,7 +20,16 @@ def enter_certification(change: Change) -> None:
     given = dict(change.input)
     query = sa.select(STUDY.c.id).where(STUDY.c.reference == given.pop("study"))
     change.note["intake"] = given.pop("intake")
-    change.values |= given | {"study_id": change.conn.execute(query).scalar_one(), "attempt": 1}
+    change.values |= given | {"study_id": change.conn.execute(query).scalar_one()}
+    change.values["attempt"] = 1 + _attempts(change)
+
+
+def _attempts(change: Change) -> int:
+    """Return the number of the person's last attempt; of two opened at once the unique key refuses one."""
+    columns = (CERTIFICATION.c.person_id, CERTIFICATION.c.occupation, CERTIFICATION.c.level)
+    same = (column == change.values[column.name] for column in columns)
+    query = sa.select(sa.func.max(CERTIFICATION.c.attempt)).where(*same)
+    return change.conn.execute(query).scalar() or 0
 
 
 @effect
@@ -46,8 +56,9 @@ def take_seat(change: Change) -> None:
 @effect
 def note_marks(change: Change) -> None:
     """R4.3: both parts with the day they were sat."""
+    full = change.attempt.policy.get("certification.full_mark")
     for part in ("theory", "practical"):
-        change.values |= {part: score_of(change.input[part]), f"{part}_on": change.case.held_on}
+        change.values |= {part: score_of(change.input[part], full), f"{part}_on": change.case.held_on}
 
 
 @effect

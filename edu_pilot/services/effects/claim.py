@@ -24,7 +24,6 @@ def enter_claim(change: Change) -> None:
         "study_id": study.id,
         "person_id": study.person_id,
         "county": study.county,
-        "policy_version_id": study.policy_version_id,
         "round": 1,
         "live": True,
         "other_money_fen": given.get("other_money_fen", 0),

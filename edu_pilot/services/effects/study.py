@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from dateutil.relativedelta import relativedelta
 
-from edu_pilot.models import LiveCase, Score
+from edu_pilot.models import Application, Certification, LiveCase, Score
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.calendar import season
 from edu_pilot.rules.study import composite, passes, plan, score_of
 from edu_pilot.services import numbers
-from edu_pilot.services.unit import Change
+from edu_pilot.services.unit import Change, LostRace
 from edu_pilot.workflow.registry import effect
 
+APPLICATION = Application.__table__
+CERTIFICATION = Certification.__table__
 LIVE = LiveCase.__table__
 
 
@@ -19,6 +22,14 @@ LIVE = LiveCase.__table__
 def enter_study(change: Change) -> None:
     """R3.5: the school status takes person, place, intake and major from the application."""
     change.values |= dict(change.input) | {"credits": 0}
+
+
+@effect
+def hold_admission(change: Change) -> None:
+    """R1.4: the application waits until the status is confirmed; one withdrawn in the meantime wins."""
+    query = sa.select(APPLICATION.c.state).where(APPLICATION.c.id == change.case.application_id).with_for_update()
+    if change.conn.execute(query).scalar_one() != "admitted":
+        raise LostRace
 
 
 @effect
@@ -42,7 +53,8 @@ def record_score(change: Change) -> None:
     given, policy = change.input, change.attempt.policy
     courses = {c["code"]: c for c in plan(policy, change.case.major)}
     course = courses[given["course"]]
-    parts = score_of(given.get("formative")), score_of(given.get("final"))
+    full = policy.get("study.full_mark")
+    parts = score_of(given.get("formative"), full), score_of(given.get("final"), full)
     row = {
         "id": new_id(),
         "study_id": change.record_id,
@@ -74,6 +86,14 @@ def record_diploma(change: Change) -> None:
 def end_live_case(change: Change) -> None:
     """R2.8: a study that has ended no longer keeps its person from registering."""
     change.conn.execute(LIVE.delete().where(LIVE.c.application_id == change.case.application_id))
+
+
+@effect
+def close_certification(change: Change) -> None:
+    """§4: a certification that is still only planned goes with the study; a begun one runs on (R4.1)."""
+    query = sa.select(CERTIFICATION.c.reference).where(CERTIFICATION.c.study_id == change.record_id)
+    for reference in change.conn.execute(query.where(CERTIFICATION.c.state == "planned")).scalars():
+        change.then("withdraw", workflow="certification", reference=reference)
 
 
 @effect

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot.models import Application, Claim, ClaimCheck, Receipt, Study
+from edu_pilot.models import Account, Application, AuditEntry, Claim, ClaimCheck, Receipt, Study
 from edu_pilot.rules.calendar import registration_day
 from edu_pilot.rules.claim import ReceiptGiven
 from edu_pilot.services.cases import Case, fact
@@ -23,6 +23,10 @@ RECEIPT = Receipt.__table__
 CHECK = ClaimCheck.__table__
 STUDY = Study.__table__
 APPLICATION = Application.__table__
+ACCOUNT = Account.__table__
+ENTRY = AuditEntry.__table__
+# The steps by which a hand is laid on what a claim says.
+HANDS_ON = ("create", "amend", "submit")
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,6 @@ class StudyClaimed:
     major: str
     level: str
     intake: str
-    policy_version_id: str
     student_number: str | None
     from_on: date
     diploma_number: str | None
@@ -47,7 +50,7 @@ def _claimed(row: Any) -> StudyClaimed:
     begun = registration_day(row.intake)
     return StudyClaimed(
         id=row.id, reference=row.reference, person_id=row.person_id, county=row.county, major=row.major,
-        level=row.level, intake=row.intake, policy_version_id=row.policy_version_id,
+        level=row.level, intake=row.intake,
         student_number=row.student_number, from_on=min(begun, row.confirmed_on or begun),
         diploma_number=row.diploma_number, diploma_on=row.diploma_on,
     )  # fmt: skip
@@ -151,15 +154,42 @@ def checks(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Any]]:
 
 @fact("claim")
 def entered_by_keys(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
-    """The persons who entered each claim, by blind index, over all their accounts (R5.2)."""
-    return {c.id: frozenset({c.creator_key} - {None}) for c in cases}
+    """The persons whose hand entered, amended or submitted each claim, over all their accounts (R5.2)."""
+    names = entered_by_names(conn, cases)
+    everyone = frozenset[str]().union(*names.values())
+    query = sa.select(ACCOUNT.c.name, ACCOUNT.c.person_key).where(ACCOUNT.c.name.in_(everyone))
+    keys: dict[str, str | None] = dict(conn.execute(query).all())
+    return {c.id: frozenset({c.creator_key, *(keys.get(name) for name in names[c.id])} - {None}) for c in cases}
+
+
+@fact("claim")
+def entered_by_names(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
+    """The accounts that entered, amended or submitted each claim, as the audit names them (R5.2)."""
+    found: dict[str, set[str]] = {c.reference: {c.created_by} for c in cases}
+    query = sa.select(ENTRY.c.reference, ENTRY.c.actor).where(
+        ENTRY.c.workflow == "claim", ENTRY.c.reference.in_(found), ENTRY.c.action.in_(HANDS_ON)
+    )
+    for reference, actor in conn.execute(query):
+        found[reference].add(actor)
+    return {c.id: frozenset(found[c.reference]) for c in cases}
+
+
+@fact("claim")
+def employer(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str | None]:
+    """The employer each claimant stated at registration (R5.3)."""
+    return _stated(conn, cases, APPLICATION.c.employer)
 
 
 @fact("claim")
 def union_member(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool | None]:
     """Whether each claimant was a union member at registration."""
+    return _stated(conn, cases, APPLICATION.c.union_member)
+
+
+def _stated(conn: Connection, cases: Sequence[Case], column: sa.ColumnElement[Any]) -> dict[str, Any]:
+    """Return what each claim's application says in one column."""
     query = (
-        sa.select(CLAIM.c.id, APPLICATION.c.union_member)
+        sa.select(CLAIM.c.id, column)
         .join(STUDY, STUDY.c.id == CLAIM.c.study_id)
         .join(APPLICATION, APPLICATION.c.id == STUDY.c.application_id)
         .where(CLAIM.c.id.in_([c.id for c in cases]))

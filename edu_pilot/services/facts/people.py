@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot.models import Paper, Person
+from edu_pilot.rules.identity import normalise_id
 from edu_pilot.services.cases import Case, fact
 from edu_pilot.services.vault import vault
 
@@ -79,6 +80,6 @@ def papers(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[st
 
 @fact("application")
 def key_of_input(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, Callable[[str | None], str | None]]:
-    """The blind index that a typed ID number would have."""
+    """The blind index that a typed ID number would have, in whatever form it is typed (R2.1, R2.2)."""
     keys = vault()
-    return {c.id: lambda text: keys.index("id_number", text) if text else None for c in cases}
+    return {c.id: lambda text: keys.index("id_number", normalise_id(text)) if text else None for c in cases}

@@ -10,9 +10,10 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot.models import Certification, Claim, Score
+from edu_pilot.models import Application, Certification, Claim, Score
 from edu_pilot.services.cases import Case, fact, table
 
+APPLICATION = Application.__table__
 SCORE = Score.__table__
 CERTIFICATION = Certification.__table__
 CLAIM = Claim.__table__
@@ -39,6 +40,25 @@ class Certificate:
     level: str
     number: str
     certified_on: date
+
+
+def _of_application(conn: Connection, cases: Sequence[Case], column: str) -> Mapping[str, str]:
+    query = sa.select(APPLICATION.c.id, APPLICATION.c[column])
+    ids = [c.application_id for c in cases]
+    found = dict(conn.execute(query.where(APPLICATION.c.id.in_(ids))).all())
+    return {c.id: found[c.application_id] for c in cases}
+
+
+@fact("study")
+def application_state(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str]:
+    """The state of the application that opened each study."""
+    return _of_application(conn, cases, "state")
+
+
+@fact("study")
+def application_reference(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str]:
+    """The reference of the application that opened each study."""
+    return _of_application(conn, cases, "reference")
 
 
 @fact("study")

@@ -9,11 +9,8 @@ from flask import Response, current_app, request
 
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import documents, presenting, rosters, search, statistics, store, verification
-from edu_pilot.services.cases import NotFound, by_ids
-from edu_pilot.services.documents import Frozen
-from edu_pilot.services.vault import vault
-from edu_pilot.services.visibility import require_visible
+from edu_pilot.services import documents, presenting, rosters, search, statistics, verification
+from edu_pilot.services.cases import NotFound
 from edu_pilot.web import access
 from edu_pilot.web.api import schemas
 from edu_pilot.web.api.records import listed, sent, uploaded
@@ -69,19 +66,6 @@ class Workflows(View):
         return reply({"policy_version": version.policy.number, "workflows": found})
 
 
-def _document(number: str) -> tuple[Frozen, str]:
-    """Return an issued document and its record's reference; NotFound for a hidden one too."""
-    with read() as conn:
-        found = documents.frozen(conn, number=number)
-        case = by_ids(conn, vault(), found.row["workflow"], [found.row["record_id"]])[0]
-        require_visible(access.actor(), case)
-        return found, str(case.reference)
-
-
-def _instant(value: Any) -> str | None:
-    return value.isoformat() if value else None
-
-
 @api.route("/documents/<number>", endpoint="document")
 class Document(View):
     """An issued document."""
@@ -89,9 +73,10 @@ class Document(View):
     @says(200, schemas.Document)
     def get(self, number: str) -> Response:
         """Show what is known of a document but its content."""
-        found, reference = _document(number)
-        dates = {name: _instant(found.row[name]) for name in ("issued_on", "rendered_at", "voided_at")}
-        return reply({name: found.row[name] for name in DOCUMENT_COLUMNS} | dates | {"reference": reference})
+        with read() as conn:
+            found, case = documents.seen(conn, number, access.actor())
+        dates = {name: verification.iso(found.row[name]) for name in ("issued_on", "rendered_at", "voided_at")}
+        return reply({name: found.row[name] for name in DOCUMENT_COLUMNS} | dates | {"reference": case.reference})
 
 
 @api.route("/documents/<number>.pdf", endpoint="document_pdf")
@@ -100,11 +85,8 @@ class DocumentPdf(View):
 
     @says(200, "application/pdf")
     def get(self, number: str) -> Response:
-        """Send the kept PDF; one that is not kept yet is made anew, to the same bytes."""
-        found, _reference = _document(number)
-        key = found.row["store_key"]
-        content = store.store().get(key) if key else documents.bytes_of(found)
-        return sent(content, "application/pdf", f"{found.row['number']}.pdf")
+        """Send the PDF; one that no worker has rendered yet is made now and kept."""
+        return sent(documents.content(number, access.actor()), "application/pdf", f"{number}.pdf")
 
 
 A_ROSTER = {

@@ -140,7 +140,7 @@ class Step(Shape):
     needs = fields.List(fields.Nested(Need), required=True)
 
 
-class Standing(Shape):
+class State(Shape):
     """A state of a workflow; `days` is how long a record should stay there at most."""
 
     name = fields.String(required=True)
@@ -157,7 +157,7 @@ class Workflow(Shape):
     prefix = fields.String(required=True)
     initial = fields.String(required=True)
     create = fields.Nested(Step, required=True)
-    states = fields.List(fields.Nested(Standing), required=True)
+    states = fields.List(fields.Nested(State), required=True)
     actions = fields.List(fields.Nested(Step), required=True)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from edu_pilot.extensions import write
 from edu_pilot.models import Account
 from edu_pilot.services import search
-from tests.factories import SIGN_UP, Pilot, application_form, case, on, rows
+from tests.factories import CHECKED, SIGN_UP, Pilot, application_form, case, on, passed, row, rows
 from tests.people import LIU_WEI
 from tests.web.api.conftest import Caller, Programs
 
@@ -172,6 +172,20 @@ def test_an_old_version_gets_409_stale_and_changes_nothing(clerk: Caller, pilot:
     answer = clerk.post(f"/records/application/{reference}/actions/withdraw", {"version": 1, "input": {}})
     assert [r["facts"]["actor"] for r in told(answer, 409, "stale")] == ["wang.fang"]
     assert case("application", reference).version == 2
+
+
+@pytest.mark.parametrize(("first", "second"), [("zhao.min", "sun.li"), ("sun.li", "zhao.min")])
+def test_a_wrong_version_does_not_tell_of_the_other_bodys_check(
+    programs: Programs, pilot: Pilot, first: str, second: str
+) -> None:
+    """R5.2: the check is sealed in the sentence of a stale step, too."""
+    address = f"/records/claim/{pilot.submitted(pilot.graduated())}/actions/check"
+    version = row("claim", address.split("/")[3])["version"]
+    with on(CHECKED):
+        assert programs(first).post(address, {"version": version, "input": passed()}).status_code == 200
+        answer = programs(second).post(address, {"version": 1, "input": passed()})
+    assert first not in answer.get_data(as_text=True)
+    assert [r["facts"]["actor"] for r in told(answer, 409, "stale")] == ["wang.fang"]
 
 
 def test_a_method_that_is_not_taken_gets_405(clerk: Caller) -> None:
