@@ -24,11 +24,16 @@ def enter_study(change: Change) -> None:
     change.values |= dict(change.input) | {"credits": 0}
 
 
+_APPLICATION_HELD = (
+    sa.select(APPLICATION.c.state).where(APPLICATION.c.id == sa.bindparam("application")).with_for_update()
+)
+
+
 @effect
 def hold_admission(change: Change) -> None:
     """R1.4: the application waits until the status is confirmed; one withdrawn in the meantime wins."""
-    query = sa.select(APPLICATION.c.state).where(APPLICATION.c.id == change.case.application_id).with_for_update()
-    if change.conn.execute(query).scalar_one() != "admitted":
+    held = change.conn.execute(_APPLICATION_HELD, {"application": change.case.application_id})
+    if held.scalar_one() != "admitted":
         raise LostRace
 
 

@@ -42,10 +42,14 @@ class Certificate:
     certified_on: date
 
 
+_APPLICATIONS = sa.select(APPLICATION.c.id, APPLICATION.c.state, APPLICATION.c.reference).where(
+    APPLICATION.c.id.in_(sa.bindparam("applications", expanding=True))
+)
+
+
 def _of_application(conn: Connection, cases: Sequence[Case], column: str) -> Mapping[str, str]:
-    query = sa.select(APPLICATION.c.id, APPLICATION.c[column])
-    ids = [c.application_id for c in cases]
-    found = dict(conn.execute(query.where(APPLICATION.c.id.in_(ids))).all())
+    rows = conn.execute(_APPLICATIONS, {"applications": [c.application_id for c in cases]})
+    found = {row.id: getattr(row, column) for row in rows}
     return {c.id: found[c.application_id] for c in cases}
 
 
