@@ -13,7 +13,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, FlaskGroup, ScriptInfo
 
-from edu_pilot import config, create_app, server
+from edu_pilot import __version__, config, create_app, server
 from edu_pilot.console import REFUSED, USAGE, Run, Stop, command
 from edu_pilot.extensions import read, write
 from edu_pilot.sample import load as sample_load
@@ -501,9 +501,9 @@ def main() -> None:
         sys.exit(USAGE)
     register(app)
     info = ScriptInfo(create_app=lambda: app)
-    FlaskGroup(name="edu-pilot", add_default_commands=False, load_dotenv=False).main(
-        args=sys.argv[1:] or ["--help"], prog_name="edu-pilot", obj=info
-    )
+    group = FlaskGroup(name="edu-pilot", add_default_commands=False, add_version_option=False, load_dotenv=False)
+    click.version_option(__version__, prog_name="edu-pilot")(group)
+    group.main(args=sys.argv[1:] or ["--help"], prog_name="edu-pilot", obj=info)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +23,8 @@ from edu_pilot.services import due, outbox
 POLL_SECONDS = 1.0
 DUE_SECONDS = 3600.0
 RENDER_AT_ONCE = 20
+# A web process that does not end by itself when told to is ended after this time.
+STOP_SECONDS = 10
 WORKER = (sys.executable, "-m", "edu_pilot.cli", "worker")
 log = structlog.get_logger()
 
@@ -30,10 +33,22 @@ def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until interrupted, with a worker process beside the server where the database is embedded."""
     if settings.env == "local" and host not in LOOPBACK:
         raise Misconfigured("EDU_PILOT_ENV: local mode serves this machine only; use --host 127.0.0.1")
+    _require_free(host, port)
     embedded = settings.database_url.startswith("sqlite")
     click.echo(f"edu-pilot: http://{host}:{port}", err=True)
     with helped(WORKER) if embedded else nullcontext():
         _web(host, port)
+
+
+def _require_free(host: str, port: int) -> None:
+    """Refuse a port somebody listens on: two servers sharing one would answer in turns."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Misconfigured(f"--port: {host}:{port} cannot be used ({error.strerror}); choose another") from None
 
 
 @contextmanager
@@ -71,6 +86,7 @@ def _web(host: str, port: int) -> None:
         workers=2,
         blocking_threads=1,
         log_access=False,
+        workers_kill_timeout=STOP_SECONDS,
     ).serve()
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row
-from edu_pilot.models import Application, Document, Person
+from edu_pilot.models import Application, Document, PaymentItem, Person
 from edu_pilot.rules.identity import normalise_id, normalise_phone
-from edu_pilot.services import cases
+from edu_pilot.services import cases, documents
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import unit_of, version_of
@@ -22,6 +23,7 @@ from edu_pilot.workflow.registry import Actor
 PERSON = Person.__table__
 APPLICATION = Application.__table__
 DOCUMENT = Document.__table__
+ITEM = PaymentItem.__table__
 LIMIT = 200
 NUMBERS = ("reference", "student_number", "diploma_number", "certificate_number")
 
@@ -118,7 +120,7 @@ class Standing:
 
 def person_by_code(conn: Connection, code: str, id_tail: str) -> str | None:
     """Return the person key behind a query code and the last six of the ID number, or None."""
-    key = vault().index("query_code", code.strip().upper().replace("-", "")[:32])
+    key = vault().index("query_code", documents.ungrouped(code))
     query = sa.select(APPLICATION).where(APPLICATION.c.query_index == key)
     row = one_row(conn, query)
     if row is None:
@@ -157,3 +159,16 @@ def ids(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> list[s
 def _filters(records: sa.Table, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     names = [n for n in ("state", "county", "intake") if getattr(wanted, n) and n in records.c]
     return [records.c[name] == getattr(wanted, name) for name in names]
+
+
+def payable(conn: Connection, actor: Actor) -> list[Case]:
+    """Return the approved claims whose notice is over and that stand in no batch (R5.7, R5.8)."""
+    claims = cases.table("claim")
+    taken = sa.select(ITEM.c.claim_id).where(ITEM.c.live)
+    query = sa.select(claims).where(
+        visible_to(actor, claims),
+        claims.c.state == "approved",
+        claims.c.notice_until < clock.today(),
+        claims.c.id.not_in(taken),
+    )
+    return cases.batch_of(conn, vault(), "claim", all_rows(conn, query.order_by(claims.c.reference).limit(LIMIT)))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from edu_pilot import i18n
-from edu_pilot.services import presenting, search
+from edu_pilot import clock, i18n
+from edu_pilot.services import intakes, presenting, search
 from edu_pilot.services.cases import Case
 from edu_pilot.services.search import LIMIT, Wanted
 from edu_pilot.web.words import Words, amount
@@ -67,14 +67,19 @@ def _sessions(asked: Asked) -> Pairs:
     return [(c.reference, f"{c.reference} {asked.words.row('occupations', c.occupation)} {c.held_on}") for c in found]
 
 
+def _intakes(asked: Asked) -> Pairs:
+    return [(intake, intake) for intake in intakes.open_on(asked.words.compiled.policy, clock.today())]
+
+
 def _claims(asked: Asked) -> Pairs:
-    found, _more = search.find(asked.conn, "claim", asked.actor, Wanted(state="approved", limit=LIMIT))
+    found = search.payable(asked.conn, asked.actor)
     policy = asked.words.compiled.policy
     told = [(case.reference, presenting.facts(case, policy)) for case in found]
     return [(reference, f"{reference} {facts['name']} {amount(facts['payable_fen'])}") for reference, facts in told]
 
 
 _KNOWN: Mapping[tuple[str, str], Callable[[Asked], Pairs]] = {
+    ("application", "intake"): _intakes,
     ("application", "county"): _counties,
     ("application", "new_county"): _table("counties"),
     ("application", "point"): _points,

@@ -126,6 +126,8 @@ class Words:
         definition = self.compiled.definition(workflow)
         known = {**definition.actions, definition.create.name: definition.create}
         action, given = known.get(entry["action"]), entry["input"]
+        if entry["action"] == "add_file":
+            return [(_("Kind of paper"), self.paper(given["kind"]))]
         needs = [need for need in action.needs if need.name in given] if action else []
         return [(self.field(need), self._answer(need, given[need.name])) for need in needs]
 

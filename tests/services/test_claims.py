@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from edu_pilot.services import accounts, papers
+from edu_pilot.extensions import read
+from edu_pilot.services import accounts, papers, search
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.perform import create, perform
 from edu_pilot.workflow.reasons import Malformed, Reason, Refused
 from edu_pilot.workflow.registry import Actor
 from tests.factories import (
     A_PDF,
+    BATCHED,
     CARD,
     CHECKED,
     CLAIMED,
@@ -151,3 +153,15 @@ def test_r6_1_the_trail_names_no_payer(pilot: Pilot) -> None:
     trail = "".join(entry["body"] for entry in rows("audit_entry", workflow="claim"))
     assert "amend" in trail
     assert "刘伟" not in trail
+
+
+def test_only_what_can_be_paid_is_offered_for_a_batch(pilot: Pilot) -> None:
+    """R5.7, R5.8: neither a claim whose notice runs nor one that stands in a batch."""
+    claim = pilot.approved(pilot.graduated())
+    with on(CHECKED), read() as conn:
+        assert search.payable(conn, pilot.he_jun) == []
+    with on(BATCHED), read() as conn:
+        assert [c.reference for c in search.payable(conn, pilot.he_jun)] == [claim]
+    pilot.batch(claim)
+    with on(BATCHED), read() as conn:
+        assert search.payable(conn, pilot.he_jun) == []
