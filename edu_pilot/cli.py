@@ -24,8 +24,11 @@ from edu_pilot.services import (
     documents,
     due,
     health,
+    imports,
     instance,
+    notices,
     outbox,
+    payments,
     perform,
     policies,
     presenting,
@@ -57,8 +60,12 @@ def group(name: str, text: str) -> click.Group:
 
 workflows_group = group("workflows", "Check, show and publish workflow and policy files.")
 roster_group = group("roster", "Take in rosters.")
+scores_group = group("scores", "Take in score lists.")
+diplomas_group = group("diplomas", "Take in diploma lists.")
+cases_group = group("cases", "Take over the students a county already has.")
 case_group = group("case", "Create, show and act on single cases.")
 documents_group = group("documents", "Render and list issued documents.")
+payment_group = group("payment", "Files to and from the bank.")
 audit_group = group("audit", "Verify the audit trail, export its head.")
 users_group = group("users", "Accounts and their tokens.")
 quota_group = group("quota", "The places of a year and the counties' shares.")
@@ -235,13 +242,36 @@ def workflows_publish(run: Run, path: Path | None, day: Any) -> None:
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the answer as a workbook.")
 def roster_import(run: Run, file: Path, intake: str, dry_run: bool, report: Path | None) -> None:
     """Register the good rows of a roster and tell every fault of the others."""
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise Stop(USAGE, "file_unreadable", f"{file}: {error.strerror}") from None
+    _import_people(run, rosters.REGISTER, file, intake, dry_run, report)
+
+
+@command(cases_group, "import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--intake", required=True, metavar="YYMM")
+@click.option("--dry-run", is_flag=True, help="Judge every row, write nothing.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the answer as a workbook.")
+def cases_import(run: Run, file: Path, intake: str, dry_run: bool, report: Path | None) -> None:
+    """Take over the students a county already has: a roster with student numbers and registration days."""
+    _import_people(run, rosters.TAKE_OVER, file, intake, dry_run, report)
+
+
+def _import_people(run: Run, kind: rosters.Kind, file: Path, intake: str, dry_run: bool, report: Path | None) -> None:
+    data, progress = _sheet(file), run.progress(kind.step)
     if report:
         _require_writable(report)
-    found = rosters.import_roster(data, file.name, intake, run.actor, dry_run=dry_run, progress=run.progress("roster"))
+    found = rosters.import_roster(data, file.name, intake, run.actor, kind=kind, dry_run=dry_run, progress=progress)
+    _answer_list(run, found, report)
+
+
+def _sheet(file: Path) -> bytes:
+    """Return a list's bytes; one that cannot be read is a usage error, as for any list that cannot be judged."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Stop(USAGE, "file_unreadable", f"{file}: {error.strerror}") from None
+
+
+def _answer_list(run: Run, found: rosters.Report, report: Path | None) -> None:
     value = found.as_dict(lambda reason: run.reason(reason)["text"])
     if report:
         report.write_bytes(rosters.workbook(value))
@@ -262,6 +292,32 @@ def _require_writable(report: Path) -> None:
         raise Stop(USAGE, "report_not_writable", f"{report}: {error.strerror}") from None
     if fresh:
         report.unlink()
+
+
+def _import_list(run: Run, kind: str, file: Path, dry_run: bool, report: Path | None) -> None:
+    taken, progress = imports.KINDS[kind], run.progress(kind)
+    if report:
+        _require_writable(report)
+    found = imports.import_list(taken, _sheet(file), file.name, run.actor, dry_run=dry_run, progress=progress)
+    _answer_list(run, found, report)
+
+
+@command(scores_group, "import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Judge every row, write nothing.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the answer as a workbook.")
+def scores_import(run: Run, file: Path, dry_run: bool, report: Path | None) -> None:
+    """Record the good rows of a score list and tell every fault of the others."""
+    _import_list(run, "scores", file, dry_run, report)
+
+
+@command(diplomas_group, "import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Judge every row, write nothing.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the answer as a workbook.")
+def diplomas_import(run: Run, file: Path, dry_run: bool, report: Path | None) -> None:
+    """Graduate the students on the school's diploma list and tell every fault of the other rows."""
+    _import_list(run, "diplomas", file, dry_run, report)
 
 
 def _input(run: Run, text: str | None) -> dict[str, Any]:
@@ -370,6 +426,34 @@ def documents_save(run: Run, number: str, target: Path) -> None:
     content = documents.content(number, run.actor)
     target.write_bytes(content)
     run.answer({"number": number, "file": str(target), "bytes": len(content)}, [str(target)])
+
+
+@command(documents_group, "notice")
+@click.option("--county", metavar="CODE", help="One county's list; else the whole city's.")
+def documents_notice(run: Run, county: str | None) -> None:
+    """Issue the masked list of the claims whose public notice runs today."""
+    number = notices.publish(county, run.actor)
+    run.answer({"number": number}, [number])
+
+
+@command(payment_group, "bank-file")
+@click.argument("reference")
+@click.argument("target", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+def payment_bank_file(run: Run, reference: str, target: Path) -> None:
+    """Write an exported batch's bank file; only for who releases the money."""
+    content = payments.bank_file(reference, run.actor)
+    target.write_bytes(content)
+    run.answer({"batch": reference, "file": str(target), "bytes": len(content)}, [str(target)])
+
+
+@command(payment_group, "results")
+@click.argument("file", type=EXISTING)
+@click.option("--batch", required=True, metavar="REFERENCE")
+@click.option("--dry-run", is_flag=True, help="Judge the file, settle nothing.")
+def payment_results(run: Run, file: Path, batch: str, dry_run: bool) -> None:
+    """Settle a batch by the bank's answer; the same file once more changes nothing."""
+    found = payments.import_results(file.read_bytes(), file.name, batch, run.actor, dry_run=dry_run)
+    _answer_list(run, found, None)
 
 
 @command(top, "verify", before_init=True)

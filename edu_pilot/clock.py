@@ -27,6 +27,11 @@ def today() -> date:
     return now().astimezone(SHANGHAI).date()
 
 
+def moment() -> datetime:
+    """Return the present time of day on the business date, in UTC: hours are counted on the same calendar as days."""
+    return datetime.combine(today(), now().astimezone(SHANGHAI).timetz()).astimezone(UTC)
+
+
 @contextmanager
 def on(day: date) -> Iterator[None]:
     """Let the block run on another business date, as the sample's calendar and the tests do."""

@@ -14,9 +14,9 @@ from edu_pilot import clock
 from edu_pilot.extensions import Base, read, write
 from edu_pilot.rules.study import plan
 from edu_pilot.services import cases, outbox, papers, policies
-from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services.actors import OPERATOR, SYSTEM
 from edu_pilot.services.cases import Case
-from edu_pilot.services.perform import Done, create, perform
+from edu_pilot.services.perform import Done, birth, create, perform, unit_of
 from edu_pilot.services.vault import vault
 from edu_pilot.workflow.registry import Actor
 from tests.people import LIU_WEI, Human, staff
@@ -170,6 +170,22 @@ def publish_places(places: int, year: str = "2022", day: date | None = None) -> 
     return publish_change("policies.yaml", line, change, day)
 
 
+def another_certification(first: str, occupation: str, kind: str = "skill_level", level: str = "4") -> str:
+    """Plan another occupation for the person of a certification, whose training is done."""
+    known = row("certification", first)
+    study = rows("study", id=known["study_id"])[0]
+    given = {
+        "person_id": known["person_id"], "county": known["county"], "intake": study["intake"],
+        "study": study["reference"], "occupation": occupation, "kind": kind, "level": level,
+        "hours": 60, "attendance_percent": 95,
+    }  # fmt: skip
+    with on(CONFIRMED), write() as conn:
+        unit = unit_of(conn, SYSTEM)
+        reference = birth(unit, "certification", given, guarded=False).reference
+        unit.close()
+    return reference
+
+
 class Pilot:
     """Everybody's hands: each method is a step of one of them, or the way to a state."""
 
@@ -299,14 +315,18 @@ class Pilot:
 
     # Certification
 
-    def exam(self, occupation: str, level: str, seats: int = 30) -> str:
-        """Open an exam session."""
+    def planned_exam(self, occupation: str, level: str, seats: int = 30) -> str:
+        """Plan an exam session."""
         given = {
             "occupation": occupation, "level": level, "held_on": EXAM.isoformat(),
             "starts": "09:00", "site": "齐河县职业中专", "rooms": [{"room": "A101", "seats": seats}],
         }  # fmt: skip
         with on(CONFIRMED):
-            session = create("session", self.examiner, given).reference
+            return create("session", self.examiner, given).reference
+
+    def exam(self, occupation: str, level: str, seats: int = 30) -> str:
+        """Open an exam session."""
+        session = self.planned_exam(occupation, level, seats)
         self.act("session", session, "open", self.examiner, CONFIRMED)
         return session
 
@@ -394,11 +414,16 @@ class Pilot:
         self.pay_out(self.batch(claim))
         return claim
 
-    def pay_out(self, batch: str) -> None:
-        """Release a batch and settle it."""
-        self.act("payment", batch, "release", self.releaser, BATCHED)
-        with on(BATCHED):
+    def export(self, batch: str, day: date = BATCHED) -> None:
+        """Release a batch and export its bank file."""
+        self.act("payment", batch, "release", self.releaser, day)
+        with on(day):
             outbox.drain()
+        self.act("payment", batch, "export", self.releaser, day)
+
+    def pay_out(self, batch: str) -> None:
+        """Release a batch, export its bank file and settle it."""
+        self.export(batch)
         self.act("payment", batch, "settle", self.he_jun, SETTLED)
         with on(SETTLED):
             outbox.drain()

@@ -369,12 +369,15 @@ def test_the_label_extractor_finds_a_missing_language() -> None:
 NAMES_NOBODY = {
     "application": {
         "county", "faults", "intake", "level", "major", "new_county", "new_point", "point", "previous_diploma",
+        "student_number",
     },
-    "certification": {"attendance_percent", "certificate_number", "hours", "practical", "session", "theory"},
+    "certification": {
+        "attendance_percent", "certificate_number", "hours", "new_session", "practical", "session", "theory",
+    },
     "claim": {"reasons", "study"},
-    "payment": {"claims"},
+    "payment": {"claims", "results"},
     "session": {"level", "occupation", "rooms", "site", "starts"},
-    "study": {"course", "diploma_number", "final", "formative"},
+    "study": {"course", "diploma_number", "final", "formative", "new_major", "new_point", "student_number"},
 }  # fmt: skip
 FREE_TYPES = ("text", "list", "object", "file")
 

@@ -111,17 +111,18 @@ def test_liu_wei_goes_from_the_roster_to_the_paid_claim(any_pilot: Pilot) -> Non
         outbox.drain()
     assert state("claim", claim) == "in_payment"
     with on(SETTLED):
+        perform("payment", batch, "export", people.releaser)
         perform("payment", batch, "settle", people.he_jun)
         outbox.drain()
     assert state("claim", claim) == "paid"
     assert row("claim", claim)["paid_on"] == SETTLED
 
-    # Every step is in the trail, and four papers are his.
+    # Every step is in the trail, and five papers are his; the sixth is the payment list of the batch.
     with read() as conn:
         verdict = audit.verify(conn)
         steps = conn.execute(sa.select(sa.func.count()).select_from(ENTRY)).scalar_one()
     assert (verdict.ok, verdict.records) == (True, 6)
     assert verdict.entries == steps
     assert sorted(d["kind"] for d in rows("document")) == [
-        "admission_notice", "claim_form", "completion_certificate", "registration_form",
+        "admission_notice", "claim_form", "completion_certificate", "exam_ticket", "payment_list", "registration_form",
     ]  # fmt: skip

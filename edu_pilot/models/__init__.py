@@ -11,9 +11,10 @@ from edu_pilot.models.journal import (
     PolicyVersion,
     PrivateInput,
 )
-from edu_pilot.models.people import Account, LiveCase, Paper, Person
+from edu_pilot.models.people import Account, LiveCase, Paper, Person, PersonAlias
 from edu_pilot.models.records import (
     Application,
+    Ban,
     Certification,
     Claim,
     ClaimCheck,
@@ -33,6 +34,7 @@ __all__ = [
     "Application",
     "AuditEntry",
     "AuditHead",
+    "Ban",
     "Certification",
     "Claim",
     "ClaimCheck",
@@ -45,6 +47,7 @@ __all__ = [
     "Payment",
     "PaymentItem",
     "Person",
+    "PersonAlias",
     "PolicyVersion",
     "PrivateInput",
     "Quota",

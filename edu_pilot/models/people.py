@@ -27,6 +27,18 @@ class Person(Base):
     phone_index: Mapped[str] = mapped_column(Key, index=True)
 
 
+class PersonAlias(Base):
+    """A number the person had before a correction: still the same person (R3.10)."""
+
+    __tablename__ = "person_alias"
+
+    id: Mapped[str] = id_column()
+    person_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("person.id"), index=True)
+    id_number: Mapped[bytes] = mapped_column(Sealed)
+    id_index: Mapped[str] = mapped_column(Key, unique=True)
+    until_on: Mapped[date]
+
+
 class LiveCase(Base):
     """A person's one live case per level: held from registration until the study ends (R2.8)."""
 

@@ -86,6 +86,10 @@ class Study(Record, Base):
     student_number: Mapped[str | None] = mapped_column(sa.String(13), unique=True)
     confirmed_on: Mapped[date | None]
     ends_on: Mapped[date | None]
+    union_county: Mapped[str | None] = mapped_column(sa.String(6))
+    reimbursable: Mapped[bool] = mapped_column(default=True)
+    major_changed_on: Mapped[date | None]
+    warned_months: Mapped[int | None]
     credits: Mapped[int] = mapped_column(default=0)
     completed_on: Mapped[date | None]
     diploma_number: Mapped[str | None] = mapped_column(sa.String(18), unique=True)
@@ -133,6 +137,10 @@ class Certification(Record, Base):
     theory_on: Mapped[date | None]
     practical: Mapped[int | None]
     practical_on: Mapped[date | None]
+    previous_id: Mapped[str | None] = mapped_column(Id, sa.ForeignKey("certification.id"), unique=True)
+    ticket_version: Mapped[int] = mapped_column(default=0)
+    objection_on: Mapped[date | None]
+    objection_closed_on: Mapped[date | None]
     certificate_number: Mapped[str | None] = mapped_column(sa.String(22), unique=True)
     certified_on: Mapped[date | None]
 
@@ -148,6 +156,19 @@ class Session(Record, Base):
     starts: Mapped[str] = mapped_column(sa.String(5))
     site: Mapped[str] = mapped_column(sa.String(100))
     rooms: Mapped[list[dict[str, Any]]] = mapped_column(sa.JSON)
+    published_on: Mapped[date | None]
+
+
+class Ban(Base):
+    """A person's ban from exams, with its last day (R4.7)."""
+
+    __tablename__ = "ban"
+
+    id: Mapped[str] = id_column()
+    person_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("person.id"), index=True)
+    certification_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("certification.id"), unique=True)
+    reason: Mapped[str] = mapped_column(Name)
+    until_on: Mapped[date]
 
 
 class Claim(Record, Base):
@@ -172,7 +193,15 @@ class Claim(Record, Base):
     round: Mapped[int] = mapped_column(default=1)
     approved_on: Mapped[date | None]
     notice_until: Mapped[date | None]
+    objection_on: Mapped[date | None]
+    account_changed_at: Mapped[datetime | None] = mapped_column(Instant)
+    account_changed_by: Mapped[str | None] = mapped_column(Name)
+    account_changer_key: Mapped[str | None] = mapped_column(Key)
+    account_confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
+    bounce_reason: Mapped[str | None] = mapped_column(Name)
     paid_on: Mapped[date | None]
+    recovery_fen: Mapped[int | None] = mapped_column(sa.BigInteger)
+    recovered_fen: Mapped[int] = mapped_column(sa.BigInteger, default=0)
 
 
 class Receipt(Base):

@@ -3,6 +3,26 @@
 To add a rule, write it in the file of its workflow and name it in that workflow's YAML.
 """
 
-from edu_pilot.rules import application, calendar, certification, claim, payment, people, study
+from edu_pilot.rules import (
+    application,
+    calendar,
+    certification,
+    claim,
+    claim_after,
+    payment,
+    people,
+    recheck,
+    study,
+)
 
-__all__ = ["application", "calendar", "certification", "claim", "payment", "people", "study"]
+__all__ = [
+    "application",
+    "calendar",
+    "certification",
+    "claim",
+    "claim_after",
+    "payment",
+    "people",
+    "recheck",
+    "study",
+]

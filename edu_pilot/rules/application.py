@@ -95,6 +95,15 @@ def has_a_place(attempt: Attempt) -> bool:
 
 
 @rule
+def a_place_is_left(attempt: Attempt) -> Blocked:
+    """R1.4: a student who comes with a school status takes a place of the year too."""
+    if attempt.record.places_free > 0:
+        return None
+    text = N_("No place of %(year)s is left.")
+    return blocked(text, field="intake", who="admin", year="20" + attempt.record.intake[:2])
+
+
+@rule
 def next_in_the_queue(attempt: Attempt) -> Blocked:
     """R1.4: free places go to the waiting list in its order; a reserved one is the applicant's own."""
     record = attempt.record

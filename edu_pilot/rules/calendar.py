@@ -92,6 +92,16 @@ def intake_is_open(attempt: Attempt) -> Blocked:
     return None if window.holds(attempt.today) else _closed(intake, window)
 
 
+@rule
+def intake_is_ours(attempt: Attempt) -> Blocked:
+    """R1.5: the intake is one of the programme's and has begun; it need not be open (intake_unknown)."""
+    intake = attempt.record.intake
+    if intake_is_known(attempt.policy, intake) and registration_day(intake) <= attempt.today:
+        return None
+    text = N_("%(intake)s is no intake of the programme that has begun; write year and month, such as 2209.")
+    return blocked(text, code="intake_unknown", field="intake", who="registrar", intake=intake or "-")
+
+
 @rule(on_input=True)
 def draft_intake_is_known(attempt: Attempt) -> Blocked:
     """R1.5: a draft is for an intake of the programme, open or not (intake_unknown)."""

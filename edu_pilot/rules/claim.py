@@ -327,7 +327,7 @@ def my_body_has_not_checked(attempt: Attempt) -> Blocked:
 @rule
 def other_body_was_another_person(attempt: Attempt) -> Blocked:
     """R5.2: the two checks are given by two persons, even where one holds two accounts."""
-    keys = {c.person_key for c in attempt.record.checks if c.body != body_of(attempt)}
+    keys = {c.person_key for c in attempt.record.checks_given if c.body != body_of(attempt)}
     if attempt.actor.person_key not in keys:
         return None
     text = N_("You have checked this claim for the other body; another person must check it for this one.")
@@ -337,7 +337,7 @@ def other_body_was_another_person(attempt: Attempt) -> Blocked:
 @rule
 def not_checked_by_me(attempt: Attempt) -> Blocked:
     """R5.2: whoever checked the claim does not settle it."""
-    if attempt.actor.person_key not in {c.person_key for c in attempt.record.checks}:
+    if attempt.actor.person_key not in {c.person_key for c in attempt.record.checks_given}:
         return None
     return blocked(N_("You have checked this claim; another person must settle it."), who="arbiter")
 

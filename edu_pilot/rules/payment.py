@@ -1,21 +1,23 @@
-"""What a payment batch must fulfil: two persons, payable claims, totals that agree (R5.8)."""
+"""What a payment batch must fulfil: two persons, payable claims, totals that agree, one result a line (R5.8)."""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Sequence
 from typing import Any
 
 from edu_pilot.rules.claim import notice_ended
+from edu_pilot.rules.claim_after import account_faults
+from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, rule
 
 
 @rule(on_input=True)
 def claims_are_payable(attempt: Attempt) -> Blocked:
-    """R5.7, R5.8: every claim is approved, its notice is over, and it stands in no other batch."""
+    """R5.7, R5.8: every claim is approved or bounced, its notice over, its account settled, and in no other batch."""
     given = [str(reference) for reference in attempt.input.get("claims", [])]
     known = attempt.record.claims_named(tuple(given))
-    found = (_held_back(reference, known.get(reference), attempt.today) for reference in sorted(set(given)))
+    found = (_held_back(attempt, reference, known.get(reference)) for reference in sorted(set(given)))
     faults = [fault for fault in found if fault]
     if len(set(given)) != len(given):
         text = N_("A claim stands twice in the batch.")
@@ -23,19 +25,23 @@ def claims_are_payable(attempt: Attempt) -> Blocked:
     return faults
 
 
-def _held_back(reference: str, claim: Any, today: date) -> Reason | None:
+def _held_back(attempt: Attempt, reference: str, claim: Any) -> Reason | None:
     """R5.7, R5.8: the one reason why a claim cannot stand in a new batch, or None."""
     told: dict[str, Any] = {"field": "claims", "who": "finance_maker", "claim": reference[:32]}
     if claim is None:
         return blocked(N_("There is no claim %(claim)s."), **told)
     if claim.batch:
         return blocked(N_("Claim %(claim)s stands in line %(line)s of a batch."), line=claim.batch, **told)
-    if claim.state != "approved":
+    if claim.state not in ("approved", "bounced"):
         state = f"label:claim.states.{claim.state}"
         return blocked(N_("Claim %(claim)s is not approved but: %(state)s"), state=state, **told)
-    if not notice_ended(claim.notice_until, today):
+    if not notice_ended(claim.notice_until, attempt.today):
         text = N_("Claim %(claim)s waits: its public notice runs until %(last)s.")
         return blocked(text, last=claim.notice_until.isoformat(), **told)
+    times = (claim.account_changed_at, claim.account_confirmed_at, claim.moment)
+    if account_faults(attempt.policy, claim.state, *times):
+        text = N_("Claim %(claim)s cannot be paid now: its account is not settled.")
+        return blocked(text, code="account_is_settled", **(told | {"who": "union_reviewer"}))
     return None
 
 
@@ -65,3 +71,46 @@ def claims_in_payment(attempt: Attempt) -> Blocked:
         return None
     text = N_("Not yet in payment: %(claims)s")
     return blocked(text, who="system", claims=", ".join(waiting[:20]))
+
+
+RESULTS = ("paid", "bounced")
+
+
+@rule(on_input=True)
+def results_cover_the_batch(attempt: Attempt) -> Blocked:
+    """R5.8: the bank's results name every payment of the batch once, and why one was sent back.
+
+    Without a list every payment was paid.
+    """
+    results = attempt.input.get("results")
+    if results is None:
+        return None
+    known = [item.number for item in attempt.record.items]
+    return result_faults(attempt.policy, known, results)
+
+
+def result_faults(policy: Policy, known: Sequence[str], results: Sequence[Any]) -> list[Reason]:
+    """R5.8: say what is wrong with a list of results for the payments of these numbers."""
+    given = [r.get("number") if isinstance(r, dict) else None for r in results]
+    strange = [n for n in given if n not in known]
+    missing, twice = [n for n in known if n not in given], [n for n in known if given.count(n) > 1]
+    faults = [_result(N_("%(number)s is no payment of this batch."), "payment_unknown", n) for n in strange]
+    faults += [_result(N_("There is no result for payment %(number)s."), "result_missing", n) for n in missing]
+    faults += [_result(N_("Payment %(number)s stands twice among the results."), "result_twice", n) for n in twice]
+    ours = [r for r in results if isinstance(r, dict) and r.get("number") in known]
+    return faults + [fault for result in ours for fault in _unclear(policy, result)]
+
+
+def _result(text: str, code: str, number: Any) -> Reason:
+    return blocked(text, code=code, field="results", who="finance_maker", number=str(number or "-")[:32])
+
+
+def _unclear(policy: Policy, result: dict[str, Any]) -> list[Reason]:
+    """A payment was paid, or sent back for one of the reasons of the policy."""
+    outcome, reason = result.get("result"), result.get("reason") or None
+    if outcome == "paid" and reason is None:
+        return []
+    if outcome == "bounced" and isinstance(reason, str) and reason in policy.get("decision_codes.bounce"):
+        return []
+    text = N_("The result of payment %(number)s is not clear: it was paid, or bounced with one of the listed reasons.")
+    return [_result(text, "result_unclear", result["number"])]

@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from edu_pilot.rules.calendar import registration_day, season, year_of
+from edu_pilot.rules.calendar import months_after, registration_day, season, year_of
+from edu_pilot.rules.identity import id_faults, name_fault, normalise_id, normalise_name
+from edu_pilot.rules.lookups import major_code, point_code, takes
+from edu_pilot.rules.people import TEXTS
 from edu_pilot.workflow.policy import Policy, Row
 from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, rule
+
+TERM_MONTHS = 6
+# Six digits are the form of the national catalogue of junior college majors.
+_NATIONAL_MAJOR = re.compile("[0-9]{6}")
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,30 @@ def modules(policy: Policy, major: str, passed: Iterable[str]) -> list[Module]:
         before = found[code].earned if code in found else 0
         found[code] = Module(code, minimum, before + plus)
     return list(found.values())
+
+
+def credits_of(policy: Policy, major: str, passed: Iterable[str]) -> int:
+    """R3.6: the credits of the passed courses that a major's plan holds, each counted once."""
+    earned = set(passed)
+    return sum(int(course["credits"]) for course in plan(policy, major) if course["code"] in earned)
+
+
+def term_of(intake: str, day: date) -> int:
+    """R3.10: the term of study on a day; the first begins with the registration month."""
+    first = registration_day(intake)
+    return ((day.year - first.year) * 12 + day.month - first.month) // TERM_MONTHS + 1
+
+
+def term_begins(intake: str, term: int) -> date:
+    """R3.10: the first day of a term."""
+    return months_after(registration_day(intake), (term - 1) * TERM_MONTHS)
+
+
+def warning_due(policy: Policy, ends_on: date, warned_months: int | None, today: date) -> int | None:
+    """R3.5: the months before its end that a study must be warned of today, or None; never twice the same."""
+    reached = [n for n in policy.get("study.warnings_months") if months_after(ends_on, -n) <= today < ends_on]
+    due = min(reached, default=None)
+    return due if due is not None and (warned_months is None or due < warned_months) else None
 
 
 def earliest_diploma(policy: Policy, intake: str) -> date:
@@ -185,6 +216,9 @@ def _course(attempt: Attempt) -> Row | None:
 def credits_reached(attempt: Attempt) -> Blocked:
     """R3.7: the credits of the plan are reached."""
     wanted = credits_to_complete(attempt.policy, attempt.record.major)
+    if not wanted:
+        text = N_("The programme has no teaching plan for this major, so its completion cannot be judged here.")
+        return blocked(text, who="registrar")
     if attempt.record.credits >= wanted:
         return None
     text = N_("%(earned)s of %(wanted)s credits are reached; %(missing)s are missing.")
@@ -269,3 +303,187 @@ def double_certificate_not_issued(attempt: Attempt) -> Blocked:
         return None
     text = N_("The completion certificate was issued on %(day)s.")
     return blocked(text, who="registrar", day=attempt.record.double_certificate_on.isoformat())
+
+
+@rule
+def not_in_first_term(attempt: Attempt) -> Blocked:
+    """R3.10: the major is not changed in the first term; the reason names the first possible day."""
+    term = attempt.policy.get("study.change_major.from_term")
+    day = term_begins(attempt.record.intake, term)
+    if attempt.today >= day:
+        return None
+    text = N_("The major can be changed from term %(term)s on, that is from %(day)s.")
+    return blocked(text, who="registrar", term=term, day=day.isoformat())
+
+
+@rule
+def no_change_this_term(attempt: Attempt) -> Blocked:
+    """R3.10: one change of major a term; the reason names the next possible day."""
+    record = attempt.record
+    term = term_of(record.intake, attempt.today)
+    changes = [day for day in record.major_changes if term_of(record.intake, day) == term]
+    if len(changes) < attempt.policy.get("study.change_major.per_term"):
+        return None
+    text = N_("The major was changed on %(last)s; the next change is possible from %(day)s on.")
+    day = term_begins(record.intake, term + 1)
+    return blocked(text, who="registrar", last=changes[-1].isoformat(), day=day.isoformat())
+
+
+def in_programme(policy: Policy, text: str | None) -> bool:
+    """R1.2: whether what was typed names a major of the programme."""
+    return major_code(policy, text) is not None
+
+
+def _leaves_programme(attempt: Attempt) -> bool:
+    """A national code that the catalogue does not hold is a major elsewhere; anything else is a slip."""
+    text = attempt.input.get("new_major") or ""
+    return not in_programme(attempt.policy, text) and _NATIONAL_MAJOR.fullmatch(text) is not None
+
+
+@rule(on_input=True)
+def new_major_is_known(attempt: Attempt) -> Blocked:
+    """R3.10: another major that takes the same intake and is offered at the point, or one outside by its code."""
+    record, text = attempt.record, attempt.input.get("new_major")
+    row = attempt.policy.row("majors", major_code(attempt.policy, text))
+    if (row["code"] if row else text) == record.major:
+        return blocked(N_("The student is in this major already."), field="new_major", who="registrar")
+    if row is None:
+        told = N_("%(value)s is no major of the programme; a major outside it is named by its six-digit code.")
+        return None if _leaves_programme(attempt) else _unknown_major(told, text)
+    if takes(row, record.intake) and _offers(attempt.policy, record.point, row["code"]):
+        return None
+    return _unknown_major(N_("%(value)s does not take this intake at this teaching point."), text)
+
+
+def _unknown_major(told: str, text: str | None) -> Reason:
+    return blocked(told, field="new_major", who="registrar", value=text or "-")
+
+
+def _offers(policy: Policy, point: str | None, major: str) -> bool:
+    """A point that lists no majors offers them all."""
+    majors = (policy.row("points", point) or {}).get("majors") or ""
+    return not majors or major in majors.split()
+
+
+@rule(on_input=True)
+def consent_to_leave_the_programme(attempt: Attempt) -> Blocked:
+    """R3.10: a major outside the programme loses the reimbursement, so explicit consent comes first."""
+    if not _leaves_programme(attempt) or attempt.input.get("consent") == "yes":
+        return None
+    text = N_(
+        "%(major)s is outside the programme: the tuition will not be reimbursed. "
+        "The change needs the student's explicit consent."
+    )
+    return blocked(text, field="consent", who="registrar", major=attempt.input["new_major"])
+
+
+@rule(on_input=True)
+def new_point_is_known(attempt: Attempt) -> Blocked:
+    """R3.10: another teaching point of the programme that takes the intake and offers the major."""
+    record, text = attempt.record, attempt.input.get("new_point")
+    row = attempt.policy.row("points", point_code(attempt.policy, text))
+    if row and row["code"] == record.point:
+        return blocked(N_("The student is at this teaching point already."), field="new_point", who="registrar")
+    if row and takes(row, record.intake) and _offers(attempt.policy, row["code"], record.major):
+        return None
+    told = N_("%(value)s is no teaching point that takes this intake and offers the major.")
+    return blocked(told, field="new_point", who="registrar", value=text or "-")
+
+
+@rule
+def identity_proof_handed_in(attempt: Attempt) -> Blocked:
+    """R3.10: the police's proof of the correction is there."""
+    if "identity_proof" in attempt.record.papers:
+        return None
+    text = N_("Paper not yet handed in: %(papers)s")
+    return blocked(text, who="registrar", papers="policy:other_papers:identity_proof")
+
+
+@rule(on_input=True)
+def correction_is_sound(attempt: Attempt) -> Blocked:
+    """R3.10, R2.1, R2.4: a new name or number is given, well-formed, and differs from what is recorded."""
+    given, person = attempt.input, attempt.record.person
+    name, number = corrected_name(given.get("new_name")), corrected_number(given.get("new_id_number"))
+    if name in (None, person.name) and number in (None, person.id_number):
+        text = N_("Enter the corrected name or ID number; what is entered is recorded already.")
+        return blocked(text, field="new_id_number", who="registrar")
+    faults = [("new_name", fault)] if name is not None and (fault := name_fault(name)) else []
+    faults += [("new_id_number", fault) for fault in (id_faults(number, attempt.today) if number is not None else [])]
+    return [blocked(TEXTS[code], code=code, field=field, who="registrar") for field, code in faults]
+
+
+def corrected_name(text: str | None) -> str | None:
+    """R2.4: a corrected name as stored, or None where the name is not corrected."""
+    return normalise_name(text)[0] if text else None
+
+
+def corrected_number(text: str | None) -> str | None:
+    """R2.1: a corrected number as stored, or None where the number is not corrected."""
+    return normalise_id(text) if text else None
+
+
+@rule(on_input=True)
+def corrected_number_is_free(attempt: Attempt) -> Blocked:
+    """R3.10: the corrected number is nobody else's; two persons are never merged by the system."""
+    number = corrected_number(attempt.input.get("new_id_number"))
+    if number is None or not attempt.record.number_is_anothers(number):
+        return None
+    text = N_(
+        "This number is recorded for another person. "
+        "Look into both cases by hand; the system never makes one person of two."
+    )
+    return blocked(text, field="new_id_number", who="registrar")
+
+
+@rule
+def a_warning_is_due(attempt: Attempt) -> Blocked:
+    """R3.5: the end is 24, 12 or 6 months away and has not been warned of yet."""
+    record = attempt.record
+    if warning_due(attempt.policy, record.ends_on, record.warned_months, attempt.today) is not None:
+        return None
+    text = N_("No warning is due today; the school status ends on %(day)s.")
+    return blocked(text, who="system", day=record.ends_on.isoformat())
+
+
+@rule
+def years_are_over(attempt: Attempt) -> Blocked:
+    """R3.5: the school status ends on its day, not before; a suspension does not move it."""
+    if attempt.today >= attempt.record.ends_on:
+        return None
+    text = N_("The school status lasts until %(day)s.")
+    return blocked(text, who="system", day=attempt.record.ends_on.isoformat())
+
+
+@rule(on_input=True)
+def status_number_is_sound(attempt: Attempt) -> Blocked:
+    """R3.5: 13 digits: year of the intake, province, branch, and a serial of the season."""
+    form, intake = attempt.policy.get("study.student_number"), attempt.record.intake
+    number = attempt.input.get("student_number") or ""
+    start = f"{intake[:2]}{form['province']}{form['middle']}"
+    serial = number.removeprefix(start)
+    if number.startswith(start) and re.fullmatch(f"[0-9]{{{form['serial_digits']}}}", serial):
+        autumn = int(serial) >= form["autumn_from"]
+        if autumn == (season(intake) == "autumn") and int(serial) >= form["spring_from"]:
+            return None
+    text = N_("The student number does not have the form of intake %(intake)s: 13 digits that begin with %(start)s.")
+    return blocked(text, field="student_number", who="registrar", intake=intake, start=start)
+
+
+@rule(on_input=True)
+def status_number_is_free(attempt: Attempt) -> Blocked:
+    """R3.5: a student number belongs to one study."""
+    if not attempt.record.student_number_is_anothers(attempt.input.get("student_number")):
+        return None
+    text = N_("This student number is recorded for another student.")
+    return blocked(text, field="student_number", who="registrar")
+
+
+@rule(on_input=True)
+def status_day_is_sound(attempt: Attempt) -> Blocked:
+    """R3.5: the status was confirmed in or after the registration month and not in the future."""
+    first, day = registration_day(attempt.record.intake), attempt.input.get("confirmed_on")
+    if day and first <= day <= attempt.today:
+        return None
+    text = N_("The school status must have been confirmed between %(first)s and %(last)s.")
+    last = attempt.today.isoformat()
+    return blocked(text, field="confirmed_on", who="registrar", first=first.isoformat(), last=last)

@@ -32,9 +32,15 @@ CHECKS: dict[tuple[str, str], tuple[Check, Check]] = {
     ("paid", "corrected"): (PASS, ("correct", ("RECEIPT_DETAILS_WRONG",))),
 }
 # Days before the business date on which a claim that is still open was decided or left lying.
-DECIDED_AGO = {"approved": 3, "in_payment": 32, "not_agreed": 6, "submitted": 4, "returned": 5, "draft": 0}
-KEPT_BACK = {("in_payment", ""), ("approved", "drawn")}
+DECIDED_AGO = {
+    "approved": 3, "in_payment": 32, "not_agreed": 6, "submitted": 4, "returned": 5, "draft": 0, "objected": 3,
+    "bounced": 62,
+}  # fmt: skip
+# How far the batch comes that takes a claim out of the monthly ones.
+KEPT_BACK = {("in_payment", ""): "released", ("in_payment", "exported"): "exported", ("approved", "drawn"): "drawn"}
 DAYS_OF_CHECKING = 12
+# A changed account is confirmed when its waiting time is over as well.
+CONFIRMED_AFTER = timedelta(days=4)
 
 
 @dataclass
@@ -67,14 +73,17 @@ def claiming(hands: Hands, worker: Worker, story: Story, study: str, chance: Ran
         me.act(enters, "withdraw")
         return
     me.act(enters, "submit")
-    if (story.claim, story.special) in KEPT_BACK:
-        hands.kept_back[me.claim] = story.claim
+    if batch := KEPT_BACK.get((story.claim, story.special)):
+        hands.kept_back[me.claim] = batch
+    if story.claim == "bounced" or story.special == "new_account":
+        hands.sent_back.add(me.claim)
     yield from _checked(me, chance)
+    yield from _afterwards(me)
 
 
 def _entered_on(me: Claimant, chance: Random) -> date:
     story, hands = me.story, me.hands
-    if story.claim in ("paid", "refused", "withdrawn"):
+    if story.claim not in DECIDED_AGO:
         return hands.office(hands.calendar.today + timedelta(days=chance.randint(14, 40)))
     # A batch can be drawn only once the notice is over, holidays included.
     ago = DECIDED_AGO["in_payment" if story.special == "drawn" else story.claim]
@@ -133,17 +142,23 @@ def _checked(me: Claimant, chance: Random) -> Life:
     for body, (outcome, reasons) in desks:
         yield hands.office(hands.calendar.today + timedelta(days=DAYS_OF_CHECKING // 3))
         _check(me, body, outcome, reasons)
+    if story.claim == "objected":
+        yield hands.office(hands.calendar.today + timedelta(days=1))
+        me.act(hands.of_county("union", me.worker.county), "object", objection="群众反映学费由用人单位承担")
+        return
     yield hands.office(hands.calendar.today + timedelta(days=7))
     if story.special == "arbiter":
+        for body, (outcome, reasons) in desks:
+            _check(me, body, outcome, reasons, "recheck")
         _settle(me)
     if story.special == "corrected":
         yield from _corrected(me)
 
 
-def _check(me: Claimant, body: str, outcome: str, reasons: tuple[str, ...]) -> None:
+def _check(me: Claimant, body: str, outcome: str, reasons: tuple[str, ...], step: str = "check") -> None:
     hands = me.hands
     who = hands.staff[body] if body in hands.staff else hands.of_county(body, me.worker.county)
-    me.act(who, "check", outcome=outcome, reading=_reading(me), reasons=list(reasons))
+    me.act(who, step, outcome=outcome, reading=_reading(me), reasons=list(reasons))
 
 
 def _reading(me: Claimant) -> dict[str, Any]:
@@ -169,3 +184,35 @@ def _corrected(me: Claimant) -> Life:
     for body in ("university", "union"):
         yield me.hands.office(me.hands.calendar.today + timedelta(days=5))
         _check(me, body, *PASS)
+
+
+def _afterwards(me: Claimant) -> Life:
+    """What comes of the payment: another account for money sent back, or money asked back."""
+    if me.story.special == "new_account":
+        yield from _until(me, "bounced")
+        yield from _account_changed(me)
+    if me.story.claim in ("recovering", "recovered"):
+        yield from _until(me, "paid")
+    if me.story.claim == "recovered":
+        yield from _recovered(me)
+
+
+def _until(me: Claimant, state: str) -> Life:
+    """Look every week until the claim is in a state; the finance office brings it there."""
+    while me.hands.state("claim", me.claim) != state:
+        yield me.hands.calendar.today + timedelta(days=7)
+
+
+def _account_changed(me: Claimant) -> Life:
+    card = me.hands.population.card()
+    me.act(me.enters, "change_account", account_number=card, account_holder=me.worker.name)
+    yield me.hands.calendar.today + CONFIRMED_AFTER
+    me.act(me.hands.of_county("union", me.worker.county), "confirm_account")
+
+
+def _recovered(me: Claimant) -> Life:
+    yield me.hands.office(me.hands.calendar.today + timedelta(days=7))
+    me.act(me.hands.staff["union.city"], "recover", recovery="RECEIPT_REVERSED", note="票据已红冲")
+    yield me.hands.office(me.hands.calendar.today + timedelta(days=14))
+    paid = me.hands.row("claim", me.claim)["payable_fen"]
+    me.act(me.hands.staff["finance.maker"], "confirm_recovered", recovered_fen=paid)

@@ -11,7 +11,8 @@ from edu_pilot.sample.hands import Hands
 ROOMS = ({"room": "第一考场", "seats": 30}, {"room": "第二考场", "seats": 30})
 SEATS = sum(int(str(room["seats"])) for room in ROOMS)
 SITE = "德州市职业技能考核中心"
-PUBLISHED_AFTER = timedelta(days=12)
+DAY = timedelta(days=1)
+SCORED_AFTER, PUBLISHED_AFTER = timedelta(days=9), timedelta(days=16)
 
 
 @dataclass
@@ -21,7 +22,9 @@ class Session:
     reference: str
     held_on: date
     candidates: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
     entered: int = 0
+    cancelled: bool = False
 
 
 @dataclass
@@ -51,11 +54,25 @@ class Exams:
 
     def _held(self, session: Session) -> Life:
         examiner = self.hands.staff["examiner"]
+        # The day before, so that the door list is there when the session is held.
+        yield session.held_on - DAY
+        self.hands.act(examiner, "session", session.reference, "seat_all")
         yield session.held_on
         self.hands.act_on_all(examiner, "certification", session.candidates, "mark_sat")
+        self.hands.act_on_all(examiner, "certification", session.absent, "mark_absent")
         self.hands.act(examiner, "session", session.reference, "hold")
+        yield session.held_on + SCORED_AFTER
+        self.hands.act(examiner, "session", session.reference, "score_all")
         yield session.held_on + PUBLISHED_AFTER
         self.hands.act(examiner, "session", session.reference, "publish")
+
+    def cancel(self, session: Session) -> None:
+        """Let the examiner cancel a session, once; its candidates are free for another one."""
+        if session.cancelled:
+            return
+        session.cancelled = True
+        examiner = self.hands.staff["examiner"]
+        self.hands.act(examiner, "session", session.reference, "cancel", cancellation="SITE_NOT_AVAILABLE")
 
     def one_ahead(self, occupation: str, level: str) -> Life:
         """The next session is planned but not open yet on the business date."""

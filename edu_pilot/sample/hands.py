@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from edu_pilot.extensions import read
-from edu_pilot.models import Application, Certification, Claim, PaymentItem, Study
+from edu_pilot.models import Application, Certification, Claim, Payment, PaymentItem, Study
 from edu_pilot.sample.accounts import short_name
 from edu_pilot.sample.calendar import Calendar, office_day
 from edu_pilot.sample.papers import picture
@@ -27,7 +27,7 @@ from edu_pilot.workflow.registry import Actor
 
 APPLICATION, STUDY = Application.__table__, Study.__table__
 CERTIFICATION, CLAIM = Certification.__table__, Claim.__table__
-ITEM = PaymentItem.__table__
+PAYMENT, ITEM = Payment.__table__, PaymentItem.__table__
 # The part of the work each workflow belongs to, as the summary tells it.
 PARTS = {
     "application": "roster/registration",
@@ -49,8 +49,10 @@ class Hands:
     calendar: Calendar
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     serials: Counter[str] = field(default_factory=Counter)
-    # Claims that a later batch than the month's takes, and where they end.
+    # Claims that a later batch than the month's takes, and how far that batch comes.
     kept_back: dict[str, str] = field(default_factory=dict)
+    # Claims whose payment the bank sends back once.
+    sent_back: set[str] = field(default_factory=set)
 
     @property
     def last(self) -> date:
@@ -125,10 +127,18 @@ class Hands:
             return study.reference, dict(conn.execute(query).mappings().one())
 
     def payable(self, today: date) -> list[str]:
-        """Return the approved claims whose notice is over and that stand in no batch."""
+        """Return the claims whose notice is over, that stand in no batch and that wait for no other account."""
         held = sa.select(ITEM.c.claim_id).where(ITEM.c.live)
+        mended = sa.and_(CLAIM.c.state == "bounced", CLAIM.c.account_confirmed_at.is_not(None))
         query = sa.select(CLAIM.c.reference).where(
-            CLAIM.c.state == "approved", CLAIM.c.notice_until < today, CLAIM.c.id.not_in(held)
+            sa.or_(CLAIM.c.state == "approved", mended), CLAIM.c.notice_until < today, CLAIM.c.id.not_in(held)
         )
         with read() as conn:
             return list(conn.execute(query.order_by(CLAIM.c.reference)).scalars())
+
+    def items(self, batch: str) -> list[tuple[str, str]]:
+        """Return number and claim of every payment of a batch."""
+        query = sa.select(ITEM.c.number, CLAIM.c.reference).join(CLAIM, CLAIM.c.id == ITEM.c.claim_id)
+        with read() as conn:
+            rows = conn.execute(query.join(PAYMENT).where(PAYMENT.c.reference == batch).order_by(ITEM.c.number))
+            return [(number, claim) for number, claim in rows]

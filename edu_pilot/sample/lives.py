@@ -12,7 +12,7 @@ from edu_pilot.rules.calendar import intake_window, registration_day
 from edu_pilot.rules.study import earliest_diploma, plan
 from edu_pilot.sample.calendar import Life, saturday
 from edu_pilot.sample.claims import claiming
-from edu_pilot.sample.exams import Exams
+from edu_pilot.sample.exams import SCORED_AFTER, Exams, Session
 from edu_pilot.sample.hands import Hands
 from edu_pilot.sample.people import Worker
 from edu_pilot.sample.stories import Story
@@ -23,6 +23,14 @@ PAPERS = ("id_front", "id_back", "previous_diploma", "portrait", "migrant_work")
 MONTHS_OF_TERM, TERMS = 6, 5
 LAST_COURSE = "60002"
 WAITING = 12
+# What ends or stops a study after its first term: the step and what is given with it.
+BROKEN_OFF: dict[str, tuple[str, dict[str, str]]] = {
+    "withdrawn": ("withdraw", {"withdrawal": "JOB_CHANGE"}),
+    "suspended": ("suspend", {"suspension": "WORK", "note": "外派务工一年"}),
+    "cancelled": ("cancel", {"cancellation": "DISCIPLINE", "note": "违纪处分决定"}),
+}
+# These never pass their last course.
+WITHOUT_END = ("studying", "expired")
 
 
 def days(number: int) -> timedelta:
@@ -170,9 +178,10 @@ def studying(person: Person) -> Life:
     for term in range(TERMS):
         yield _exam_day(person, term)
         _sit(person, term)
-        if person.story.study == "withdrawn":
+        if person.story.study in BROKEN_OFF:
             yield person.hands.office(person.hands.calendar.today + days(30))
-            person.learn("withdraw", withdrawal="JOB_CHANGE")
+            step, given = BROKEN_OFF[person.story.study]
+            person.learn(step, **given)
             return
     yield from _graduating(person)
 
@@ -188,7 +197,7 @@ def _sit(person: Person, term: int) -> None:
     now = [c for n, c in enumerate(courses) if n * TERMS // len(courses) == term]
     again, person.failed = person.failed, []
     for course in (*again, *now):
-        if not (course["code"] == LAST_COURSE and person.story.study == "studying"):
+        if not (course["code"] == LAST_COURSE and person.story.study in WITHOUT_END):
             fails = course in now and term < TERMS - 1 and person.chance.random() < 0.06
             _score(person, course, fails)
 
@@ -209,7 +218,7 @@ def _score(person: Person, course: Row, fails: bool) -> None:
 
 def _graduating(person: Person) -> Life:
     yield person.hands.office(person.hands.calendar.today + days(15))
-    if person.story.study == "studying":
+    if person.story.study in WITHOUT_END:
         return
     person.learn("complete")
     ripe_on = earliest_diploma(person.hands.policy, person.worker.intake)
@@ -222,6 +231,8 @@ def _graduating(person: Person) -> Life:
         person.learn("issue_double_certificate")
     if person.story.claim:
         yield from claiming(person.hands, person.worker, person.story, person.study, person.chance)
+    if person.story.study == "revoked":
+        person.learn("revoke_diploma", revocation="FALSE_PAPERS", note="入学材料不实")
 
 
 def _diploma_number(person: Person, day: date) -> str:
@@ -251,30 +262,56 @@ def certifying(person: Person) -> Life:
 
 def _examined(person: Person) -> Life:
     ending, held_on = person.story.certification, _held_on(person)
+    yield from _seated(person, held_on)
+    yield held_on + days(8)
+    if ending == "absent":
+        person.examine("resit")
+    elif ending == "void":
+        person.examine("void", voiding="CHEATING", note="考试中夹带")
+    elif ending not in ("entered", "seated", "sat"):
+        yield from _marked(person, held_on)
+
+
+def _seated(person: Person, held_on: date) -> Life:
     yield person.hands.office(held_on - days(40))
     row = person.hands.row("certification", person.certification)
     session = person.exams.session(row["occupation"], row["level"], held_on)
     person.train("enter", session=session.reference)
-    if ending == "entered":
+    if person.story.certification == "entered":
         return
     yield person.hands.office(held_on - days(30))
     person.examine("seat")
-    session.candidates.append(row["id"])
-    yield held_on + days(8)
-    if ending not in ("seated", "sat"):
-        yield from _marked(person, held_on)
+    (session.absent if person.story.certification == "absent" else session.candidates).append(row["id"])
+    if person.story.special == "moved" and held_on == _lost_day(person.hands.last):
+        yield from _moved(person, session)
+
+
+def _lost_day(last: date) -> date:
+    """A Sunday ahead, on which nobody else is examined: its sessions are cancelled."""
+    return saturday(last + days(21)) + days(1)
+
+
+def _moved(person: Person, session: Session) -> Life:
+    yield person.hands.office(person.hands.last - days(7))
+    person.exams.cancel(session)
+    yield person.hands.calendar.today + days(1)
+    yield from _seated(person, saturday(person.hands.last + days(28)))
 
 
 def _held_on(person: Person) -> date:
     """A step that is still open on the business date was taken lately."""
-    last, ending = person.hands.last, person.story.certification
-    if ending in ("entered", "seated"):
-        return saturday(last + days(28))
-    if ending == "sat":
-        return saturday(last - days(4))
-    if ending == "passed" and person.story.study == "studying":
-        return saturday(last - days(20))
-    return saturday(person.begins_on + relativedelta(months=15))
+    last, ending, special = person.hands.last, person.story.certification, person.story.special
+    if person.story.study != "studying" or ending in ("certified", "failed"):
+        return saturday(person.begins_on + relativedelta(months=15))
+    lately = {
+        "tomorrow": last + days(1),
+        "scored": saturday(last - SCORED_AFTER),
+        "moved": _lost_day(last),
+        "entered": saturday(last + days(28)),
+        "seated": saturday(last + days(28)),
+        "sat": saturday(last - days(2)),
+    }
+    return lately.get(special) or lately.get(ending) or saturday(last - days(20))
 
 
 def _marked(person: Person, held_on: date) -> Life:

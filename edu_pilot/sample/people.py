@@ -108,7 +108,7 @@ class Population:
             name=self._name(sex_of(id_number)), id_number=id_number, phone=self._phone(), county=county,
             point=point, intake=intake, major=major, previous_school=place + SCHOOLS[diploma],
             previous_diploma=diploma, employer=place + firm + trade, job=rng.choice(TRADES[trade]),
-            union_member=rng.random() < 0.85, card=self._card(),
+            union_member=rng.random() < 0.85, card=self.card(),
         )  # fmt: skip
 
     def id_number(self, county: str, born: date) -> str:
@@ -125,6 +125,11 @@ class Population:
         self.receipts += 1
         serial = self.seed % 10**7 * 10**8 + self.receipts
         return f"{paid_on:%y}372{serial:015d}"
+
+    def card(self) -> str:
+        """Draw a sound bank card number."""
+        body = f"62{self.rng.randrange(10**16):016d}"
+        return body + luhn.calc_check_digit(body)
 
     def _choice_of_study(self, intake: str, county: str) -> tuple[str, str]:
         points = [row for row in self.policy.table("points") if row["county"] == county and takes(row, intake)]
@@ -148,7 +153,3 @@ class Population:
 
     def _phone(self) -> str:
         return f"1{self.rng.randint(3, 9)}{self.rng.randrange(10**9):09d}"
-
-    def _card(self) -> str:
-        body = f"62{self.rng.randrange(10**16):016d}"
-        return body + luhn.calc_check_digit(body)

@@ -46,6 +46,11 @@ SETTLED = (
     _claim("paid", "other_money", 200),
     Story(study="withdrawn", certification="withdrawn", after_days=200),
     _claim("paid", "excess", 200),
+    Story(study="revoked", claim="recovering", after_days=260),
+    _claim("recovered", days=260),
+    _claim("paid", "new_account", 260),
+    # A school status lasts eight years; the diploma could have come after less than two and a half.
+    Story(study="expired", certification="failed", after_days=2060),
 )
 # Claims on somebody's desk today.
 OPEN = (
@@ -61,6 +66,9 @@ OPEN = (
     Story(study="completed", certification="passed", after_days=20),
     Story(study="studying", certification="failed", after_days=20),
     Story(claim="", special="no_double", after_days=60, certification="failed"),
+    _claim("objected"),
+    _claim("in_payment", "exported", 80),
+    _claim("bounced", days=130),
 )
 # Studies under way, beside every step of a certification.
 STUDYING = (
@@ -75,6 +83,13 @@ STUDYING = (
     Story(study="withdrawn", certification="withdrawn", after_days=200),
     Story(study="studying", certification="certified", after_days=500),
     Story(study="studying", certification="withdrawn", after_days=200),
+    Story(study="suspended", certification="training", after_days=200),
+    Story(study="cancelled", certification="training", after_days=200),
+    Story(study="studying", certification="absent", after_days=200),
+    Story(study="studying", certification="void", after_days=200),
+    Story(study="studying", certification="seated", special="tomorrow", after_days=200),
+    Story(study="studying", certification="passed", special="scored", after_days=200),
+    Story(study="studying", certification="seated", special="moved", after_days=200),
 )
 # Applications of the newest intake.
 APPLYING = (

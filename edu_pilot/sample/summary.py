@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
+from dateutil.relativedelta import relativedelta
 from sqlalchemy import Connection
 
 from edu_pilot.models import Document
@@ -37,6 +38,8 @@ SOONER_OR_LATER = {
     ("certification", "certified"): 500,
     ("certification", "failed"): 500,
     ("session", "planned"): 45,
+    ("study", "suspended"): 200,
+    ("study", "cancelled"): 200,
 }
 # The same after the first intake's earliest diploma, for what a diploma comes before.
 AFTER_DIPLOMA = {"claim": 60, "payment": 250}
@@ -46,6 +49,10 @@ SINCE_DIPLOMA = {
     ("claim", "paid"): 200,
     ("claim", "refused"): 200,
     ("claim", "withdrawn"): 200,
+    ("claim", "bounced"): 130,
+    ("study", "revoked"): 260,
+    ("claim", "recovering"): 260,
+    ("claim", "recovered"): 260,
 }
 
 
@@ -143,6 +150,8 @@ def _why(policy: Policy, today: date, workflow: str, state: str) -> Reason:
 def possible_from(policy: Policy, workflow: str, state: str) -> date:
     """Return the first business date on which the sample can have somebody in a state."""
     first, known = policy.get("intakes.first"), (workflow, state)
+    if known == ("study", "expired"):
+        return registration_day(first) + relativedelta(years=policy.get("study.years_max"))
     if workflow in AFTER_DIPLOMA or known in SINCE_DIPLOMA:
         after = SINCE_DIPLOMA.get(known) or AFTER_DIPLOMA[workflow]
         return earliest_diploma(policy, first) + timedelta(days=after)
@@ -153,5 +162,6 @@ def possible_from(policy: Policy, workflow: str, state: str) -> date:
 def _told() -> frozenset[tuple[str, str]]:
     stories = [story for endings in STAGES.values() for story in endings]
     ends = {(name, getattr(s, name)) for s in stories for name in ("application", "study", "certification", "claim")}
-    others = {("session", s) for s in ("planned", "open", "held", "published")}
-    return frozenset(ends | others | {("payment", s) for s in ("drawn", "released", "settled", "cancelled")})
+    sessions = {("session", s) for s in ("planned", "open", "seated", "held", "scored", "published", "cancelled")}
+    batches = {("payment", s) for s in ("drawn", "released", "exported", "settled", "cancelled")}
+    return frozenset(ends | sessions | batches)

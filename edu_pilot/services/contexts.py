@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 from edu_pilot import i18n
 from edu_pilot.rules.calendar import intake_window, registration_day, season, year_of
 from edu_pilot.rules.claim import reckoning
 from edu_pilot.rules.money import tariff
+from edu_pilot.services import claim_contexts, exam_contexts
 from edu_pilot.services.unit import Change
 from edu_pilot.workflow.policy import Policy
 
@@ -19,18 +21,19 @@ SEXES = {"male": "男", "female": "女"}
 def context_of(kind: str, change: Change) -> Context | None:
     """Return the frozen content of a document, or None where this step leads to no such paper."""
     made = _MAKERS[kind](change)
-    return None if made is None else _common(change) | made
+    return None if made is None else common(change.attempt.policy, change.unit.today, change.version.number) | made
 
 
-def _common(change: Change) -> Context:
-    programme = change.attempt.policy.get("programme")
+def common(policy: Policy, day: date, version: int) -> Context:
+    """Return what every document says: who issues it, in which programme, when, under which policy version."""
+    programme = policy.get("programme")
     return {
         "issuer_zh": programme["issuer"]["zh"],
         "issuer_en": programme["issuer"]["en"],
         "programme_zh": programme["name"]["zh"],
         "programme_en": programme["name"]["en"],
-        "issued_on": change.unit.today.isoformat(),
-        "policy_version": change.version.number,
+        "issued_on": day.isoformat(),
+        "policy_version": version,
         "copy_mark": "",
     }
 
@@ -180,7 +183,8 @@ def _receipt(policy: Policy, receipt: Any) -> Context:
     kind = policy.get(f"claim.receipt_kinds.{receipt.kind}")
     return {
         **{name: getattr(receipt, name) for name in columns},
-        "kind": kind["label"]["zh"],
+        # What stands in brackets explains the kind; a narrow column does without.
+        "kind": kind["label"]["zh"].partition("（")[0],
         "item": policy.get(f"claim.receipt_items.{receipt.item}")["zh"],
         "paid_on": receipt.paid_on.isoformat(),
     }
@@ -191,4 +195,6 @@ _MAKERS: Mapping[str, Callable[[Change], Context | None]] = {
     "admission_notice": _admission_notice,
     "completion_certificate": _completion_certificate,
     "claim_form": _claim_form,
+    **exam_contexts.MAKERS,
+    **claim_contexts.MAKERS,
 }

@@ -1,4 +1,4 @@
-"""Days that have passed without the answer they were set for."""
+"""What a date brings for applications and studies: places given back, warnings, the end on its day (R1.4, R3.5)."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import sqlalchemy as sa
 
 from edu_pilot import clock
 from edu_pilot.extensions import read
-from edu_pilot.models import Application
+from edu_pilot.models import Application, Claim, Study
+from edu_pilot.rules.study import warning_due
+from edu_pilot.services import policies
 from edu_pilot.services.actors import SYSTEM
-from edu_pilot.services.perform import perform
-from edu_pilot.workflow.reasons import Refused
+from edu_pilot.services.perform import perform_many
 
 APPLICATION = Application.__table__
+STUDY = Study.__table__
+CLAIM = Claim.__table__
+RUNNING = ("studying", "suspended", "completed")
 
 
 def late_answers() -> int:
     """R1.4, R3.3: give back the places reserved for corrections that did not come in time; return how many."""
-    return sum(map(_given_back, _unanswered()))
+    return _taken("application", _unanswered(), "release_late_place")
 
 
 def _unanswered() -> list[str]:
-    query = sa.select(APPLICATION.c.reference).where(
+    query = sa.select(APPLICATION.c.id).where(
         APPLICATION.c.state == "returned",
         APPLICATION.c.place == "reserved",
         APPLICATION.c.answer_until < clock.today(),
@@ -29,10 +33,42 @@ def _unanswered() -> list[str]:
         return list(conn.execute(query.order_by(APPLICATION.c.queue_number)).scalars())
 
 
-def _given_back(reference: str) -> bool:
-    """Someone may have answered in the meantime: then the rules refuse and nothing is given back."""
-    try:
-        perform("application", reference, "release_late_place", SYSTEM)
-    except Refused:
-        return False
-    return True
+def studies() -> dict[str, int]:
+    """Expire what ends today or has ended, warn of what ends soon; a second run finds nothing to do."""
+    return {
+        "expired": _taken("study", _ended(), "expire"),
+        "warned": _taken("study", _to_warn(), "warn_of_expiry"),
+        "recovered": _taken("claim", _of_revoked("paid"), "recover", recovery="DIPLOMA_REVOKED"),
+        "stopped": _taken("claim", _of_revoked("bounced"), "withdraw"),
+    }
+
+
+def _taken(workflow: str, ids: list[str], action: str, **given: str) -> int:
+    return sum(not result.reasons for result in perform_many(workflow, ids, action, SYSTEM, given))
+
+
+def _of_revoked(state: str) -> list[str]:
+    """Claims that were with the bank when their diploma was revoked, now that its result is in."""
+    query = sa.select(CLAIM.c.id).join(STUDY, STUDY.c.id == CLAIM.c.study_id)
+    with read() as conn:
+        return list(conn.execute(query.where(STUDY.c.state == "revoked", CLAIM.c.state == state)).scalars())
+
+
+def _ended() -> list[str]:
+    query = sa.select(STUDY.c.id).where(STUDY.c.state.in_(RUNNING), STUDY.c.ends_on <= clock.today())
+    with read() as conn:
+        return list(conn.execute(query.order_by(STUDY.c.reference)).scalars())
+
+
+def _to_warn() -> list[str]:
+    """Judged by each study's own policy version, so that nothing is tried that is not due."""
+    today = clock.today()
+    query = sa.select(STUDY).where(STUDY.c.state.in_(RUNNING), STUDY.c.ends_on > today)
+    with read() as conn:
+        return [
+            row.id
+            for row in conn.execute(query.order_by(STUDY.c.reference))
+            if warning_due(
+                policies.of(conn, row.policy_version_id).policy, row.ends_on, row.warned_months, today
+            )
+        ]  # fmt: skip

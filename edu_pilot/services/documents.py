@@ -17,11 +17,12 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Document, Outbox
 from edu_pilot.models.base import new_id
-from edu_pilot.services import cases, numbers, policies, proof, rendering, store
+from edu_pilot.services import cases, numbers, policies, portraits, proof, rendering, store
 from edu_pilot.services.actors import OPERATOR
-from edu_pilot.services.cases import Case, NotFound
+from edu_pilot.services.cases import Case, NotFound, table
 from edu_pilot.services.contexts import context_of
-from edu_pilot.services.unit import Change
+from edu_pilot.services.policies import Version
+from edu_pilot.services.unit import Change, Unit
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible
 from edu_pilot.workflow.reasons import N_, Forbidden, blocked
@@ -43,35 +44,54 @@ def issue(change: Change, kind: str) -> None:
     context = context_of(kind, change)
     if context is None:
         return
-    row = new_id()
-    number = _number(change, kind)
-    code = change.unit.vault.code("document", number, CODE_LENGTH)
+    about = About(change.workflow, change.record_id, _person_of(change), change.now_value("county"))
+    number = file_away(change.unit, change.version, kind, context, about)
+    change.note.setdefault("documents", []).append(number)
+
+
+@dataclass(frozen=True)
+class About:
+    """What a paper belongs to; one for the public belongs to no record."""
+
+    workflow: str
+    record_id: str = ""
+    person_id: str | None = None
+    county: str | None = None
+
+
+def file_away(unit: Unit, version: Version, kind: str, context: Mapping[str, Any], about: About) -> str:
+    """Number a paper, freeze what it says, and ask for its bytes; return the number."""
+    row, number = new_id(), _number(unit, version, kind)
+    code = unit.vault.code("document", number, CODE_LENGTH)
     fixed = {"number": number, "code": grouped(code), "base_url": current_app.config["SETTINGS"].base_url}
-    fixed["key_id"] = key_id(change.unit.vault.public_key)
+    fixed["key_id"] = key_id(unit.vault.public_key)
     frozen = json.dumps({**context, **fixed}, ensure_ascii=False)
-    change.conn.execute(
+    unit.conn.execute(
         DOCUMENT.insert().values(
             id=row,
             number=number,
             kind=kind,
             code=code,
-            workflow=change.workflow,
-            record_id=change.record_id,
-            person_id=change.now_value("person_id"),
-            county=change.now_value("county"),
-            policy_version=change.version.number,
-            issued_on=change.unit.today,
-            context=change.unit.vault.seal("document.context", row, frozen),
+            **vars(about),
+            policy_version=version.number,
+            issued_on=unit.today,
+            context=unit.vault.seal("document.context", row, frozen),
         )
     )
-    change.unit.follow("render", reference=number)
-    change.note.setdefault("documents", []).append(number)
+    unit.follow("render", reference=number)
+    return number
 
 
-def _number(change: Change, kind: str) -> str:
-    prefix = change.version.compiled.documents[kind].prefix
-    series = f"{prefix}{change.unit.today:%y%m}"
-    return f"{series}-{numbers.draw(change.conn, series)[0]:06d}"
+def _person_of(change: Change) -> str | None:
+    """Return the person a paper is about; a session or a batch has none."""
+    columns = table(change.workflow).c
+    person: str | None = change.now_value("person_id") if "person_id" in columns else None
+    return person
+
+
+def _number(unit: Unit, version: Version, kind: str) -> str:
+    series = f"{version.compiled.documents[kind].prefix}{unit.today:%y%m}"
+    return f"{series}-{numbers.draw(unit.conn, series)[0]:06d}"
 
 
 def grouped(code: str) -> str:
@@ -93,15 +113,20 @@ class Frozen:
     context: dict[str, Any]
 
     @property
+    def is_public(self) -> bool:
+        """Whether it belongs to no record and hides nothing: a notice that is put up for everybody."""
+        return not self.row["record_id"]
+
+    @property
     def proof(self) -> proof.Proof:
-        """The facts that its QR code states and the signature covers."""
+        """The facts that its QR code states and the signature covers; a list's holder is its record."""
         context = self.context
         amount = context.get("payable_fen")
         return proof.Proof(
             kind=self.row["kind"],
             number=self.row["number"],
-            holder=context["name"],
-            id_tail=context["id_number"][-4:],
+            holder=context["name"] if "name" in context else context["holder"],
+            id_tail=context.get("id_number", "")[-4:],
             issued_on=context["issued_on"],
             issuer=context["issuer_zh"],
             key_id=context["key_id"],
@@ -150,9 +175,11 @@ def render(number: str) -> bytes:
     return render(number)
 
 
-def seen(conn: Connection, number: str, actor: Actor) -> tuple[Frozen, Case]:
-    """Return a document and its record; NotFound for a missing and for a hidden one alike (R6.3)."""
+def seen(conn: Connection, number: str, actor: Actor) -> tuple[Frozen, Case | None]:
+    """Return a document and its record, None for a public one; NotFound for a missing and a hidden one alike (R6.3)."""
     found = frozen(conn, number=number)
+    if found.is_public:
+        return found, None
     records = cases.by_ids(conn, vault(), found.row["workflow"], [found.row["record_id"]])
     if not records:
         raise NotFound(number)
@@ -193,7 +220,8 @@ def bytes_of(document: Frozen) -> bytes:
     token = proof.token(document.proof, keys.sign)
     qr = proof.qr_png(proof.address(base, document.row["code"], token))
     context = {**document.context, "verify_at": f"{base}/verify"}
-    return proof.seal(rendering.render(document.row["kind"], context, qr, token), keys.sign)
+    portrait = portraits.printed(context["portrait"]) if context.get("portrait") else b""
+    return proof.seal(rendering.render(document.row["kind"], context, qr, token, portrait), keys.sign)
 
 
 def _note(number: str, **values: Any) -> bool:

@@ -25,6 +25,7 @@ def run() -> dict[str, int]:
         "places_given_back": deadlines.late_answers(),
         "follow_ups": outbox.retry() + outbox.drain(),
         "moved_up": _fill_places(),
+        **deadlines.studies(),
         "keys_dropped": idempotency.purge(),
     }
 

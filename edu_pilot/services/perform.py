@@ -5,6 +5,7 @@ Whatever acts on a record comes through here: pages, API, command line, batches,
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -137,26 +138,32 @@ def perform_many(
     actor: Actor,
     given: Mapping[str, Any] | None = None,
     *,
+    inputs: Mapping[str, Mapping[str, Any]] | None = None,
     chunk: int = 1000,
 ) -> Iterator[Result]:
     """Take the same step on many records, a commit per chunk; yield what became of each, in the given order.
 
-    Of two that want the last place the first given has it.
+    Of two that want the last place the first given has it. `inputs` holds, by row id, what is not the same for all.
     """
+    each = defaultdict(lambda: given or {}, inputs or {})
     for start in range(0, len(ids), chunk):
         part = ids[start : start + chunk]
         try:
-            yield from _chunk(workflow, part, action, actor, given or {})
+            yield from _chunk(workflow, part, action, actor, each)
         except LostRace:
-            yield from _singly(workflow, part, action, actor, given or {})
+            yield from _singly(workflow, part, action, actor, each)
 
 
-def _chunk(workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]) -> list[Result]:
+# The input of a step by the row id of its record.
+Inputs = Mapping[str, Mapping[str, Any]]
+
+
+def _chunk(workflow: str, ids: Sequence[str], action: str, actor: Actor, each: Inputs) -> list[Result]:
     with _racing() as conn:
         unit = unit_of(conn, actor)
         # Locked in id order, whatever the order of work: two batches must not wait for each other.
         found = cases.by_ids(conn, unit.vault, workflow, sorted(ids), lock=True)
-        results = [_tried(unit, case, action, given) for case in _in_order(found, ids)]
+        results = [_tried(unit, case, action, each[case.id]) for case in _in_order(found, ids)]
         unit.close()
     return results
 
@@ -179,11 +186,11 @@ def _tried(unit: Unit, case: Case, action: str, given: Mapping[str, Any]) -> Res
     return Result(done.reference, done.state)
 
 
-def _singly(workflow: str, ids: Sequence[str], action: str, actor: Actor, given: Mapping[str, Any]) -> Iterator[Result]:
+def _singly(workflow: str, ids: Sequence[str], action: str, actor: Actor, each: Inputs) -> Iterator[Result]:
     with read() as conn:
         stored = _in_order(cases.by_ids(conn, vault(), workflow, ids), ids)
-        found = [(c.reference, c.state) for c in stored]
-    for reference, state in found:
+        found = [(c.reference, c.state, each[c.id]) for c in stored]
+    for reference, state, given in found:
         try:
             done = perform(workflow, reference, action, actor, given)
         except Refused as refused:
@@ -198,14 +205,16 @@ def enter_many(
     action: str,
     actor: Actor,
     *,
+    inputs: Sequence[Mapping[str, Any]] = (),
     chunk: int = 500,
 ) -> Iterator[Result]:
     """Create many records and take their first step, both in one commit; yield what became of each.
 
-    Of a refused one nothing is kept, not even the draft.
+    Of a refused one nothing is kept, not even the draft. `inputs` are the steps' own, in the same order.
     """
-    for start in range(0, len(given), chunk):
-        part = given[start : start + chunk]
+    pairs: list[Entering] = [(one, inputs[n] if inputs else {}) for n, one in enumerate(given)]
+    for start in range(0, len(pairs), chunk):
+        part = pairs[start : start + chunk]
         try:
             yield from _entered(workflow, part, action, actor)
         except (LostRace, Refused):
@@ -213,22 +222,24 @@ def enter_many(
                 yield _entered_alone(workflow, one, action, actor)
 
 
-def _entered(workflow: str, given: Sequence[Mapping[str, Any]], action: str, actor: Actor) -> list[Result]:
+# What a record is created from, and the input of its first step.
+Entering = tuple[Mapping[str, Any], Mapping[str, Any]]
+
+
+def _entered(workflow: str, given: Sequence[Entering], action: str, actor: Actor) -> list[Result]:
     return _once(lambda conn: _entering(conn, workflow, given, action, actor))
 
 
-def _entering(
-    conn: Connection, workflow: str, given: Sequence[Mapping[str, Any]], action: str, actor: Actor
-) -> list[Result]:
+def _entering(conn: Connection, workflow: str, given: Sequence[Entering], action: str, actor: Actor) -> list[Result]:
     unit = unit_of(conn, actor)
-    born = [birth(unit, workflow, one).record_id for one in given]
-    found = {c.id: c for c in cases.by_ids(conn, unit.vault, workflow, born)}
-    done = [_step(unit, found[record], action, {}, None) for record in born]
+    born = [(birth(unit, workflow, one).record_id, step) for one, step in given]
+    found = {c.id: c for c in cases.by_ids(conn, unit.vault, workflow, [record for record, _ in born])}
+    done = [_step(unit, found[record], action, step, None) for record, step in born]
     unit.close()
     return [Result(d.reference, d.state) for d in done]
 
 
-def _entered_alone(workflow: str, given: Mapping[str, Any], action: str, actor: Actor) -> Result:
+def _entered_alone(workflow: str, given: Entering, action: str, actor: Actor) -> Result:
     try:
         return _twice(lambda conn: _entering(conn, workflow, [given], action, actor))[0]
     except Refused as refused:
@@ -249,10 +260,8 @@ def _decided(
     if seen_version is not None and seen_version != case.version:
         raise Stale([_moved_on(unit.conn, case, engine.definition)])
     action = _known(engine, action_name)
-    attempt = Attempt(case, action_name, unit.actor, {}, rules_policy(unit, version), unit.today)
-    engine.permit(attempt)
-    attempt = Attempt(case, action_name, unit.actor, answers.read(action.needs, given), attempt.policy, unit.today)
-    change = Change(unit, attempt, version, case.workflow, case.id, case.reference, engine.decide(attempt))
+    attempt, to_state = _judged(unit, case, version, action, given)
+    change = Change(unit, attempt, version, case.workflow, case.id, case.reference, to_state)
     if not case.pinned:
         # What a draft is judged by is what its row names: the database checks its step against that, too.
         change.values |= {"policy_version_id": version.id, "pinned": engine.definition.pinned_at == action_name}
@@ -265,6 +274,28 @@ def _taken(change: Change, action: Action) -> Done:
     _write(change, action)
     _finish(change, action, change.case.state)
     return Done(change.workflow, change.record_id, change.reference, change.to_state)
+
+
+def _judged(
+    unit: Unit, case: Case, version: policies.Version, action: Action, given: Mapping[str, Any]
+) -> tuple[Attempt, str]:
+    """Return the attempt with its typed input and the state it leads to; raises what stands against it."""
+    engine = version.compiled.engines[case.workflow]
+    attempt = Attempt(case, action.name, unit.actor, {}, rules_policy(unit, version), unit.today)
+    engine.permit(attempt)
+    attempt = Attempt(case, action.name, unit.actor, answers.read(action.needs, given), attempt.policy, unit.today)
+    return attempt, engine.decide(attempt)
+
+
+def objections(unit: Unit, case: Case, action_name: str, given: Mapping[str, Any]) -> tuple[Reason, ...]:
+    """Return what stands against a step, by the very guard the step has, and take none."""
+    version = version_of(unit, case)
+    action = _known(version.compiled.engines[case.workflow], action_name)
+    try:
+        _judged(unit, case, version, action, given)
+    except Refused as refused:
+        return refused.reasons
+    return ()
 
 
 def birth(

@@ -14,8 +14,10 @@ from sqlalchemy import Connection
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import all_rows
 from edu_pilot.models import AuditEntry, PrivateInput
+from edu_pilot.rules.certification import PARTS, objections_until, passed_part_until
 from edu_pilot.rules.claim import BODIES
-from edu_pilot.services import documents, papers, policies
+from edu_pilot.services import documents, papers, payments, policies
+from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import rules_policy, unit_of, version_of
 from edu_pilot.services.wording import masked_id, masked_phone
@@ -142,6 +144,7 @@ def _study(case: Case, policy: Policy) -> dict[str, Any]:
         **_person(case),
         **_columns(case, "county", "point", "intake", "level", "major", "student_number", "confirmed_on", "ends_on"),
         **_columns(case, "credits", "completed_on", "diploma_number", "diploma_on", "double_certificate_on"),
+        **_columns(case, "union_county", "reimbursable", "major_changed_on", "warned_months"),
         "county_name": policy.label("counties", case.county),
         "major_name": policy.label("majors", case.major),
         "claim": case.claim_reference,
@@ -153,16 +156,22 @@ def _certification(case: Case, policy: Policy) -> dict[str, Any]:
         **_person(case),
         **_columns(case, "county", "kind", "occupation", "level", "attempt", "hours", "attendance_percent"),
         **_columns(case, "room", "seat", "theory", "practical", "certificate_number", "certified_on"),
+        **_columns(case, "ticket_version", "objection_on", "objection_closed_on"),
         "occupation_name": policy.label("occupations", case.occupation),
         "session": case.session_reference,
         "held_on": case.held_on,
+        "published_on": case.published_on,
+        "objection_until": objections_until(policy, case.published_on) if case.published_on else None,
+        **{f"{part}_kept_until": passed_part_until(policy, case, part) for part in PARTS},
+        "banned_until": case.banned_until,
+        "resit": case.resit_reference,
     }
 
 
 def _session(case: Case, policy: Policy) -> dict[str, Any]:
     occupation = policy.label("occupations", case.occupation)
     return {
-        **_columns(case, "occupation", "level", "held_on", "starts", "site", "rooms"),
+        **_columns(case, "occupation", "level", "held_on", "starts", "site", "rooms", "published_on"),
         "occupation_name": occupation,
     }
 
@@ -173,7 +182,10 @@ def _claim(case: Case, policy: Policy) -> dict[str, Any]:
     return {
         **_person(case),
         **_columns(case, "county", "payable_fen", "counted_fen", "other_money_fen", "account_tail", "account_holder"),
-        **_columns(case, "submitted_on", "approved_on", "notice_until", "paid_on"),
+        **_columns(case, "submitted_on", "approved_on", "notice_until", "objection_on", "bounce_reason", "paid_on"),
+        **_columns(case, "recovery_fen", "recovered_fen"),
+        "account_waits": case.account_changed_at is not None and case.account_confirmed_at is None,
+        "batch": case.open_batch,
         "county_name": policy.label("counties", case.county),
         "study": case.study.reference,
         "student_number": case.study.student_number,
@@ -185,20 +197,17 @@ def _claim(case: Case, policy: Policy) -> dict[str, Any]:
 
 
 def _checks(case: Case) -> list[dict[str, Any]]:
-    """R5.2: both checks are shown once both are given, and none before."""
-    if _undecided(case):
+    """R5.2: both checks of a round are shown once both are there; a re-check stays as sealed as the first check was."""
+    if not case.decided_checks:
         return []
-    columns = ("body", "outcome", "reading", "reasons", "checked_by")
-    return [{name: getattr(check, name) for name in columns} for check in case.checks]
-
-
-def _undecided(case: Case) -> bool:
-    return len(case.checks) < len(BODIES)
+    columns = ("round", "body", "outcome", "reading", "reasons", "checked_by")
+    return [{name: getattr(check, name) for name in columns} for check in case.decided_checks]
 
 
 def _payment(case: Case, _policy: Policy) -> dict[str, Any]:
     items = [{"number": i.number, "claim": i.claim, "amount_fen": i.amount_fen, "result": i.result} for i in case.items]
-    return {**_columns(case, "total_fen", "created_by", "released_by"), "items": items}
+    known = {"items": items, "bank_file": payments.has_bank_file(case)}
+    return {**_columns(case, "total_fen", "created_by", "released_by"), **known}
 
 
 _FACTS: Mapping[str, Callable[[Case, Policy], dict[str, Any]]] = {
@@ -216,18 +225,23 @@ def history(conn: Connection, case: Case, actor: Actor) -> list[dict[str, Any]]:
     query = sa.select(ENTRY).where(ENTRY.c.workflow == case.workflow, ENTRY.c.reference == case.reference)
     rows = all_rows(conn, query.order_by(ENTRY.c.number))
     definition = version_of(unit_of(conn, actor), case).compiled.definition(case.workflow)
-    rows = [row for row in rows if not _sealed(row, case, actor, definition)]
+    hidden = _sealed(rows, actor, definition)
+    rows = [row for row in rows if row["number"] != hidden]
     bodies = [json.loads(row["body"]) for row in rows]
     opened = _opened(conn, [b["input"]["private"] for b in bodies if "private" in b["input"]])
-    return [_entry(row, body, opened) for row, body in zip(rows, bodies, strict=True)]
+    return [_entry(row, body, opened, actor) for row, body in zip(rows, bodies, strict=True)]
 
 
-def _sealed(row: Mapping[str, Any], case: Case, actor: Actor, definition: Definition) -> bool:
-    """A hidden step stays out of sight until the claim is decided, but for its own author and the auditor."""
-    if not definition.hides(row["action"], row["from_state"], row["to_state"]):
-        return False
+def _sealed(rows: Sequence[Mapping[str, Any]], actor: Actor, definition: Definition) -> int | None:
+    """Return the entry of a check whose counterpart is still to come; only its author and the audit see it.
+
+    Every round has a check of each body, so an odd one is undecided, and stays so if the claim was withdrawn.
+    """
+    checks = [r for r in rows if r["action"] in definition.actions and definition.actions[r["action"]].sealed]
     audits = "auditor" in actor.roles and not actor.roles & set(BODIES)
-    return row["actor"] != actor.name and not audits and _undecided(case)
+    if len(checks) % len(BODIES) == 0 or audits or checks[-1]["actor"] == actor.name:
+        return None
+    return int(checks[-1]["number"])
 
 
 def _opened(conn: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -244,9 +258,12 @@ _MASKS: Mapping[str, Callable[[str], str]] = {
 }
 
 
-def _entry(row: Mapping[str, Any], body: Mapping[str, Any], opened: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(row: Mapping[str, Any], body: Mapping[str, Any], opened: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
     given = dict(body["input"])
     private = opened.get(given.pop("private", ""), {})
+    if actor.roles == {STUDENT}:
+        # Who objects to a claim is protected from the claimant (R5.7).
+        private.pop("objection", None)
     shown = {n: _MASKS[n](v) if n in _MASKS and isinstance(v, str) else v for n, v in private.items()}
     return {
         "number": row["number"],

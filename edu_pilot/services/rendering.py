@@ -187,8 +187,8 @@ def require_renderer() -> None:
         raise PangoMissing(", ".join(missing))
 
 
-def render(kind: str, context: Mapping[str, object], qr_png: bytes, token: str = "") -> bytes:
-    """Make the archive PDF of one document, with a blank place for the seal.
+def render(kind: str, context: Mapping[str, object], qr_png: bytes, token: str = "", portrait: bytes = b"") -> bytes:
+    """Make the archive PDF of one document, with a blank place for the seal; the portrait is a JPEG, if any.
 
     Raises PangoMissing, Unprintable (before any layout), TypeError or ValueError for a context
     that is not made of short primitives.
@@ -197,7 +197,8 @@ def render(kind: str, context: Mapping[str, object], qr_png: bytes, token: str =
     if characters := unprintable(context):
         raise Unprintable(characters)
     html = html_of(kind, context, token)
-    return pdf_of(html, _style(kind), {"asset:qr.png": qr_png, **_assets(kind)})
+    pictures = {"asset:qr.png": qr_png, "asset:portrait.jpg": portrait}
+    return pdf_of(html, _style(kind), {**pictures, **_assets(kind)})
 
 
 def html_of(kind: str, context: Mapping[str, object], token: str = "") -> str:

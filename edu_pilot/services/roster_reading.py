@@ -6,7 +6,7 @@ Only what the table itself shows is found here; whether a person may register is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -25,7 +25,9 @@ from edu_pilot.services.spreadsheets import Cell, Grid, Row, is_empty
 from edu_pilot.workflow.reasons import N_, Fact, Reason
 
 HEAD_WITHIN = 20
-HEADS: Mapping[str, tuple[str, ...]] = {
+# Canonical columns and the heads under which offices send them.
+Heads = Mapping[str, tuple[str, ...]]
+HEADS: Heads = {
     "name": ("姓名",),
     "sex": ("性别",),
     "id_number": ("身份证号", "身份证号码", "公民身份号码"),
@@ -41,7 +43,9 @@ HEADS: Mapping[str, tuple[str, ...]] = {
     "job": ("岗位", "工种", "职务"),
     "union_member": ("工会会员", "是否工会会员"),
 }
-NEEDED_HEADS = frozenset({"name", "id_number"})
+NEEDED_HEADS = ("name", "id_number")
+# A line with one of these is data, whatever else it holds.
+TELLING = ("id_number", "phone", "major")
 NOT_DATA = ("合计", "总计", "小计", "备注", "说明", "填表", "审核", "制表")
 
 COLUMN_OF: Mapping[str, str] = {
@@ -86,11 +90,12 @@ TEXTS: Mapping[str, str] = {
     "id_number_normalised": N_("The ID number was brought into its 18-character form."),
     "phone_repaired": N_("The mobile number was tidied."),
     "county_filled_down": N_("The county was taken from row %(from_row)s above."),
+    "student_number_in_file": N_("This student number already stands on row %(first_row)s."),
     "region_unknown": N_("The first six digits of the ID number are in no list of regions."),
     "phone_shared": N_("This mobile number is also another person's."),
     "date_repaired": N_("The birth date was brought into the form year-month-day."),
 }
-HEADER_NOT_FOUND = N_("None of the first %(lines)s lines holds the heads of a roster, 姓名 and 身份证号 at least.")
+HEADER_NOT_FOUND = N_("None of the first %(lines)s lines holds the heads of this list, at least: %(heads)s")
 
 _YES = {"是", "yes", "y", "true", "1", "√", "✓", "✔", "会员", "是会员", "已入会", "有"}
 _NO = {"否", "no", "n", "false", "0", "×", "x", "非会员", "未入会", "无", "不是"}
@@ -137,20 +142,21 @@ class Header:
 
 
 class HeaderNotFound(Exception):
-    """No line near the top holds the heads of a roster."""
+    """No line near the top holds the heads of a list."""
 
-    def __init__(self) -> None:
-        facts: dict[str, Fact] = {"lines": HEAD_WITHIN}
+    def __init__(self, heads: Heads, needed: Sequence[str]) -> None:
+        facts: dict[str, Fact] = {"lines": HEAD_WITHIN, "heads": "、".join(heads[name][0] for name in needed)}
         self.reason = Reason("header_not_found", HEADER_NOT_FOUND, facts, ("clerk",))
         super().__init__(self.reason.english())
 
 
-def find_header(grid: Grid) -> Header:
+def find_header(grid: Grid, heads: Heads = HEADS, needed: Sequence[str] = NEEDED_HEADS) -> Header:
     """Return the line among the first 20 with the most known heads; raises HeaderNotFound."""
-    candidates = [_header(row) for row in grid.rows if row.number <= HEAD_WITHIN]
-    sound = [head for head in candidates if head.columns.keys() >= NEEDED_HEADS]
+    known = {_head(head): column for column, names in heads.items() for head in (column, *names)}
+    candidates = [_header(row, known) for row in grid.rows if row.number <= HEAD_WITHIN]
+    sound = [head for head in candidates if head.columns.keys() >= set(needed)]
     if not sound:
-        raise HeaderNotFound
+        raise HeaderNotFound(heads, needed)
     return max(sound, key=lambda head: len(head.columns))
 
 
@@ -177,7 +183,7 @@ def problems_of(row: RosterRow, reasons: Iterable[Reason]) -> list[Reason]:
 
 def column_of(reason: Reason) -> str:
     """Return the canonical column a problem or notice belongs to, or '' where it is about the whole row."""
-    return COLUMN_OF.get(reason.code) or reason.field or ""
+    return reason.field or COLUMN_OF.get(reason.code, "")
 
 
 def note_unknown_regions(rows: Iterable[RosterRow], regions: AbstractSet[str]) -> None:
@@ -204,44 +210,44 @@ def number_lost(row: RosterRow) -> bool:
     return any(fault.code == "id_number_lost_digits" for fault in row.faults)
 
 
-def _header(row: Row) -> Header:
+def _header(row: Row, known: Mapping[str, str]) -> Header:
     columns: dict[str, int] = {}
     for position, cell in enumerate(row.cells):
-        if column := _column(cell):
+        if column := _column(cell, known):
             columns.setdefault(column, position)
     return Header(row.number, columns)
 
 
-def _column(cell: Cell) -> str | None:
+def _column(cell: Cell, known: Mapping[str, str]) -> str | None:
     """A remark in brackets behind a head, such as （必填）, is not part of it."""
     head = _head(str(cell))
-    return _COLUMN_OF_HEAD.get(head) or _COLUMN_OF_HEAD.get(re.sub(r"\(.*\)$", "", head))
+    return known.get(head) or known.get(re.sub(r"\(.*\)$", "", head))
 
 
 def _head(text: str) -> str:
     return half_width(without_blanks(text)).strip("*:").lower()
 
 
-_COLUMN_OF_HEAD = {_head(head): column for column, heads in HEADS.items() for head in (column, *heads)}
-
-
 def _read(row: Row, header: Header) -> RosterRow | None:
-    cells = {column: _cell(row, position) for column, position in header.columns.items()}
-    if not _is_data(row, cells):
+    cells = cells_of(row, header)
+    if not is_data(row, cells):
         return None
-    raw = {column: as_text(cells.get(column, "")) for column in HEADS}
+    raw = {column: as_text(cells.get(column, "")) for column in dict.fromkeys((*HEADS, *header.columns))}
     result = RosterRow(row.number, {c: text.strip() for c, text in raw.items()}, raw, [], [])
     for column, read in _READERS.items():
-        read(result, column, cells.get(column, ""))
+        if column in raw:
+            read(result, column, cells.get(column, ""))
     return result
 
 
-def _cell(row: Row, position: int) -> Cell:
-    return row.cells[position] if position < len(row.cells) else ""
+def cells_of(row: Row, header: Header) -> dict[str, Cell]:
+    """Return a line's cells by canonical column."""
+    return {c: row.cells[at] if at < len(row.cells) else "" for c, at in header.columns.items()}
 
 
-def _is_data(row: Row, cells: Mapping[str, Cell]) -> bool:
-    if any(not is_empty(cells.get(column, "")) for column in ("id_number", "phone", "major")):
+def is_data(row: Row, cells: Mapping[str, Cell], telling: Sequence[str] = TELLING) -> bool:
+    """Return whether a line is data, not a blank, a sum or a remark."""
+    if any(not is_empty(cells.get(column, "")) for column in telling):
         return True
     filled = row.filled()
     return len(filled) > 1 and not without_blanks(as_text(filled[0])).startswith(NOT_DATA)
@@ -258,8 +264,11 @@ def as_text(cell: Cell) -> str:
     return str(cell)
 
 
-def _is_number(cell: Cell) -> bool:
-    return isinstance(cell, int | float) and not isinstance(cell, bool)
+def digits_lost(cell: Cell) -> bool:
+    """Return whether a number of 18 digits cannot be told any more, because the file kept it as a number."""
+    if isinstance(cell, int | float) and not isinstance(cell, bool):
+        return True
+    return _LOST_DIGITS.fullmatch(normalise_id(as_text(cell))) is not None
 
 
 def _read_name(row: RosterRow, column: str, cell: Cell) -> None:
@@ -271,7 +280,7 @@ def _read_id(row: RosterRow, column: str, cell: Cell) -> None:
     text = as_text(cell)
     number = normalise_id(text)
     row.values[column] = number
-    if _is_number(cell) or _LOST_DIGITS.fullmatch(number):
+    if digits_lost(cell):
         row.faults.append(Remark(column, "id_number_lost_digits"))
     elif number != text and id_is_well_formed(number):
         _notice(row, column, "id_number_normalised")
@@ -296,14 +305,23 @@ def _read_union_member(row: RosterRow, column: str, cell: Cell) -> None:
 
 
 def _read_birth(row: RosterRow, column: str, cell: Cell) -> None:
-    if isinstance(cell, date):
-        row.values[column] = f"{cell:%Y-%m-%d}"
-        return
     text = as_text(cell).strip()
-    born = _date(half_width(text))
+    born = day_of(cell)
     row.values[column] = born.isoformat() if born else text
-    if born and not _PLAIN_DATE.fullmatch(text):
+    if born and not isinstance(cell, date) and not _PLAIN_DATE.fullmatch(text):
         _notice(row, column, "date_repaired")
+
+
+def _read_day(row: RosterRow, column: str, cell: Cell) -> None:
+    if day := day_of(cell):
+        row.values[column] = day.isoformat()
+
+
+def day_of(cell: Cell) -> date | None:
+    """Return the day that a cell means, or None."""
+    if isinstance(cell, datetime):
+        return cell.date()
+    return cell if isinstance(cell, date) else _date(half_width(as_text(cell)))
 
 
 def _date(text: str) -> date | None:
@@ -334,6 +352,7 @@ _READERS = {
     "birth_on": _read_birth,
     "phone": _read_phone,
     "union_member": _read_union_member,
+    "confirmed_on": _read_day,
 }
 
 
@@ -356,6 +375,16 @@ def _mark_duplicates(rows: list[RosterRow]) -> None:
             facts = {"first_row": first[number]}
             row.faults.append(Remark("id_number", "duplicate_in_file", facts))
         first.setdefault(number, row.number)
+
+
+def mark_repeated_numbers(rows: Iterable[RosterRow]) -> None:
+    """R3.5: add a fault to every row whose student number stands further up."""
+    first: dict[str, int] = {}
+    for row in rows:
+        number = row.values["student_number"]
+        if number and first.setdefault(number, row.number) != row.number:
+            facts: dict[str, Fact] = {"first_row": first[number]}
+            row.faults.append(Remark("student_number", "student_number_in_file", facts))
 
 
 def _with_number(rows: Iterable[RosterRow]) -> Iterator[RosterRow]:

@@ -14,16 +14,21 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.models import Application, LiveCase
-from edu_pilot.rules.calendar import intake_is_open
+from edu_pilot.rules.calendar import intake_is_open, intake_is_ours
 from edu_pilot.rules.lookups import known_regions, level_code
 from edu_pilot.services import cases, fitting, policies
+from edu_pilot.services.answers import read_date
 from edu_pilot.services.effects.application import PLAIN
 from edu_pilot.services.perform import Result, enter_many
 from edu_pilot.services.roster_reading import (
+    HEADS,
+    NEEDED_HEADS,
     HeaderNotFound,
+    Heads,
     RosterRow,
     column_of,
     find_header,
+    mark_repeated_numbers,
     note_shared_phones,
     note_unknown_regions,
     problems_of,
@@ -32,16 +37,34 @@ from edu_pilot.services.roster_reading import (
 from edu_pilot.services.spreadsheets import Unreadable, read_grid
 from edu_pilot.services.vault import vault
 from edu_pilot.services.wording import masked_id
-from edu_pilot.workflow.definition import Definition
+from edu_pilot.workflow.definition import Action, Definition
 from edu_pilot.workflow.engine import Engine
-from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused
+from edu_pilot.workflow.reasons import N_, Blocked, Forbidden, Reason, Refused
 from edu_pilot.workflow.registry import Actor, Attempt
 
-WORKFLOW, STEP = "application", "register"
+WORKFLOW = "application"
 APPLICATION = Application.__table__
 LIVE = LiveCase.__table__
 SQL_LIST = 500
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a roster's rows become: the step that takes them, the columns it needs, the rule for its intake."""
+
+    step: str
+    intake: Callable[[Attempt], Blocked]
+    more: Heads = field(default_factory=dict)
+
+
+REGISTER = Kind("register", intake_is_open)
+# Counties that already have students: the roster's columns with the number and day of the school status.
+TAKE_OVER = Kind(
+    "take_over",
+    intake_is_ours,
+    {"student_number": ("学号",), "confirmed_on": ("注册日期", "学籍注册日期")},
+)
 
 
 class Unusable(Refused):
@@ -118,48 +141,58 @@ def import_roster(
     intake: str,
     actor: Actor,
     *,
+    kind: Kind = REGISTER,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Judge every row and take the good ones as registered applications; a dry run writes nothing.
+    """Judge every row and take the good ones as registered or taken-over cases; a dry run writes nothing.
 
     Raises Unusable (file_unreadable, header_not_found, intake_unknown, intake_closed) or Forbidden.
     """
     with read() as conn:
-        engine, attempt = _setting(conn, intake, actor)
-        rows = _rows(conn, data, filename, attempt)
-        judged = [_Judged(row, problems) for row, problems in _judge(conn, engine, attempt, intake, rows)]
+        engine, attempt = _setting(conn, kind, intake, actor)
+        rows = _rows(conn, data, filename, attempt, kind.more)
+        judged = [_Judged(row, problems) for row, problems in _judge(conn, engine, attempt, kind, rows)]
     good = [j.row for j in judged if not j.problems]
-    results = [] if dry_run else _take(good, intake, actor, progress)
+    results = [] if dry_run else _take(good, kind, intake, actor, progress)
     return _report(judged, good, results)
 
 
-def taken_by(definition: Definition) -> list[str]:
-    """Return the roles that may both enter and register: nobody else learns who is registered already (R2.8)."""
-    registers = definition.actions[STEP].by
-    return [role for role in definition.create.by if role in registers]
+def taken_by(definition: Definition, step: str = "register") -> list[str]:
+    """Return the roles that may both enter and take in: nobody else learns who is registered already (R2.8)."""
+    takers = definition.actions[step].by
+    return [role for role in definition.create.by if role in takers]
 
 
-def _setting(conn: Connection, intake: str, actor: Actor) -> tuple[Engine, Attempt]:
+def _setting(conn: Connection, kind: Kind, intake: str, actor: Actor) -> tuple[Engine, Attempt]:
     """Return the engine and an attempt to ask it with; raise where no row could be taken."""
     version = policies.in_force(conn, clock.today())
     engine = version.compiled.engines[WORKFLOW]
-    if not actor.roles & set(takers := taken_by(engine.definition)):
+    if not actor.roles & set(takers := taken_by(engine.definition, kind.step)):
         roles = {"roles": "roles:" + ",".join(takers)}
         raise Forbidden([Reason("role_missing", N_("This step belongs to: %(roles)s"), dict(roles))])
     blank = cases.candidate(conn, vault(), WORKFLOW, [{"id": "", "intake": intake}])[0]
-    attempt = Attempt(blank, STEP, actor, {}, version.policy, clock.today())
-    if isinstance(closed := intake_is_open(attempt), Reason):
+    attempt = Attempt(blank, kind.step, actor, {}, version.policy, clock.today())
+    if isinstance(closed := kind.intake(attempt), Reason):
         raise Unusable(closed)
     return engine, attempt
 
 
-def _rows(conn: Connection, data: bytes, filename: str, attempt: Attempt) -> list[RosterRow]:
+def require_role(actor: Actor, step: Action) -> None:
+    """Raise Forbidden for one whose roles may never take the step that a list asks for."""
+    if not actor.roles & set(step.by):
+        roles = "roles:" + ",".join(step.by)
+        raise Forbidden([Reason("role_missing", N_("This step belongs to: %(roles)s"), {"roles": roles}, step.by)])
+
+
+def _rows(conn: Connection, data: bytes, filename: str, attempt: Attempt, more: Heads) -> list[RosterRow]:
     try:
         grid = read_grid(data, filename)
-        rows = read_rows(grid, find_header(grid))
+        rows = read_rows(grid, find_header(grid, {**HEADS, **more}, (*NEEDED_HEADS, *more)))
     except (Unreadable, HeaderNotFound) as fault:
         raise Unusable(fault.reason) from None
+    if "student_number" in more:
+        mark_repeated_numbers(rows)
     note_unknown_regions(rows, known_regions(attempt.policy))
     note_shared_phones(rows, _live_phones(conn, rows))
     return rows
@@ -177,33 +210,40 @@ def _live_phones(conn: Connection, rows: Sequence[RosterRow]) -> set[str]:
 
 
 def _judge(
-    conn: Connection, engine: Engine, attempt: Attempt, intake: str, rows: Sequence[RosterRow]
+    conn: Connection, engine: Engine, attempt: Attempt, kind: Kind, rows: Sequence[RosterRow]
 ) -> list[tuple[RosterRow, list[Reason]]]:
-    values = [_as_record(attempt, row, intake, n) for n, row in enumerate(rows)]
+    values = [_as_record(attempt, row, n) for n, row in enumerate(rows)]
     judged = []
     for row, case in zip(rows, cases.candidate(conn, vault(), WORKFLOW, values), strict=True):
-        asked = Attempt(case, STEP, attempt.actor, {}, attempt.policy, attempt.today)
+        given = _step_input(kind, row)
+        asked = Attempt(case, kind.step, attempt.actor, given, attempt.policy, attempt.today)
         # What would be refused while it is written is told with everything else, before anything is.
         long = fitting.too_long(APPLICATION, {name: row.values[name] for name in PLAIN})
         judged.append((row, problems_of(row, [*engine.blockers(asked, on_input=True), *long])))
     return judged
 
 
-def _as_record(attempt: Attempt, row: RosterRow, intake: str, n: int) -> dict[str, Any]:
+def _step_input(kind: Kind, row: RosterRow) -> dict[str, Any]:
+    given = {name: row.values[name] for name in kind.more if row.values[name]}
+    return given | ({"confirmed_on": read_date(given["confirmed_on"])} if "confirmed_on" in given else {})
+
+
+def _as_record(attempt: Attempt, row: RosterRow, n: int) -> dict[str, Any]:
     number = row.values["id_number"]
     return {
         **row.values,
         "id": f"row-{n}",
-        "intake": intake,
+        "intake": attempt.record.intake,
         "level": level_code(attempt.policy, row.values["level"]) or row.values["level"],
         "id_index": vault().index("id_number", number) if number else None,
     }
 
 
-def _take(good: Sequence[RosterRow], intake: str, actor: Actor, progress: Progress | None) -> list[Result]:
-    given = [{**{n: v for n, v in row.values.items() if v}, "intake": intake} for row in good]
+def _take(good: Sequence[RosterRow], kind: Kind, intake: str, actor: Actor, progress: Progress | None) -> list[Result]:
+    given = [{**{n: row.values[n] for n in HEADS if row.values[n]}, "intake": intake} for row in good]
+    inputs = [_step_input(kind, row) for row in good]
     results: list[Result] = []
-    for result in enter_many(WORKFLOW, given, STEP, actor):
+    for result in enter_many(WORKFLOW, given, kind.step, actor, inputs=inputs):
         results.append(result)
         if progress:
             progress(len(results), len(good))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row
-from edu_pilot.models import Application, Document, PaymentItem, Person
+from edu_pilot.models import Application, Document, PaymentItem, Person, PersonAlias
 from edu_pilot.rules.identity import normalise_id, normalise_phone
 from edu_pilot.services import cases, documents
 from edu_pilot.services.actors import SYSTEM
@@ -22,6 +22,7 @@ from edu_pilot.workflow.registry import Actor
 
 PERSON = Person.__table__
 APPLICATION = Application.__table__
+ALIAS = PersonAlias.__table__
 DOCUMENT = Document.__table__
 ITEM = PaymentItem.__table__
 LIMIT = 200
@@ -87,6 +88,8 @@ def get(conn: Connection, workflow: str, reference: str, actor: Actor) -> Case:
 def by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str | None) -> list[Case]:
     """Return every visible record of the persons with an ID number or phone; never called by a URL."""
     people = sa.select(PERSON.c.id).where(_person(PERSON, id_number, phone))
+    if id_number:
+        people = sa.select(people.union(sa.select(ALIAS.c.person_id).where(_person(ALIAS, id_number, None))).subquery())
     found: list[Case] = []
     for workflow in cases.workflows():
         records = cases.table(workflow)
@@ -162,12 +165,12 @@ def _filters(records: sa.Table, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
 
 
 def payable(conn: Connection, actor: Actor) -> list[Case]:
-    """Return the approved claims whose notice is over and that stand in no batch (R5.7, R5.8)."""
+    """Return the claims whose notice is over and that stand in no batch (R5.7, R5.8)."""
     claims = cases.table("claim")
     taken = sa.select(ITEM.c.claim_id).where(ITEM.c.live)
     query = sa.select(claims).where(
         visible_to(actor, claims),
-        claims.c.state == "approved",
+        claims.c.state.in_(("approved", "bounced")),
         claims.c.notice_until < clock.today(),
         claims.c.id.not_in(taken),
     )

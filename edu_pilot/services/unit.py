@@ -65,10 +65,12 @@ class Unit:
         self._claim_key()
         first = audit.append(self.conn, self.entries)
         if self.following:
-            self.conn.execute(OUTBOX.insert(), [self._outbox_row(first + n, r) for n, r in self.following])
+            rows = [self._outbox_row(place, first + n, r) for place, (n, r) in enumerate(self.following)]
+            self.conn.execute(OUTBOX.insert(), rows)
 
-    def _outbox_row(self, cause: int, row: Mapping[str, Any]) -> dict[str, Any]:
-        return {**row, "id": new_id(), "cause": cause, "created_at": self.now}
+    def _outbox_row(self, place: int, cause: int, row: Mapping[str, Any]) -> dict[str, Any]:
+        # The worker goes by cause and id: of one cause the first asked for goes first.
+        return {**row, "id": f"{place:08x}{new_id()[8:]}", "cause": cause, "created_at": self.now}
 
     def _claim_key(self) -> None:
         """Write the key of an idempotent request beside the first thing done for it."""

@@ -60,7 +60,15 @@ def _courses(asked: Asked) -> Pairs:
 
 
 def _sessions(asked: Asked) -> Pairs:
-    found, _more = search.find(asked.conn, "session", asked.actor, Wanted(state="open", limit=LIMIT))
+    return _sessions_of(asked, "open")
+
+
+def _new_sessions(asked: Asked) -> Pairs:
+    return _sessions_of(asked, "open") + _sessions_of(asked, "seated")
+
+
+def _sessions_of(asked: Asked, state: str) -> Pairs:
+    found, _more = search.find(asked.conn, "session", asked.actor, Wanted(state=state, limit=LIMIT))
     if not found:
         # A clerk sees the county's records only, and sessions have no county: the number is typed.
         return []
@@ -88,6 +96,7 @@ _KNOWN: Mapping[tuple[str, str], Callable[[Asked], Pairs]] = {
     ("application", "level"): _levels,
     ("study", "course"): _courses,
     ("certification", "session"): _sessions,
+    ("certification", "new_session"): _new_sessions,
     ("session", "occupation"): _table("occupations"),
     ("payment", "claims"): _claims,
 }

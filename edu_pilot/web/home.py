@@ -74,12 +74,15 @@ AREAS: Mapping[str, Area] = {
     "review": Area(
         _("Review"),
         frozenset({"union_reviewer", "university_reviewer", "arbiter"}),
-        (("claim", "submitted"), ("claim", "not_agreed")),
+        (("claim", "submitted"), ("claim", "not_agreed"), ("claim", "objected"), ("claim", "bounced")),
     ),
     "payments": Area(
         _("Payments"),
         frozenset({"finance_maker", "finance_releaser"}),
-        (("claim", "approved"), ("payment", "drawn"), ("payment", "released")),
+        (
+            ("claim", "approved"), ("claim", "bounced"), ("payment", "drawn"), ("payment", "released"),
+            ("payment", "exported"), ("claim", "recovering"),
+        ),
     ),
 }  # fmt: skip
 

@@ -367,6 +367,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_payment_county"), ["county"], unique=False)
 
     op.create_table(
+        "person_alias",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("person_id", sa.String(length=32), nullable=False),
+        sa.Column("id_number", sa.LargeBinary(), nullable=False),
+        sa.Column("id_index", sa.String(length=64), nullable=False),
+        sa.Column("until_on", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_person_alias_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_person_alias")),
+        sa.UniqueConstraint("id_index", name=op.f("uq_person_alias_id_index")),
+    )
+    with op.batch_alter_table("person_alias", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_person_alias_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
         "session",
         sa.Column("occupation", sa.String(length=32), nullable=False),
         sa.Column("level", sa.String(length=64), nullable=False),
@@ -374,6 +388,7 @@ def upgrade() -> None:
         sa.Column("starts", sa.String(length=5), nullable=False),
         sa.Column("site", sa.String(length=100), nullable=False),
         sa.Column("rooms", sa.JSON(), nullable=False),
+        sa.Column("published_on", sa.Date(), nullable=True),
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("reference", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=64), nullable=False),
@@ -417,6 +432,10 @@ def upgrade() -> None:
         sa.Column("student_number", sa.String(length=13), nullable=True),
         sa.Column("confirmed_on", sa.Date(), nullable=True),
         sa.Column("ends_on", sa.Date(), nullable=True),
+        sa.Column("union_county", sa.String(length=6), nullable=True),
+        sa.Column("reimbursable", sa.Boolean(), nullable=False),
+        sa.Column("major_changed_on", sa.Date(), nullable=True),
+        sa.Column("warned_months", sa.Integer(), nullable=True),
         sa.Column("credits", sa.Integer(), nullable=False),
         sa.Column("completed_on", sa.Date(), nullable=True),
         sa.Column("diploma_number", sa.String(length=18), nullable=True),
@@ -465,6 +484,10 @@ def upgrade() -> None:
         sa.Column("theory_on", sa.Date(), nullable=True),
         sa.Column("practical", sa.Integer(), nullable=True),
         sa.Column("practical_on", sa.Date(), nullable=True),
+        sa.Column("previous_id", sa.String(length=32), nullable=True),
+        sa.Column("ticket_version", sa.Integer(), nullable=False),
+        sa.Column("objection_on", sa.Date(), nullable=True),
+        sa.Column("objection_closed_on", sa.Date(), nullable=True),
         sa.Column("certificate_number", sa.String(length=22), nullable=True),
         sa.Column("certified_on", sa.Date(), nullable=True),
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -483,6 +506,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["policy_version_id"], ["policy_version.id"], name=op.f("fk_certification_policy_version_id")
         ),
+        sa.ForeignKeyConstraint(["previous_id"], ["certification.id"], name=op.f("fk_certification_previous_id")),
         sa.ForeignKeyConstraint(["session_id"], ["session.id"], name=op.f("fk_certification_session_id")),
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name=op.f("fk_certification_study_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_certification")),
@@ -494,6 +518,7 @@ def upgrade() -> None:
             "attempt",
             name=op.f("uq_certification_person_id_occupation_level_attempt"),
         ),
+        sa.UniqueConstraint("previous_id", name=op.f("uq_certification_previous_id")),
         sa.UniqueConstraint("reference", name=op.f("uq_certification_reference")),
         sa.UniqueConstraint("session_id", "room", "seat", name=op.f("uq_certification_session_id_room_seat")),
     )
@@ -518,7 +543,15 @@ def upgrade() -> None:
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("approved_on", sa.Date(), nullable=True),
         sa.Column("notice_until", sa.Date(), nullable=True),
+        sa.Column("objection_on", sa.Date(), nullable=True),
+        sa.Column("account_changed_at", sa.String(length=27), nullable=True),
+        sa.Column("account_changed_by", sa.String(length=64), nullable=True),
+        sa.Column("account_changer_key", sa.String(length=64), nullable=True),
+        sa.Column("account_confirmed_at", sa.String(length=27), nullable=True),
+        sa.Column("bounce_reason", sa.String(length=64), nullable=True),
         sa.Column("paid_on", sa.Date(), nullable=True),
+        sa.Column("recovery_fen", sa.BigInteger(), nullable=True),
+        sa.Column("recovered_fen", sa.BigInteger(), nullable=False),
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("reference", sa.String(length=16), nullable=False),
         sa.Column("state", sa.String(length=64), nullable=False),
@@ -562,6 +595,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_score")),
         sa.UniqueConstraint("study_id", "course", "sat_on", name=op.f("uq_score_study_id_course_sat_on")),
     )
+    op.create_table(
+        "ban",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("person_id", sa.String(length=32), nullable=False),
+        sa.Column("certification_id", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("until_on", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(["certification_id"], ["certification.id"], name=op.f("fk_ban_certification_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_ban_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ban")),
+        sa.UniqueConstraint("certification_id", name=op.f("uq_ban_certification_id")),
+    )
+    with op.batch_alter_table("ban", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ban_person_id"), ["person_id"], unique=False)
+
     op.create_table(
         "claim_check",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -648,6 +696,10 @@ def downgrade() -> None:
 
     op.drop_table("payment_item")
     op.drop_table("claim_check")
+    with op.batch_alter_table("ban", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_ban_person_id"))
+
+    op.drop_table("ban")
     op.drop_table("score")
     with op.batch_alter_table("claim", schema=None) as batch_op:
         batch_op.drop_index("uq_claim_live_study", sqlite_where=sa.text("live"), postgresql_where=sa.text("live"))
@@ -672,6 +724,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_session_county"))
 
     op.drop_table("session")
+    with op.batch_alter_table("person_alias", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_person_alias_person_id"))
+
+    op.drop_table("person_alias")
     with op.batch_alter_table("payment", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_payment_county"))
 

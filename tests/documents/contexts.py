@@ -167,11 +167,227 @@ CLAIM_FORM: dict[str, object] = (
     }
 )
 
+EXAM: dict[str, object] = {
+    "kind_zh": "职业技能等级证书",
+    "kind_en": "Skill level certificate",
+    "occupation_zh": "互联网营销师",
+    "occupation_en": "Internet marketing specialist",
+    "level_zh": "四级（中级工）",
+    "level_en": "Level 4 (intermediate worker)",
+    "session": "X2405-001",
+    "held_on": "2024-05-18",
+    "starts": "09:00",
+    "site": "德州市职业技能考核中心（德城区三八东路）",
+}
+
+EXAM_TICKET: dict[str, object] = (
+    COMMON
+    | EXAM
+    | {
+        "number": "ZK2405-000012",
+        "issued_on": "2024-05-06",
+        "name": "刘伟",
+        "sex": "男",
+        "id_number": "37140219900307001X",
+        "certification": "C2209-000123",
+        "ticket": "220900012302",
+        "version": 2,
+        "room": "第一考场",
+        "seat": 17,
+        "portrait": "",
+    }
+)
+
+DOOR_LIST: dict[str, object] = (
+    COMMON
+    | EXAM
+    | {
+        "number": "KC2405-000003",
+        "issued_on": "2024-05-10",
+        "holder": "X2405-001",
+        "candidates": 3,
+        "rooms": [
+            {
+                "room": "第一考场",
+                "lines": [
+                    {"seat": 1, "ticket": "220900012302", "name": "刘伟", "id_tail": "001X"},
+                    {"seat": 2, "ticket": "220900012401", "name": "王芳", "id_tail": "0026"},
+                    {"seat": 3, "ticket": "220900012501", "name": "阿卜杜热合曼·吐尔逊尼亚孜", "id_tail": "0038"},
+                ],
+            },
+        ],
+    }
+)
+
+SCORE_NOTICE: dict[str, object] = (
+    COMMON
+    | EXAM
+    | {
+        "number": "CJ2405-000008",
+        "issued_on": "2024-05-30",
+        "name": "刘伟",
+        "id_number": "37140219900307001X",
+        "certification": "C2209-000123",
+        "attempt": 1,
+        "parts": [
+            {
+                "label_zh": "理论知识",
+                "label_en": "Theory",
+                "mark": 75,
+                "sat_on": "2024-05-18",
+                "kept": False,
+                "passed": True,
+                "kept_until": "2025-05-18",
+            },
+            {
+                "label_zh": "技能操作",
+                "label_en": "Practical",
+                "mark": 52,
+                "sat_on": "2024-05-18",
+                "kept": False,
+                "passed": False,
+                "kept_until": "",
+            },
+        ],
+        "full_mark": 100,
+        "pass_mark": 60,
+        "passed": False,
+        "published_on": "2024-05-29",
+        "objection_until": "2024-06-05",
+        "readded_on": "",
+    }
+)
+
+UNIONS: dict[str, object] = {"union_zh": "德州市总工会", "union_en": "Dezhou Federation of Trade Unions"}
+COUNTY_UNION = {"by_zh": "德城区总工会", "by_en": "Decheng District Federation of Trade Unions"}
+UNIVERSITY = {"by_zh": "德州市广播电视大学", "by_en": "Dezhou City TV University"}
+
+DECISION_NOTICE: dict[str, object] = (
+    COMMON
+    | UNIONS
+    | {
+        "number": "JD2503-000004",
+        "issued_on": "2025-03-20",
+        "name": "刘伟",
+        "id_number": "37140219900307001X",
+        "reference": "R2503-000045",
+        "county": "德城区",
+        "major_zh": "电子商务",
+        "major_en": "E-commerce",
+        "diploma_number": "511615202506000123",
+        "diploma_on": "2025-01-25",
+        "submitted_on": "2025-03-15",
+        "reasons": [
+            {"zh": "票据付款人与申请人不符", "en": "The payer on the receipt is not the claimant", **COUNTY_UNION},
+            {"zh": "票据已作废或红冲", "en": "The receipt is void or reversed", **UNIVERSITY},
+        ],
+        "note": "尾号5678的票据已于2024年12月红冲",
+        "review_days": 10,
+        "review_until": "2025-04-03",
+    }
+)
+
+RETURN_NOTICE: dict[str, object] = (
+    COMMON
+    | UNIONS
+    | {
+        "number": "BZ2503-000011",
+        "issued_on": "2025-03-20",
+        "name": "刘伟",
+        "id_number": "37140219900307001X",
+        "reference": "R2503-000045",
+        "matter_zh": "学费报销申请",
+        "matter_en": "Claim for tuition",
+        "county": "德城区",
+        "place": "德城区教学点",
+        "faults": [
+            {"zh": "工会会员情况不清", "en": "The union membership is unclear", **COUNTY_UNION},
+            {"zh": "票据信息填写有误", "en": "Details of a receipt are wrong", **UNIVERSITY},
+            {"zh": "收款账户填写有误", "en": "The account is wrong", **UNIVERSITY},
+        ],
+        "note": "第三张票据的号码少一位",
+        "answer_until": "2025-04-03",
+        "after_zh": "补正后须重新提交，最迟不得晚于申报截止日2026年7月25日。",
+        "after_en": "After correction the claim is submitted again, by 25 July 2026 at the latest.",
+    }
+)
+
+PUBLIC_NOTICE: dict[str, object] = (
+    COMMON
+    | UNIONS
+    | {
+        "number": "GS2503-000001",
+        "issued_on": "2025-03-20",
+        "holder": "德城区",
+        "notice_until": "2025-03-27",
+        "count": 3,
+        "lines": [
+            {
+                "name": "刘伟",
+                "unit": "山东鲁北建筑安装工程有限公司",
+                "county": "德城区",
+                "major_zh": "电子商务",
+                "id_tail": "001X",
+                "notice_until": "2025-03-26",
+            },
+            {
+                "name": "阿卜杜热合曼·吐尔逊尼亚孜",
+                "unit": "德州市德城区新湖街道环卫服务有限公司第二分公司",
+                "county": "德城区",
+                "major_zh": "大数据与会计",
+                "id_tail": "9985",
+                "notice_until": "2025-03-27",
+            },
+            {
+                "name": "王芳",
+                "unit": "",
+                "county": "德城区",
+                "major_zh": "行政管理",
+                "id_tail": "9969",
+                "notice_until": "2025-03-27",
+            },
+        ],
+    }
+)
+
+PAYMENT_LIST: dict[str, object] = COMMON | {
+    "number": "ZF2503-000002",
+    "issued_on": "2025-03-26",
+    "holder": "B2503-002",
+    "reference": "B2503-002",
+    "drawn_on": "2025-03-24",
+    "drawn_by": "he.jun",
+    "released_by": "releaser",
+    "count": 3,
+    "lines": [
+        {
+            "payment": f"P2025-{n:06d}",
+            "claim": f"R2503-{n + 40:06d}",
+            "payee": payee,
+            "account_tail": tail,
+            "amount_fen": amount,
+        }
+        for n, payee, tail, amount in (
+            (5, "刘伟", "0123", 448_950),
+            (6, "阿卜杜热合曼·吐尔逊尼亚孜", "7788", 479_000),
+            (7, "王芳", "0016", 479_000),
+        )
+    ],
+    "payable_fen": 1_406_950,
+}
+
 CONTEXTS: dict[str, dict[str, object]] = {
     "registration_form": REGISTRATION_FORM,
     "admission_notice": ADMISSION_NOTICE,
     "completion_certificate": COMPLETION_CERTIFICATE,
     "claim_form": CLAIM_FORM,
+    "exam_ticket": EXAM_TICKET,
+    "door_list": DOOR_LIST,
+    "score_notice": SCORE_NOTICE,
+    "decision_notice": DECISION_NOTICE,
+    "return_notice": RETURN_NOTICE,
+    "public_notice": PUBLIC_NOTICE,
+    "payment_list": PAYMENT_LIST,
 }
 
 
@@ -182,12 +398,12 @@ def proof_of(kind: str) -> Proof:
     return Proof(
         kind=kind,
         number=str(context["number"]),
-        holder=str(context["name"]),
-        id_tail=str(context["id_number"])[-4:],
+        holder=str(context["name"] if "name" in context else context["holder"]),
+        id_tail=str(context.get("id_number", ""))[-4:],
         issued_on=str(context["issued_on"]),
         issuer=str(context["issuer_zh"]),
         key_id="k1",
-        major=str(context["major_zh"]),
+        major=str(context.get("major_zh", "")),
         diploma_number=str(context.get("diploma_number", "")),
         diploma_on=str(context.get("diploma_on", "")),
         certificate_number=str(context.get("certificate_number", "")),

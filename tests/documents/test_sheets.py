@@ -10,10 +10,19 @@ from pathlib import Path
 import pdfplumber
 import pypdf
 import pytest
+from PIL import Image
 
 from edu_pilot.services import rendering, wording
 from tests.documents.conftest import Sheet
-from tests.documents.contexts import CLAIM_FORM, COMPLETION_CERTIFICATE, CONTEXTS, QR
+from tests.documents.contexts import (
+    CLAIM_FORM,
+    COMPLETION_CERTIFICATE,
+    CONTEXTS,
+    DOOR_LIST,
+    EXAM_TICKET,
+    QR,
+    SCORE_NOTICE,
+)
 
 # What a kind does not print, though its sample context is made of the common facts.
 NOT_PRINTED = {
@@ -21,6 +30,13 @@ NOT_PRINTED = {
     "admission_notice": {"phone", "sex"},
     "completion_certificate": {"phone", "county"},
     "claim_form": {"major_code", "programme_en"},
+    "exam_ticket": {"programme_en", "portrait"},
+    "door_list": {"programme_en", "issuer_en"},
+    "score_notice": {"programme_en"},
+    "decision_notice": set(),
+    "return_notice": {"programme_en"},
+    "public_notice": set(),
+    "payment_list": {"programme_en", "issuer_en"},
 }
 
 
@@ -172,3 +188,37 @@ def test_template_version_is_twelve_hex_digits_a_kind() -> None:
 def test_renderer_versions_name_renderer_pango_and_fonts() -> None:
     versions = rendering.renderer_versions()
     assert all(word in versions for word in ("weasyprint 7", "pango 1.", "LXGW WenKai"))
+
+
+def test_a_door_list_gives_each_room_its_page_under_a_repeated_head() -> None:
+    """R4.4: a room that runs over its page keeps name and columns on the next; who has no seat stands on none."""
+    rooms = DOOR_LIST["rooms"]
+    assert isinstance(rooms, list)
+    full = {"room": "第一考场", "lines": rooms[0]["lines"] * 10}
+    pdf = rendering.render("door_list", DOOR_LIST | {"rooms": [full, rooms[0] | {"room": "第二考场"}]}, QR)
+    pages = [squeezed(page.extract_text()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages]
+    assert ["第一考场" in page for page in pages] == [True, True, False]
+    assert ["第二考场" in page for page in pages] == [False, False, True]
+    assert all("考生签名" in page and "准考证号" in page for page in pages)
+
+
+def test_a_door_list_of_nobody_says_so() -> None:
+    pdf = rendering.render("door_list", DOOR_LIST | {"rooms": [], "candidates": 0}, QR)
+    assert "暂无已编排座位的考生" in by_pypdf(pdf)
+
+
+def test_a_ticket_holds_exactly_one_picture_of_its_person() -> None:
+    """R4.4: one portrait beside the QR code; without one the place for it."""
+    picture = io.BytesIO()
+    Image.new("RGB", (295, 413), (180, 200, 220)).save(picture, "JPEG")
+    with_photo = rendering.render("exam_ticket", EXAM_TICKET | {"portrait": "papers/1"}, QR, "", picture.getvalue())
+    assert with_photo.count(b"/DCTDecode") == 1
+    without = rendering.render("exam_ticket", EXAM_TICKET, QR)
+    assert without.count(b"/DCTDecode") == 0
+    assert "免冠照片" in by_pypdf(without) and "免冠照片" not in by_pypdf(with_photo)
+
+
+def test_a_score_notice_after_readding_replaces_the_earlier_one() -> None:
+    """R4.5: it names the day of the re-adding and offers no second objection."""
+    text = squeezed(rendering.html_of("score_notice", SCORE_NOTICE | {"readded_on": "2024-06-06"}))
+    assert "2024年6月6日复核" in text and "申请复核，复核仅限" not in text

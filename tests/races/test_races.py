@@ -15,9 +15,11 @@ from tests.factories import (
     ADMITTED,
     CHECKED,
     CONFIRMED,
+    EXAM,
     SIGN_UP,
     VERIFIED,
     Pilot,
+    another_certification,
     corrected,
     passed,
     publish_places,
@@ -310,6 +312,81 @@ def test_without_the_lock_both_bodies_miss_each_other(racetrack: Track, any_plac
     racetrack.race(any_place, steps, UNPROTECTED_ROUNDS, without=["transaction"])
     assert row("claim", bodies.claim)["state"] == "submitted"
     assert bodies.checks_of_this_round() == 2
+
+
+class LastSeat:
+    """Two candidates are given the last seat of a room at once (R4.4)."""
+
+    def __init__(self, pilot: Pilot) -> None:
+        self.pilot = pilot
+        self.candidates = [pilot.trained(pilot.studying(worker(n))) for n in range(2)]
+        taken = row("certification", self.candidates[0])
+        self.session = pilot.exam(taken["occupation"], taken["level"], seats=1)
+        self.most = 0
+        self.enter()
+
+    def enter(self) -> None:
+        for candidate in self.candidates:
+            self.pilot.act("certification", candidate, "enter", self.pilot.examiner, EXAM, session=self.session)
+
+    def steps(self, n: int) -> list[Step]:
+        if n:
+            self.leave()
+            self.enter()
+        return [Step("certification", c, "seat", self.pilot.examiner, EXAM) for c in self.candidates]
+
+    def seats(self) -> list[tuple[str, int]]:
+        """Give the seats that are taken."""
+        known = (row("certification", candidate) for candidate in self.candidates)
+        return [(str(r["room"]), int(r["seat"])) for r in known if r["seat"]]
+
+    def leave(self) -> None:
+        self.most = max(self.most, len(self.seats()))
+        for candidate in self.candidates:
+            self.pilot.act("certification", candidate, "leave_session", self.pilot.examiner, EXAM)
+
+
+def test_the_last_seat_is_given_once(racetrack: Track, any_place: Place, any_pilot: Pilot) -> None:
+    """The second candidate of the moment is told that no seat is left."""
+    last = LastSeat(any_pilot)
+    assert_one_winner(racetrack.race(any_place, last.steps, ROUNDS), "All seats of the session are taken")
+    last.leave()
+    assert last.most == 1
+
+
+def test_without_its_key_the_last_seat_is_given_twice(racetrack: Track, any_place: Place, any_pilot: Pilot) -> None:
+    """The unique key of the seat dropped; on SQLite also its transaction."""
+    last = LastSeat(any_pilot)
+    drop_constraints("certification", "uq_certification_session_id_room_seat")
+    found = racetrack.race(any_place, last.steps, UNPROTECTED_ROUNDS, without=["transaction"], until=both_won)
+    assert 2 in winners(found)
+    assert last.seats() == [("A101", 1), ("A101", 1)]
+
+
+class OnePersonTwice:
+    """One person enters two sessions of the same hour at once (R4.4)."""
+
+    def __init__(self, pilot: Pilot) -> None:
+        self.pilot = pilot
+        first = pilot.trained(pilot.studying())
+        self.candidates = [first, another_certification(first, "online_marketer")]
+        taken = [row("certification", c) for c in self.candidates]
+        self.sessions = [pilot.exam(t["occupation"], t["level"]) for t in taken]
+
+    def steps(self, n: int) -> list[Step]:
+        for candidate in self.candidates:
+            if row("certification", candidate)["state"] == "entered":
+                self.pilot.act("certification", candidate, "leave_session", self.pilot.examiner, EXAM)
+        return [
+            Step("certification", candidate, "enter", self.pilot.examiner, EXAM, {"session": session})
+            for candidate, session in zip(self.candidates, self.sessions, strict=True)
+        ]
+
+
+def test_one_person_enters_one_of_two_sessions_of_an_hour(racetrack: Track, any_place: Place, any_pilot: Pilot) -> None:
+    """The other entry is told of the clash."""
+    twice = OnePersonTwice(any_pilot)
+    assert_one_winner(racetrack.race(any_place, twice.steps, ROUNDS), "This sitting overlaps")
 
 
 def test_the_day_of_a_race_is_the_contestants(racetrack: Track, any_place: Place, any_pilot: Pilot) -> None:

@@ -32,7 +32,7 @@ def claim(**values: Any) -> dict[str, Any]:
         "checks": [], "entered_by_keys": frozenset({"key of wang fang"}),
         "entered_by_names": frozenset({"wang.fang"}), "employer": EMPLOYER,
     }  # fmt: skip
-    return record | values
+    return record | values | {"checks_given": values.get("checks", [])}
 
 
 def paid(amount: int = 479_000, day: date = date(2022, 9, 12), payer: str = "刘伟") -> SimpleNamespace:

@@ -85,7 +85,8 @@ RELEASER = Actor("7", "releaser", frozenset({"finance_releaser"}), None, "key of
 
 
 def payable(**changes: Any) -> SimpleNamespace:
-    values = {"state": "approved", "batch": None, "notice_until": date(2025, 3, 17), "payable_fen": 479_000}
+    values: dict[str, Any] = {"state": "approved", "batch": None, "notice_until": date(2025, 3, 17)}
+    values |= {"payable_fen": 479_000, "account_changed_at": None, "account_confirmed_at": None, "moment": None}
     return SimpleNamespace(**(values | changes))
 
 

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from edu_pilot.rules.study import composite, credits_to_complete, earliest_diploma, modules, passes, plan
+from edu_pilot.rules.study import (
+    composite,
+    credits_to_complete,
+    earliest_diploma,
+    modules,
+    passes,
+    plan,
+    term_begins,
+    term_of,
+    warning_due,
+)
 from edu_pilot.workflow.registry import Actor
 from tests.rules.shipped import POLICY, attempt, changed, codes, reasons
 
@@ -279,3 +289,127 @@ def test_r3_6_a_resit_is_a_later_sitting(code: str, day: date, blocked: list[str
     scores: list[Any] = [SimpleNamespace(course="10001", sat_on=date(2023, 6, 1))]
     given = {"course": code, "sat_on": day}
     assert codes("sitting_not_recorded", attempt({"scores": scores}, given)) == blocked
+
+
+# Changes and ends (R3.5, R3.10)
+
+
+@pytest.mark.parametrize(
+    ("intake", "day", "term"),
+    [
+        ("2209", date(2022, 9, 1), 1),
+        ("2209", date(2023, 2, 28), 1),
+        ("2209", date(2023, 3, 1), 2),
+        ("2209", date(2023, 9, 1), 3),
+        ("2303", date(2023, 8, 31), 1),
+        ("2303", date(2023, 9, 1), 2),
+        ("2303", date(2024, 3, 1), 3),
+    ],
+)
+def test_r3_10_terms_are_half_years_from_the_registration_month(intake: str, day: date, term: int) -> None:
+    assert term_of(intake, day) == term
+    assert term_begins(intake, term) <= day < term_begins(intake, term + 1)
+
+
+def student(**changes: Any) -> dict[str, Any]:
+    person = SimpleNamespace(name="刘伟", id_number="371425198501019993")
+    return {
+        "intake": "2209", "major": "530701", "point": "371425-01", "major_changes": [], "papers": frozenset(),
+        "person": person, "number_is_anothers": lambda number: False, "ends_on": date(2030, 9, 10),
+        "warned_months": None,
+    } | changes  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("today", "changes", "expected"),
+    [
+        (date(2023, 2, 28), [], ["not_in_first_term"]),
+        (date(2023, 3, 1), [], []),
+        (date(2023, 8, 31), [date(2023, 3, 1)], ["no_change_this_term"]),
+        (date(2023, 9, 1), [date(2023, 3, 1)], []),
+    ],
+)
+def test_edge_25_when_the_major_can_be_changed(today: date, changes: list[date], expected: list[str]) -> None:
+    tried = attempt(student(major_changes=changes), today=today)
+    assert [c for rule in ("not_in_first_term", "no_change_this_term") for c in codes(rule, tried)] == expected
+
+
+@pytest.mark.parametrize(
+    ("major", "consent", "expected"),
+    [
+        ("530302", None, []),
+        ("大数据与会计", None, []),
+        ("530701", None, ["new_major_is_known"]),
+        ("电子商务", None, ["new_major_is_known"]),
+        ("会计", None, ["new_major_is_known"]),
+        ("5207", None, ["new_major_is_known"]),
+        ("520201", None, ["consent_to_leave_the_programme"]),
+        ("520201", "yes", []),
+    ],
+)
+def test_edge_24_which_major_can_be_taken(major: str, consent: str | None, expected: list[str]) -> None:
+    tried = attempt(student(), {"new_major": major, "consent": consent})
+    rules = ("new_major_is_known", "consent_to_leave_the_programme")
+    assert [c for rule in rules for c in codes(rule, tried)] == expected
+
+
+@pytest.mark.parametrize(
+    ("point", "expected"),
+    [("371402-01", []), ("德城区教学点", []), ("371425-01", ["new_point_is_known"]), ("", ["new_point_is_known"])],
+)
+def test_edge_22_which_point_can_be_taken(point: str, expected: list[str]) -> None:
+    assert codes("new_point_is_known", attempt(student(), {"new_point": point})) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"new_id_number": "371425198501029990"}, ["id_number_checksum"]),
+        ({"new_id_number": "371425850102999"}, []),
+        ({"new_id_number": "3714"}, ["id_number_format"]),
+        ({"new_name": "刘·"}, ["name_format"]),
+        ({"new_name": "刘维"}, []),
+        ({"new_name": "刘 伟"}, ["correction_is_sound"]),
+        ({"new_id_number": "371425 19850101 9993"}, ["correction_is_sound"]),
+        ({}, ["correction_is_sound"]),
+    ],
+)
+def test_edge_05_what_is_a_correction(given: dict[str, str], expected: list[str]) -> None:
+    assert codes("correction_is_sound", attempt(student(), given)) == expected
+
+
+@pytest.mark.parametrize(
+    ("today", "warned", "due"),
+    [
+        (date(2028, 9, 9), None, None),
+        (date(2028, 9, 10), None, 24),
+        (date(2028, 9, 10), 24, None),
+        (date(2029, 9, 9), 24, None),
+        (date(2029, 9, 10), 24, 12),
+        (date(2029, 9, 10), None, 12),
+        (date(2030, 3, 10), 12, 6),
+        (date(2030, 9, 9), 6, None),
+        (date(2030, 9, 10), None, None),
+    ],
+)
+def test_edge_31_which_warning_is_due(today: date, warned: int | None, due: int | None) -> None:
+    assert warning_due(POLICY, date(2030, 9, 10), warned, today) == due
+    blocked = codes("a_warning_is_due", attempt(student(warned_months=warned), today=today))
+    assert blocked == ([] if due else ["a_warning_is_due"])
+
+
+@pytest.mark.parametrize(("today", "over"), [(date(2030, 9, 9), False), (date(2030, 9, 10), True)])
+def test_edge_31_the_years_are_over_on_the_day(today: date, over: bool) -> None:
+    assert codes("years_are_over", attempt(student(), today=today)) == ([] if over else ["years_are_over"])
+
+
+def test_edge_30_a_short_module_is_named_with_what_is_missing() -> None:
+    passed = [c["code"] for c in COURSES if c["module"] != "general"]
+    record = student(scores=[SimpleNamespace(course=c, passed=True) for c in passed], credits=90)
+    [reason] = reasons("modules_reached", attempt(record))
+    assert reason.facts["module"] == "table:modules:general"
+    assert reason.facts["missing"] == next(m for m in modules(POLICY, "530701", passed) if m.missing).minimum
+
+
+def test_a_major_without_a_plan_here_is_never_complete() -> None:
+    assert codes("credits_reached", attempt(student(major="520201", credits=0))) == ["credits_reached"]

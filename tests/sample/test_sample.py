@@ -129,7 +129,7 @@ def test_four_documents_for_everybody_who_is_paid(sample: Loaded) -> None:
         query = sa.select(DOCUMENT.c.person_id, DOCUMENT.c.kind).where(DOCUMENT.c.person_id.in_(paid))
         kinds = conn.execute(query).all()
     assert len(paid) >= 2
-    assert all({kind for person, kind in kinds if person == one} == FOUR for one in paid)
+    assert all({kind for person, kind in kinds if person == one} >= FOUR for one in paid)
 
 
 def test_a_batch_comes_to_the_sum_of_its_claims(sample: Loaded) -> None:
@@ -168,6 +168,7 @@ def test_before_the_first_diploma_claims_wait_for_their_date(
     with opened(place) as app, app.app_context(), clock.on(date(2022, 6, 10)):
         told = load(3, SEED).as_dict()
     codes = {(m["workflow"], m["state"]): m["text"] for m in told["not_reached"]}
+    assert "no_story" not in {m["code"] for m in told["not_reached"]}
     assert codes["claim", "paid"].startswith("not before 2025-")
 
 

@@ -138,7 +138,10 @@ def test_r5_2_a_check_is_a_reading_with_reasons_of_its_family(pilot: Pilot, chan
 def test_r5_5_the_arbiter_refuses_with_a_code(pilot: Pilot) -> None:
     claim = pilot.submitted(pilot.graduated())
     pilot.check(claim, pilot.zhao_min)
-    pilot.check(claim, pilot.sun_li, passed(outcome="refuse", reasons=["NOT_MEMBER"]))
+    refusal = passed(outcome="refuse", reasons=["NOT_MEMBER"])
+    pilot.check(claim, pilot.sun_li, refusal)
+    pilot.act("claim", claim, "recheck", pilot.zhao_min, CHECKED, **passed())
+    pilot.act("claim", claim, "recheck", pilot.sun_li, CHECKED, **refusal)
     with on(CHECKED), pytest.raises(Refused) as caught:
         perform("claim", claim, "settle", pilot.arbiter, {"decision": "refuse"})
     assert told(caught) == ["decision_has_reasons"]

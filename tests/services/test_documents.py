@@ -186,6 +186,7 @@ READERS = {
     "admission_notice": {"wang.fang", "chen.hui", "zhao.min", "sun.li"},
     "completion_certificate": {"wang.fang", "chen.hui", "zhao.min", "sun.li"},
     "claim_form": {"wang.fang", "zhao.min", "sun.li", "arbiter", "he.jun", "releaser"},
+    "exam_ticket": {"wang.fang", "examiner"},
 }
 
 
@@ -311,7 +312,7 @@ def test_the_content_stands_in_the_database_only_sealed(pilot: Pilot) -> None:
     assert LIU_WEI.id_number.encode() not in sealed
 
 
-def test_a_paid_student_has_four_papers(pilot: Pilot) -> None:
+def test_a_student_with_a_claim_has_five_papers(pilot: Pilot) -> None:
     study = pilot.graduated()
     pilot.certified(study)
     pilot.act("study", study, "issue_double_certificate", pilot.chen_hui, GRADUATED)
@@ -319,6 +320,6 @@ def test_a_paid_student_has_four_papers(pilot: Pilot) -> None:
         pilot.submitted(study)
     outbox.drain(task="render")
     kept = rows("document")
-    assert len(kept) == 4
+    assert len(kept) == 5
     assert all(d["sha256"] for d in kept)
     assert len({d["person_id"] for d in kept}) == 1

@@ -428,5 +428,5 @@ def test_the_database_refuses_a_step_no_version_allows(any_app: Flask, any_pilot
     """R6.1: as a broken constraint, on both databases."""
     draft = any_pilot.draft()
     with pytest.raises(IntegrityError, match="edge_not_allowed"), write() as conn:
-        conn.execute(cases.table("application").update().values(state="admitted"))
+        conn.execute(cases.table("application").update().values(state="waitlisted"))
     assert state("application", draft) == "draft"

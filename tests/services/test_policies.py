@@ -90,7 +90,7 @@ def test_faulty_files_are_not_published(any_pilot: Pilot) -> None:
     """Every fault is named with its file and line, and nothing is kept."""
     before = contents()
     files = files_in_force()
-    changed = files["claim.yaml"].replace("rules: [notice_is_over]", "rules: [notice_is_ovr]")
+    changed = files["claim.yaml"].replace("rules: [notice_is_over,", "rules: [notice_is_ovr,")
     with pytest.raises(Invalid) as refusal:
         publish(files | {"claim.yaml": changed, "study.yaml": "workflow: [study"})
     found = {(p.file, p.facts.get("name")) for p in refusal.value.problems}

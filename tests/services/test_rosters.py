@@ -143,7 +143,7 @@ def test_a_text_that_is_too_long_is_told_and_the_others_are_taken(app: Flask, co
 
 
 def test_a_row_that_loses_a_race_is_told_without_a_column(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost(*_: Any) -> list[Result]:
+    def lost(*_: Any, **__: Any) -> list[Result]:
         return [Result("", "", (blocked("try again", code="conflict"),))]
 
     monkeypatch.setattr("edu_pilot.services.rosters.enter_many", lost)

@@ -252,14 +252,14 @@ def test_who_withdrew_can_be_admitted_again(any_pilot: Pilot) -> None:
     assert sorted((c["attempt"], c["state"]) for c in rows("certification")) == [(1, "withdrawn"), (2, "planned")]
 
 
-def test_a_certification_that_has_begun_outlives_the_study(any_pilot: Pilot) -> None:
-    """R4.1: it runs beside the study."""
+def test_a_certification_not_yet_sat_ends_with_the_study(any_pilot: Pilot) -> None:
+    """R3.10: whoever leaves the programme takes no seat from others."""
     study = any_pilot.studying()
     certification = any_pilot.trained(study)
     any_pilot.act("study", study, "withdraw", any_pilot.chen_hui, GRADUATED, withdrawal="PERSONAL")
     with on(GRADUATED):
         outbox.drain()
-    assert state("certification", certification) == "trained"
+    assert state("certification", certification) == "withdrawn"
 
 
 def test_more_places_go_to_those_who_wait(any_pilot: Pilot, decided: list[str]) -> None:

@@ -194,18 +194,20 @@ def paid(office: Office, claim: str) -> None:
     """One draws the batch, another releases it; settling it pays the claim."""
     batch = f"payment/{office.create('he.jun', BATCHED, 'payment', claims=[claim.partition('/')[2]])}"
     office.act("releaser", BATCHED, batch, "release")
+    office.act("releaser", BATCHED, batch, "export")
     office.act("he.jun", SETTLED, batch, "settle")
     assert office.get("zhao.min", SETTLED, f"/records/{claim}")["state"] == "paid"
 
 
 def papers_say_what_the_record_says(office: Office, paths: set[str]) -> None:
-    """Four papers were issued, each with its code; and the trail is whole."""
+    """Six papers were issued, each with its code; and the trail is whole."""
     with office.app.app_context(), read() as conn:
         numbers = conn.exec_driver_sql("SELECT number, kind FROM document ORDER BY number").all()
         assert audit.verify(conn).ok
     assert sorted(kind for _, kind in numbers) == [
-        "admission_notice", "claim_form", "completion_certificate", "registration_form",
+        "admission_notice", "claim_form", "completion_certificate", "exam_ticket", "payment_list", "registration_form",
     ]  # fmt: skip
-    for number, _kind in numbers:
-        pdf = office.call("wang.fang", SETTLED, "GET", f"/documents/{number}.pdf")
+    for number, kind in numbers:
+        reader = "he.jun" if kind == "payment_list" else "wang.fang"
+        pdf = office.call(reader, SETTLED, "GET", f"/documents/{number}.pdf")
         assert (pdf.status_code, pdf.data[:5]) == (200, b"%PDF-")

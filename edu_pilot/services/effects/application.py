@@ -14,6 +14,7 @@ from edu_pilot.rules.identity import birth_of, normalise_id, normalise_name, nor
 from edu_pilot.rules.lookups import county_code, level_code, major_code, point_code
 from edu_pilot.rules.people import sex_code
 from edu_pilot.services import numbers
+from edu_pilot.services.facts.people import holder_of, humans
 from edu_pilot.services.names import name_keys
 from edu_pilot.services.unit import Change, LostRace
 from edu_pilot.workflow.registry import effect
@@ -87,7 +88,7 @@ def _write_sealed(change: Change, given: dict[str, Any]) -> None:
 def enter_person(change: Change) -> None:
     """R2.1, R2.2: the person behind the number is found or entered; name and phone are the newest given."""
     case, vault = change.case, change.unit.vault
-    known = change.conn.execute(sa.select(PERSON.c.id).where(PERSON.c.id_index == case.id_index)).scalar()
+    known = holder_of(change.conn, case.id_index)
     row = known or new_id()
     values = {
         "name": case.name,
@@ -100,6 +101,16 @@ def enter_person(change: Change) -> None:
     else:
         change.conn.execute(PERSON.insert().values(values | _identity(change, row)))
     change.values |= {"person_id": row, "sex": sex_of(case.id_number), "birth_on": birth_of(case.id_number)}
+    if known:
+        _take_newest_number(change, row)
+
+
+def _take_newest_number(change: Change, person_id: str) -> None:
+    """R3.10: who writes a number that was corrected since is entered under the corrected one."""
+    person = humans(change.conn, {person_id})[person_id]
+    if person.key != change.case.id_index:
+        change.seal("id_number", person.id_number)
+        change.values |= {"id_index": person.key, "sex": person.sex, "birth_on": person.birth_on}
 
 
 def _identity(change: Change, row: str) -> dict[str, Any]:
@@ -117,7 +128,7 @@ def _identity(change: Change, row: str) -> dict[str, Any]:
 def hold_live_case(change: Change) -> None:
     """R2.8: one live case per person and level; the primary key lets one of two clerks win."""
     case = change.case
-    values = {"id_index": case.id_index, "level": case.level, "point": case.point}
+    values = {"id_index": change.now_value("id_index"), "level": case.level, "point": case.point}
     # A correction may have changed the person or the level: the case moves with it and keeps its day.
     if change.conn.execute(LIVE.update().where(LIVE.c.application_id == case.id).values(values)).rowcount:
         return
@@ -205,12 +216,27 @@ def release_place(change: Change) -> None:
 
 
 @effect
+def pin_version(change: Change) -> None:
+    """R1.6: a status that is taken over goes by the version in force on that day, as a registration does."""
+    change.values |= {"policy_version_id": change.version.id, "pinned": True}
+
+
+@effect
+def hand_over_status(change: Change) -> None:
+    """R3.5: the opened study takes over the number and the day the status already has."""
+    number, day = change.input["student_number"], change.input["confirmed_on"]
+    change.values["registered_on"] = day
+    given = {"student_number": number, "confirmed_on": day.isoformat()}
+    change.then("take_over", workflow="study", reference=change.note["study"], **given)
+
+
+@effect
 def open_study(change: Change) -> None:
     """R3.5: admission opens the school status, under the application's policy version."""
     if change.to_state != "admitted":
         return
     columns = ("person_id", "county", "point", "intake", "level", "major")
-    given = {name: getattr(change.case, name) for name in columns}
+    given = {name: change.now_value(name) for name in columns}
     change.note["study"] = change.child("study", {**given, "application_id": change.record_id})
 
 
@@ -226,7 +252,7 @@ def plan_certification(change: Change) -> None:
     if occupation is None:
         return
     given = {
-        "person_id": case.person_id,
+        "person_id": change.now_value("person_id"),
         "county": case.county,
         "intake": case.intake,
         "study": change.note["study"],

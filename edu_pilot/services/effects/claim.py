@@ -96,13 +96,28 @@ def seal_check(change: Change) -> None:
 
 @effect
 def conclude(change: Change) -> None:
-    """R5.7: an approved claim begins its public notice; a refused one frees its receipts."""
-    if change.to_state == "approved":
-        policy, today = change.attempt.policy, change.unit.today
-        days = policy.get("claim.notice_working_days")
-        change.values |= {"approved_on": today, "notice_until": working_days_after(policy, today, days)}
-    if change.to_state == "refused":
-        free_receipts(change)
+    """R5.2, R5.7: begin the notice of an approved claim, free a refused one, open the re-check of a disputed one.
+
+    A claim whose objection is unfounded goes on where it was stopped: its notice is not begun again.
+    """
+    match change.case.state, change.to_state:
+        case "submitted" | "not_agreed", "approved":
+            _begin_notice(change)
+        case "submitted", "not_agreed":
+            _open_recheck(change)
+        case _, "refused":
+            free_receipts(change)
+
+
+def _begin_notice(change: Change) -> None:
+    policy, today = change.attempt.policy, change.unit.today
+    days = policy.get("claim.notice_working_days")
+    change.values |= {"approved_on": today, "notice_until": working_days_after(policy, today, days)}
+
+
+def _open_recheck(change: Change) -> None:
+    """R5.2: a round of its own, so that each body may check once more, sealed again."""
+    change.values["round"] = change.case.round + 1
 
 
 @effect

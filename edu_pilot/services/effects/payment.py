@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
 from edu_pilot.models import PaymentItem
 from edu_pilot.models.base import new_id
-from edu_pilot.services import numbers
+from edu_pilot.services import bank_files, numbers
+from edu_pilot.services.facts.payment import Item
 from edu_pilot.services.unit import Change
 from edu_pilot.workflow.registry import effect
 
@@ -43,11 +48,27 @@ def note_release(change: Change) -> None:
 
 
 @effect
+def note_export(change: Change) -> None:
+    """R5.8: the fingerprint of the bank file, so that the one sent can be told from any other."""
+    content = bank_files.content(change.conn, change.unit.vault, change.record_id)
+    change.note["bank_file_sha256"] = hashlib.sha256(content).hexdigest()
+
+
+@effect
 def settle_items(change: Change) -> None:
-    """R5.8: every line is paid, and each claim confirms it."""
-    change.conn.execute(ITEM.update().where(ITEM.c.payment_id == change.record_id).values(result="paid"))
+    """R5.8: each line has one result; a paid line holds its claim for ever, a bounced one lets it go."""
+    given = {result["number"]: result for result in change.input.get("results", ())}
     for item in change.case.items:
+        _settle(change, item, given.get(item.number, {"result": "paid"}))
+
+
+def _settle(change: Change, item: Item, result: Mapping[str, Any]) -> None:
+    paid = result["result"] == "paid"
+    change.conn.execute(ITEM.update().where(ITEM.c.id == item.id).values(result=result["result"], live=paid))
+    if paid:
         change.then("confirm_paid", workflow="claim", reference=item.claim)
+    else:
+        change.then("bounce", workflow="claim", reference=item.claim, bounce=result["reason"])
 
 
 @effect

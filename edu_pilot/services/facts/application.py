@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,6 +14,7 @@ from edu_pilot import clock
 from edu_pilot.models import Application, LiveCase, Quota, Study
 from edu_pilot.services import policies
 from edu_pilot.services.cases import Case, fact
+from edu_pilot.services.facts.people import newest_keys
 
 APPLICATION = Application.__table__
 LIVE = LiveCase.__table__
@@ -32,13 +33,13 @@ class Elsewhere:
 @fact("application")
 def person_elsewhere(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Elsewhere]:
     """The live case of the same person and level that another application holds."""
-    wanted = {(c.id_index, c.level): c.id for c in cases if c.id_index}
-    query = sa.select(LIVE).where(LIVE.c.id_index.in_({key for key, _ in wanted}))
-    held = {(r.id_index, r.level): r for r in conn.execute(query)} if wanted else {}
+    newest = newest_keys(conn, (c.id_index for c in cases if c.id_index))
+    query = sa.select(LIVE).where(LIVE.c.id_index.in_(set(newest.values())))
+    held = {(r.id_index, r.level): r for r in conn.execute(query)} if newest else {}
     names = policies.in_force(conn, clock.today()).policy
     return {
         record: Elsewhere(names.label("points", row.point), row.since_on)
-        for key, record in ((k, c.id) for c in cases for k in [(c.id_index, c.level)])
+        for key, record in ((k, c.id) for c in cases for k in [(newest.get(c.id_index), c.level)])
         if (row := held.get(key)) and row.application_id != record
     }
 
@@ -85,3 +86,17 @@ def study_reference(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str
         STUDY.c.application_id.in_([c.id for c in cases])
     )
     return dict(conn.execute(query).all())
+
+
+@fact("application", "study")
+def student_number_is_anothers(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Callable[[str | None], bool]]:
+    """Whether a student number is that of another study."""
+
+    def asks(case: Case) -> Callable[[str | None], bool]:
+        def taken(number: str | None) -> bool:
+            query = sa.select(STUDY.c.id).where(STUDY.c.student_number == number, STUDY.c.id != case.id)
+            return number is not None and conn.execute(query).first() is not None
+
+        return taken
+
+    return {c.id: asks(c) for c in cases}

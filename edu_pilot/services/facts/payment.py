@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot.models import Claim, PaymentItem
+from edu_pilot import clock
+from edu_pilot.models import Claim, PaymentItem, Person
 from edu_pilot.services.cases import Case, fact
 
 CLAIM = Claim.__table__
 ITEM = PaymentItem.__table__
+PERSON = Person.__table__
+
+
+CLAIM_COLUMNS = ("reference", "payable_fen", "state", "account_holder", "account_tail")
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,9 @@ class Item:
     payable_fen: int
     state: str
     result: str | None
+    name: str
+    account_holder: str
+    account_tail: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,9 @@ class Payable:
     notice_until: date
     payable_fen: int
     batch: str | None
+    account_changed_at: datetime | None
+    account_confirmed_at: datetime | None
+    moment: datetime
 
 
 @fact("payment")
@@ -47,13 +58,15 @@ def items(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Item]]:
     """The lines of each batch, in order of their numbers."""
     found: dict[str, list[Item]] = defaultdict(list)
     query = (
-        sa.select(ITEM, CLAIM.c.reference, CLAIM.c.payable_fen, CLAIM.c.state)
+        sa.select(ITEM, *(CLAIM.c[name] for name in CLAIM_COLUMNS), PERSON.c.name)
         .join(CLAIM, CLAIM.c.id == ITEM.c.claim_id)
+        .join(PERSON, PERSON.c.id == CLAIM.c.person_id)
         .where(ITEM.c.payment_id.in_([c.id for c in cases]))
         .order_by(ITEM.c.number)
     )
     for r in conn.execute(query):
-        item = Item(r.id, r.number, r.reference, r.amount_fen, r.payable_fen, r.state, r.result)
+        claim = (r.payable_fen, r.state, r.result, r.name, r.account_holder, r.account_tail)
+        item = Item(r.id, r.number, r.reference, r.amount_fen, *claim)
         found[r.payment_id].append(item)
     return {c.id: found[c.id] for c in cases}
 
@@ -65,12 +78,28 @@ def claims_named(
     """Claims by reference, with the batch that holds them."""
 
     def named(references: tuple[str, ...]) -> dict[str, Payable]:
+        # Held until the batch is drawn, so that nobody changes an account or withdraws meanwhile.
         query = (
             sa.select(CLAIM, ITEM.c.number.label("batch"))
             .join(ITEM, sa.and_(ITEM.c.claim_id == CLAIM.c.id, ITEM.c.live), isouter=True)
             .where(CLAIM.c.reference.in_(references))
+            .order_by(CLAIM.c.id)
+            .with_for_update(of=CLAIM)
         )
-        rows = conn.execute(query)
-        return {r.reference: Payable(r.id, r.reference, r.state, r.notice_until, r.payable_fen, r.batch) for r in rows}
+        return {r["reference"]: _payable(r) for r in conn.execute(query).mappings()}
 
     return {c.id: named for c in cases}
+
+
+def _payable(row: sa.RowMapping) -> Payable:
+    return Payable(
+        id=row["id"],
+        reference=row["reference"],
+        state=row["state"],
+        notice_until=row["notice_until"],
+        payable_fen=row["payable_fen"],
+        batch=row["batch"],
+        account_changed_at=row["account_changed_at"],
+        account_confirmed_at=row["account_confirmed_at"],
+        moment=clock.moment(),
+    )

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot.models import Paper, Person
+from edu_pilot.models import Paper, Person, PersonAlias
 from edu_pilot.rules.identity import normalise_id
 from edu_pilot.services.cases import Case, fact
 from edu_pilot.services.vault import vault
 
 PERSON = Person.__table__
 PAPER = Paper.__table__
+ALIAS = PersonAlias.__table__
 WITH_PERSON = ("study", "certification", "claim")
 ALL = ("application", "study", "certification", "claim", "session", "payment")
 
@@ -57,6 +58,21 @@ def humans(conn: Connection, ids: set[str]) -> dict[str, Human]:
         )
         for r in rows
     }
+
+
+def holder_of(conn: Connection, key: str) -> str | None:
+    """Return the row id of the person who has an ID number, or had it before a correction (R3.10)."""
+    now = sa.select(PERSON.c.id).where(PERSON.c.id_index == key)
+    before = sa.select(ALIAS.c.person_id).where(ALIAS.c.id_index == key)
+    return conn.execute(now.union(before)).scalar()
+
+
+def newest_keys(conn: Connection, keys: Iterable[str]) -> dict[str, str]:
+    """Return the present index of every person known by one of these, superseded ones included (R3.10)."""
+    wanted = set(keys)
+    query = sa.select(ALIAS.c.id_index, PERSON.c.id_index).join(PERSON, PERSON.c.id == ALIAS.c.person_id)
+    found = conn.execute(query.where(ALIAS.c.id_index.in_(wanted))).all() if wanted else []
+    return {key: key for key in wanted} | dict(found)
 
 
 @fact(*ALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,17 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot.models import Application, Certification, Claim, Score
+from edu_pilot.models import Application, AuditEntry, Certification, Claim, PersonAlias, Score
 from edu_pilot.services.cases import Case, fact, table
+from edu_pilot.services.facts.people import holder_of
+from edu_pilot.services.vault import vault
 
 APPLICATION = Application.__table__
 SCORE = Score.__table__
 CERTIFICATION = Certification.__table__
 CLAIM = Claim.__table__
+ENTRY = AuditEntry.__table__
+ALIAS = PersonAlias.__table__
 
 
 @dataclass(frozen=True)
@@ -111,3 +116,38 @@ def claim_reference(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str
         CLAIM.c.study_id.in_([c.id for c in cases]), CLAIM.c.live
     )
     return dict(conn.execute(query).all())
+
+
+@fact("study")
+def major_changes(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[date]]:
+    """The days on which each study's major was changed, oldest first, as the audit tells them."""
+    found: dict[str, list[date]] = {c.reference: [] for c in cases}
+    query = sa.select(ENTRY.c.reference, ENTRY.c.body).where(
+        ENTRY.c.workflow == "study", ENTRY.c.reference.in_(found), ENTRY.c.action == "change_major"
+    )
+    for reference, body in conn.execute(query.order_by(ENTRY.c.number)):
+        found[reference].append(date.fromisoformat(json.loads(body)["on"]))
+    return {c.id: found[c.reference] for c in cases}
+
+
+@fact("study")
+def number_is_anothers(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Callable[[str], bool]]:
+    """Whether an ID number is or was that of another person than the record's."""
+
+    def asks(case: Case) -> Callable[[str], bool]:
+        def known(number: str) -> bool:
+            return holder_of(conn, vault().index("id_number", number)) not in (None, case.person_id)
+
+        return known
+
+    return {c.id: asks(c) for c in cases}
+
+
+@fact("study")
+def numbers_before(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
+    """The ID numbers each student had before corrections."""
+    found: dict[str, set[str]] = defaultdict(set)
+    query = sa.select(ALIAS).where(ALIAS.c.person_id.in_({c.person_id for c in cases}))
+    for row in conn.execute(query):
+        found[row.person_id].add(vault().open("person_alias.id_number", row.id, row.id_number))
+    return {c.id: frozenset(found[c.person_id]) for c in cases}

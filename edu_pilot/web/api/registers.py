@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from flask import Response, current_app, request
 
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import documents, presenting, rosters, search, statistics, verification
+from edu_pilot.services import (
+    documents,
+    imports,
+    outbox,
+    payments,
+    presenting,
+    rosters,
+    search,
+    statistics,
+    verification,
+)
 from edu_pilot.services.cases import NotFound
 from edu_pilot.web import access
 from edu_pilot.web.api import schemas
@@ -18,7 +30,6 @@ from edu_pilot.web.api.views import View, api, malformed, reply, says
 from edu_pilot.workflow.definition import Action, Definition
 from edu_pilot.workflow.reasons import Malformed
 
-ROSTERS = ("rosters", "roster")
 TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 DOCUMENT_COLUMNS = ("number", "kind", "workflow", "policy_version", "sha256", "template_version", "renderer")
 NOBODY_SIGNS_IN: dict[str, Any] = {"security": []}
@@ -76,7 +87,11 @@ class Document(View):
         with read() as conn:
             found, case = documents.seen(conn, number, access.actor())
         dates = {name: verification.iso(found.row[name]) for name in ("issued_on", "rendered_at", "voided_at")}
-        return reply({name: found.row[name] for name in DOCUMENT_COLUMNS} | dates | {"reference": case.reference})
+        return reply(
+            {name: found.row[name] for name in DOCUMENT_COLUMNS}
+            | dates
+            | {"reference": case.reference if case else None}
+        )
 
 
 @api.route("/documents/<number>.pdf", endpoint="document_pdf")
@@ -89,16 +104,17 @@ class DocumentPdf(View):
         return sent(documents.content(number, access.actor()), "application/pdf", f"{number}.pdf")
 
 
-A_ROSTER = {
+A_LIST = {
     "required": True,
     "content": {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
-                "required": ["file", "intake"],
+                "required": ["file"],
                 "properties": {
                     "file": {"type": "string", "format": "binary"},
-                    "intake": {"type": "string"},
+                    "intake": {"type": "string", "description": "The intake of a roster; lists need none."},
+                    "batch": {"type": "string", "description": "The payment batch that results are for."},
                     "dry_run": {"type": "boolean", "default": False},
                 },
             }
@@ -109,22 +125,53 @@ A_ROSTER = {
 
 @api.route("/imports/<kind>", endpoint="imports")
 class Imports(View):
-    """Rosters as clerks send them."""
+    """Rosters, score lists and diploma lists as offices send them."""
 
     resumable = True
 
-    @api.doc(requestBody=A_ROSTER)
+    @api.doc(requestBody=A_LIST)
     @says(200, schemas.Report)
     def post(self, kind: str) -> Response:
-        """Take the good rows of a roster as registered applications; kind is `rosters`."""
-        if kind not in ROSTERS:
+        """Take the good rows of a list.
+
+        Kind is `rosters` or `cases` (with an intake), `scores`, `diplomas`, or `results` (with a batch).
+        """
+        if kind not in TAKERS:
             raise NotFound(kind)
-        intake, content = uploaded("intake")
-        name = request.files["file"].filename or ""
-        report = rosters.import_roster(content, name, intake, access.actor(), dry_run=_dry_run())
+        report = TAKERS[kind]()
         with read() as conn:
             version = presenting.in_force(conn)
         return reply(report.as_dict(lambda reason: i18n.say(reason, version)))
+
+
+def _roster(kind: rosters.Kind) -> rosters.Report:
+    intake, content = uploaded("intake")
+    name = request.files["file"].filename or ""
+    report = rosters.import_roster(content, name, intake, access.actor(), kind=kind, dry_run=_dry_run())
+    outbox.follow_up()
+    return report
+
+
+def _results() -> rosters.Report:
+    batch, content = uploaded("batch")
+    name = request.files["file"].filename or ""
+    return payments.import_results(content, name, batch, access.actor(), dry_run=_dry_run())
+
+
+def _list(kind: imports.Kind) -> rosters.Report:
+    file = request.files.get("file")
+    if file is None:
+        raise Malformed([malformed("missing", "file")])
+    return imports.import_list(kind, file.read(), file.filename or "", access.actor(), dry_run=_dry_run())
+
+
+TAKERS: dict[str, Callable[[], rosters.Report]] = {
+    "rosters": partial(_roster, rosters.REGISTER),
+    "roster": partial(_roster, rosters.REGISTER),
+    "cases": partial(_roster, rosters.TAKE_OVER),
+    "results": _results,
+    **{name: partial(_list, kind) for name, kind in imports.KINDS.items()},
+}
 
 
 def _dry_run() -> bool:

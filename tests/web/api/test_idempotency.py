@@ -156,8 +156,8 @@ def test_a_broken_import_is_in_progress_at_first_and_taken_up_again_later(
 
     whole = perform.enter_many
 
-    def breaks(workflow: str, given: Any, action: str, actor: Any) -> Iterator[Result]:
-        yield from whole(workflow, given[:1], action, actor)
+    def breaks(workflow: str, given: Any, action: str, actor: Any, **more: Any) -> Iterator[Result]:
+        yield from whole(workflow, given[:1], action, actor, **more)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(idempotency, "PATIENCE", 0.1)

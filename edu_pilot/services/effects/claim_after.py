@@ -1,0 +1,59 @@
+"""What steps after the approval of a claim write: objection, another account, bounce, recovery."""
+
+from __future__ import annotations
+
+from edu_pilot import clock
+from edu_pilot.services.unit import Change
+from edu_pilot.workflow.registry import effect
+
+
+@effect
+def note_claim_objection(change: Change) -> None:
+    """R5.7: the day of the objection; it stops this claim alone."""
+    change.values["objection_on"] = change.unit.today
+
+
+@effect
+def note_bounce(change: Change) -> None:
+    """R5.8: why the bank sent the payment back; from now on another account is needed."""
+    change.values |= {
+        "bounce_reason": change.input["bounce"],
+        "account_changed_at": None,
+        "account_changed_by": None,
+        "account_changer_key": None,
+        "account_confirmed_at": None,
+    }
+
+
+@effect
+def change_account(change: Change) -> None:
+    """R5.8: another account, who gave it and when; nobody has confirmed it yet."""
+    digits = "".join(c for c in change.input["account_number"] if c.isdigit())[:32]
+    actor = change.attempt.actor
+    change.seal("account_number", digits)
+    change.values |= {
+        "account_tail": digits[-4:],
+        "account_holder": change.input["account_holder"][:64],
+        "account_changed_at": clock.moment(),
+        "account_changed_by": actor.name,
+        "account_changer_key": actor.person_key,
+        "account_confirmed_at": None,
+    }
+
+
+@effect
+def confirm_account(change: Change) -> None:
+    """R5.8: the union reviewer has confirmed the changed account."""
+    change.values["account_confirmed_at"] = clock.moment()
+
+
+@effect
+def open_recovery(change: Change) -> None:
+    """R5.8: what is asked back: all that was paid, or the part named; the payment itself stays as it was."""
+    change.values |= {"recovery_fen": change.input.get("due_fen", change.case.payable_fen), "recovered_fen": 0}
+
+
+@effect
+def note_recovered(change: Change) -> None:
+    """R5.8: what has come in so far, in fen."""
+    change.values["recovered_fen"] = change.case.recovered_fen + change.input["recovered_fen"]

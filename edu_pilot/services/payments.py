@@ -1,0 +1,116 @@
+"""Money to and from the bank: the file it pays from, and its answer, which counts once (R5.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from edu_pilot.extensions import read
+from edu_pilot.rules.payment import result_faults
+from edu_pilot.services import bank_files, outbox, policies, search
+from edu_pilot.services.cases import Case
+from edu_pilot.services.rosters import Report, Told, Unusable
+from edu_pilot.services.spreadsheets import Unreadable
+from edu_pilot.services.vault import vault
+from edu_pilot.workflow.policy import Policy
+from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused, blocked
+from edu_pilot.workflow.registry import Actor
+
+WORKFLOW, STEP = "payment", "settle"
+RELEASER = "finance_releaser"
+Results = Sequence[tuple[int, dict[str, Any]]]
+
+
+def has_bank_file(case: Case) -> bool:
+    """Whether the bank has been given this batch's file."""
+    return case.state in ("exported", "settled")
+
+
+def bank_file(reference: str, actor: Actor) -> bytes:
+    """Return the file of an exported batch, the same bytes each time; CSV in GB 18030, amounts in yuan.
+
+    Raises Forbidden for all but the releaser, NotFound, or Refused before the export.
+    """
+    with read() as conn:
+        case = search.get(conn, WORKFLOW, reference, actor)
+        _require(actor, (RELEASER,))
+        if not has_bank_file(case):
+            text = N_("The bank file of batch %(batch)s is not exported.")
+            raise Refused([blocked(text, code="not_exported", who=RELEASER, batch=reference)])
+        return bank_files.content(conn, vault(), case.id)
+
+
+def _require(actor: Actor, roles: Sequence[str]) -> None:
+    if not actor.roles & set(roles):
+        text = N_("This step belongs to: %(roles)s")
+        raise Forbidden([Reason("role_missing", text, {"roles": "roles:" + ",".join(roles)}, tuple(roles))])
+
+
+def import_results(data: bytes, filename: str, reference: str, actor: Actor, *, dry_run: bool = False) -> Report:
+    """Settle a batch by the bank's answer, whole or not at all; the same answer once more changes nothing.
+
+    Raises Unusable (file_unreadable), Forbidden, NotFound, or Refused for a batch not exported yet.
+    """
+    with read() as conn:
+        case = search.get(conn, WORKFLOW, reference, actor)
+        version = policies.of(conn, case.policy_version_id)
+        _require(actor, version.compiled.definition(WORKFLOW).actions[STEP].by)
+        results = _results(data, filename, version.policy)
+        problems = _problems(case, results, version.policy)
+        known = case.state == "settled"
+    if problems or known or dry_run:
+        return _report(results, problems, known)
+    try:
+        outbox.act(WORKFLOW, reference, STEP, actor, {"results": [result for _row, result in results]})
+    except Refused as refused:
+        return _after_another(data, filename, reference, actor, refused)
+    return _report(results, [], False)
+
+
+def _after_another(data: bytes, filename: str, reference: str, actor: Actor, refused: Refused) -> Report:
+    """Answer for a batch that somebody settled at the same moment; any other refusal stays one."""
+    with read() as conn:
+        settled = search.get(conn, WORKFLOW, reference, actor).state == "settled"
+    if not settled:
+        raise refused
+    return import_results(data, filename, reference, actor)
+
+
+def _results(data: bytes, filename: str, policy: Policy) -> Results:
+    try:
+        return bank_files.read_results(data, filename, policy)
+    except Unreadable as fault:
+        raise Unusable(fault.reason) from None
+
+
+def _problems(case: Case, results: Results, policy: Policy) -> list[Told]:
+    """Return what keeps the answer from being taken, each with the line it stands on; 0 for no line."""
+    faults = result_faults(policy, [item.number for item in case.items], [result for _row, result in results])
+    if not faults and case.state == "settled":
+        faults = _contradictions(case, results)
+    lines = {result["number"]: row for row, result in results}
+    return [Told(lines.get(str(fault.facts["number"]), 0), fault, str(fault.facts["number"])) for fault in faults]
+
+
+def _contradictions(case: Case, results: Results) -> list[Reason]:
+    """R5.8: what the bank has answered stands; another answer for the same payment is not taken."""
+    settled = {item.number: item.result for item in case.items}
+    text = N_("Payment %(number)s is settled already with another result.")
+    return [
+        blocked(text, code="result_differs", field="results", who="finance_maker", number=result["number"])
+        for _row, result in results
+        if settled[result["number"]] != result["result"]
+    ]
+
+
+def _report(results: Results, problems: Sequence[Told], known: bool) -> Report:
+    """Return the answer; a result that was taken before is told as such."""
+    if problems:
+        return Report(len(results), 0, tuple(problems), ())
+    text = N_("Payment %(number)s was settled before with this result.")
+    notices = [
+        Told(row, blocked(text, code="already_settled", field="results", number=r["number"]), r["number"])
+        for row, r in results
+        if known
+    ]
+    return Report(len(results), len(results), (), tuple(notices))

@@ -1,0 +1,22 @@
+"""The bank file of an exported batch, for who releases the money."""
+
+from __future__ import annotations
+
+from flask import Blueprint, make_response
+from werkzeug.wrappers import Response
+
+from edu_pilot.services import payments
+from edu_pilot.web import access
+
+pages = Blueprint("payments", __name__, url_prefix="/payments")
+
+
+@pages.get("/<reference>/bank-file")
+@access.signed_in
+def bank_file(reference: str) -> Response:
+    """Send the file as a download; it holds account numbers in clear, so only the releaser gets it."""
+    answer = make_response(payments.bank_file(reference, access.actor()))
+    answer.content_type = "text/csv; charset=gb18030"
+    answer.headers["Content-Disposition"] = f"attachment; filename={reference}.csv"
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return answer

@@ -1,0 +1,94 @@
+"""One receipt for two claims, two results of one batch: money is counted once (R5.3, R5.8)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from edu_pilot.extensions import write
+from edu_pilot.services import outbox
+from edu_pilot.services.actors import student
+from edu_pilot.services.perform import create
+from edu_pilot.services.vault import vault
+from tests.app import Place
+from tests.factories import BATCHED, CARD, CLAIMED, Pilot, on, receipt, row, rows, state
+from tests.people import LIU_WEI, worker
+from tests.races.harness import Step, Track
+from tests.races.test_races import ROUNDS, UNPROTECTED_ROUNDS, assert_one_winner, both_won, winners
+
+
+class OneReceipt:
+    """Clerks of two counties enter the same receipt at once (R5.3)."""
+
+    def __init__(self, pilot: Pilot) -> None:
+        decheng = Pilot()
+        decheng.wang_fang = decheng.decheng_clerk
+        there = decheng.graduated(worker(1), by=decheng.decheng_clerk, county="德城区", point="德城区教学点")
+        self.drafts = {
+            pilot.wang_fang: pilot.claim(pilot.graduated()),
+            decheng.decheng_clerk: decheng.claim(there),
+        }
+
+    def steps(self, n: int) -> list[Step]:
+        given = {"new_receipts": [receipt(str(10_000 + n))]}
+        return [Step("claim", claim, "amend", clerk, CLAIMED, given) for clerk, claim in self.drafts.items()]
+
+    def holders(self, n: int) -> int:
+        return len(rows("receipt", number=str(10_000 + n).zfill(20)))
+
+
+def test_edge_40_one_receipt_in_two_counties_counts_once(racetrack: Track, any_place: Place, any_pilot: Pilot) -> None:
+    same = OneReceipt(any_pilot)
+    assert_one_winner(racetrack.race(any_place, same.steps, ROUNDS), "is used in another claim")
+    assert len(rows("receipt")) == 2
+
+
+def test_without_its_key_one_receipt_counts_twice(racetrack: Track, any_place: Place, any_pilot: Pilot) -> None:
+    """The unique index of live receipts dropped; on SQLite also the transaction."""
+    same = OneReceipt(any_pilot)
+    with write() as conn:
+        conn.execute(sa.text("DROP INDEX uq_receipt_live_number"))
+    found = racetrack.race(any_place, same.steps, UNPROTECTED_ROUNDS, without=["transaction"], until=both_won)
+    assert winners(found)[-1] == same.holders(len(found) - 1) == 2
+
+
+class TwoResults:
+    """The maker's two windows give the bank's answer for one batch at once (R5.8)."""
+
+    def __init__(self, pilot: Pilot) -> None:
+        self.pilot = pilot
+        self.claim = pilot.approved(pilot.graduated())
+        self.day = BATCHED
+        self.batch = ""
+
+    def steps(self, n: int) -> list[Step]:
+        if n:
+            self.again()
+        with on(self.day):
+            self.batch = create("payment", self.pilot.he_jun, {"claims": [self.claim]}).reference
+        self.pilot.export(self.batch, self.day)
+        number = rows("payment_item", payment_id=row("payment", self.batch)["id"])[0]["number"]
+        given = {"results": [{"number": number, "result": "bounced", "reason": "OTHER"}]}
+        step = Step("payment", self.batch, "settle", self.pilot.he_jun, self.day, given)
+        return [step, step]
+
+    def again(self) -> None:
+        """After the bounce: another account, confirmed, and its days of waiting."""
+        with on(self.day):
+            outbox.drain()
+        me = student(vault().index("id_number", LIU_WEI.id_number))
+        given = {"account_number": CARD, "account_holder": LIU_WEI.name}
+        self.pilot.act("claim", self.claim, "change_account", me, self.day, **given)
+        self.pilot.act("claim", self.claim, "confirm_account", self.pilot.zhao_min, self.day)
+        self.day += timedelta(days=4)
+
+
+def test_edge_60_two_results_of_one_batch_count_once(racetrack: Track, any_place: Place, any_pilot: Pilot) -> None:
+    rounds = max(10, ROUNDS // 5)
+    bank = TwoResults(any_pilot)
+    assert_one_winner(racetrack.race(any_place, bank.steps, rounds), "is not possible while the case is")
+    with on(bank.day):
+        outbox.drain()
+    assert state("claim", bank.claim) == "bounced"
+    assert len(rows("audit_entry", action="bounce")) == len(rows("payment_item")) == rounds
