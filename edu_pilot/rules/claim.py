@@ -125,6 +125,24 @@ def diploma_recorded(attempt: Attempt) -> Blocked:
 
 
 @rule(on_input=True)
+def diploma_holds(attempt: Attempt) -> Blocked:
+    """R3.10: a revoked diploma opens no claim."""
+    study = attempt.record.study_of_input(attempt.input.get("study"), attempt.actor)
+    if study is None or study.state != "revoked":
+        return None
+    return blocked(N_("The diploma has been revoked."), who="registrar")
+
+
+@rule(on_input=True)
+def reimbursement_not_lost(attempt: Attempt) -> Blocked:
+    """R3.10: whoever went to a major outside the programme has agreed to lose the reimbursement."""
+    study = attempt.record.study_of_input(attempt.input.get("study"), attempt.actor)
+    if study is None or study.reimbursable:
+        return None
+    return blocked(N_("The student has left the programme's majors and lost the reimbursement."), who="registrar")
+
+
+@rule(on_input=True)
 def no_other_claim(attempt: Attempt) -> Blocked:
     """R5.1: one claim per diploma, unless an earlier one was refused or withdrawn."""
     study = attempt.record.study_of_input(attempt.input.get("study"), attempt.actor)

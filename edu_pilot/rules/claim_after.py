@@ -66,7 +66,14 @@ def new_account_is_own(attempt: Attempt) -> Blocked:
     if holder.replace("·", "") != name.replace("·", ""):
         text = N_("The account must be the claimant's own.")
         faults.append(blocked(text, field="account_holder", who=("student", "clerk")))
+    if attempt.record.state == "bounced" and _digits(attempt.input.get("account_number", "")) == _known(attempt):
+        text = N_("The bank sent the money back from this account; give another.")
+        faults.append(blocked(text, field="account_number", who=("student", "clerk")))
     return faults
+
+
+def _known(attempt: Attempt) -> str:
+    return _digits(attempt.record.account_number or "")
 
 
 def _digits(text: str) -> str:

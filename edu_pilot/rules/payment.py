@@ -55,6 +55,16 @@ def drawn_by_another(attempt: Attempt) -> Blocked:
 
 
 @rule
+def no_diploma_revoked(attempt: Attempt) -> Blocked:
+    """R3.10: a batch that holds the claim of a revoked diploma is cancelled, not released."""
+    revoked = [item.claim for item in attempt.record.items if item.study_state == "revoked"]
+    if not revoked:
+        return None
+    text = N_("The diploma was revoked: %(claims)s; cancel the batch.")
+    return blocked(text, who="finance_maker", claims=", ".join(revoked[:20]))
+
+
+@rule
 def totals_agree(attempt: Attempt) -> Blocked:
     """R5.8: the batch's total is the sum of its claims, to the fen."""
     total = sum(item.payable_fen for item in attempt.record.items)

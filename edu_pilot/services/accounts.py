@@ -21,6 +21,7 @@ from edu_pilot.models.base import new_id
 from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id
 from edu_pilot.services import audit, policies
 from edu_pilot.services.cases import NotFound
+from edu_pilot.services.facts.people import newest_keys
 from edu_pilot.services.vault import vault
 from edu_pilot.workflow.reasons import N_, Refused, blocked
 from edu_pilot.workflow.registry import Actor
@@ -122,7 +123,7 @@ def add(
             "password_hash": hasher().hash(password),
             "roles": ",".join(roles),
             "county": county,
-            "person_key": vault().index("id_number", number) if number else None,
+            "person_key": _person_key(conn, number) if number else None,
             "created_at": clock.now(),
             "active": True,
             "demo": demo,
@@ -130,6 +131,12 @@ def add(
         conn.execute(ACCOUNT.insert().values(row))
         _record(conn, actor, name, "add", {"roles": roles, "county": county})
     return password
+
+
+def _person_key(conn: Connection, number: str) -> str:
+    """Return the person's key; a number that was corrected since stands for the one that replaced it."""
+    key = vault().index("id_number", number)
+    return newest_keys(conn, [key]).get(key, key)
 
 
 def _faults(conn: Connection, name: str, roles: list[str], county: str | None, number: str) -> list[Any]:

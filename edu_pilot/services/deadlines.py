@@ -39,7 +39,7 @@ def studies() -> dict[str, int]:
         "expired": _taken("study", _ended(), "expire"),
         "warned": _taken("study", _to_warn(), "warn_of_expiry"),
         "recovered": _taken("claim", _of_revoked("paid"), "recover", recovery="DIPLOMA_REVOKED"),
-        "stopped": _taken("claim", _of_revoked("bounced"), "withdraw"),
+        "stopped": _taken("claim", [*_of_revoked("approved"), *_of_revoked("bounced")], "withdraw"),
     }
 
 

@@ -22,8 +22,8 @@ Results = Sequence[tuple[int, dict[str, Any]]]
 
 
 def has_bank_file(case: Case) -> bool:
-    """Whether the bank has been given this batch's file."""
-    return case.state in ("exported", "settled")
+    """Whether the bank is to be given this batch's file: not once it has answered, when accounts may be others."""
+    return bool(case.state == "exported")
 
 
 def bank_file(reference: str, actor: Actor) -> bytes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import cycle
 
 import sqlalchemy as sa
+from stdnum import luhn
 
 from edu_pilot.extensions import write
 from edu_pilot.services import outbox
@@ -16,6 +18,8 @@ from tests.factories import BATCHED, CARD, CLAIMED, Pilot, on, receipt, row, row
 from tests.people import LIU_WEI, worker
 from tests.races.harness import Step, Track
 from tests.races.test_races import ROUNDS, UNPROTECTED_ROUNDS, assert_one_winner, both_won, winners
+
+OTHER_CARD = "622848001012345678" + luhn.calc_check_digit("622848001012345678")
 
 
 class OneReceipt:
@@ -61,6 +65,8 @@ class TwoResults:
         self.claim = pilot.approved(pilot.graduated())
         self.day = BATCHED
         self.batch = ""
+        # The bank has just sent one of them back, so the other is given.
+        self.cards = cycle((OTHER_CARD, CARD))
 
     def steps(self, n: int) -> list[Step]:
         if n:
@@ -78,7 +84,7 @@ class TwoResults:
         with on(self.day):
             outbox.drain()
         me = student(vault().index("id_number", LIU_WEI.id_number))
-        given = {"account_number": CARD, "account_holder": LIU_WEI.name}
+        given = {"account_number": next(self.cards), "account_holder": LIU_WEI.name}
         self.pilot.act("claim", self.claim, "change_account", me, self.day, **given)
         self.pilot.act("claim", self.claim, "confirm_account", self.pilot.zhao_min, self.day)
         self.day += timedelta(days=4)

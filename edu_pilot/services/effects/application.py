@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import sqlalchemy as sa
-
 from edu_pilot.models import LiveCase, Person, Quota, Study
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.calendar import working_days_after, years_without_holidays
@@ -261,14 +259,6 @@ def plan_certification(change: Change) -> None:
         "level": occupation["levels"].split()[0],
     }
     change.child("certification", given)
-
-
-@effect
-def hold_study(change: Change) -> None:
-    """R1.4: the study waits until the withdrawal is written; one that was confirmed in the meantime wins."""
-    query = sa.select(STUDY.c.state).where(STUDY.c.application_id == change.record_id).with_for_update()
-    if change.conn.execute(query).scalar() not in (None, "enrolled"):
-        raise LostRace
 
 
 @effect

@@ -88,14 +88,19 @@ def study_reference(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str
     return dict(conn.execute(query).all())
 
 
+_OTHERS_NUMBER = sa.select(STUDY.c.id).where(
+    STUDY.c.student_number == sa.bindparam("number"), STUDY.c.id != sa.bindparam("mine")
+)
+
+
 @fact("application", "study")
 def student_number_is_anothers(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Callable[[str | None], bool]]:
     """Whether a student number is that of another study."""
 
     def asks(case: Case) -> Callable[[str | None], bool]:
         def taken(number: str | None) -> bool:
-            query = sa.select(STUDY.c.id).where(STUDY.c.student_number == number, STUDY.c.id != case.id)
-            return number is not None and conn.execute(query).first() is not None
+            given = {"number": number, "mine": case.id}
+            return number is not None and conn.execute(_OTHERS_NUMBER, given).first() is not None
 
         return taken
 

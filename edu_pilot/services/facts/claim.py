@@ -40,6 +40,8 @@ class StudyClaimed:
     major: str
     level: str
     intake: str
+    state: str
+    reimbursable: bool
     student_number: str | None
     from_on: date
     diploma_number: str | None
@@ -49,8 +51,8 @@ class StudyClaimed:
 def _claimed(row: Any) -> StudyClaimed:
     begun = registration_day(row.intake)
     return StudyClaimed(
-        id=row.id, reference=row.reference, person_id=row.person_id, county=row.county, major=row.major,
-        level=row.level, intake=row.intake,
+        id=row.id, reference=row.reference, person_id=row.person_id, county=row.union_county or row.county,
+        major=row.major, level=row.level, intake=row.intake, state=row.state, reimbursable=row.reimbursable,
         student_number=row.student_number, from_on=min(begun, row.confirmed_on or begun),
         diploma_number=row.diploma_number, diploma_on=row.diploma_on,
     )  # fmt: skip

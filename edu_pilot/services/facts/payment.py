@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.models import Claim, PaymentItem, Person
+from edu_pilot.models import Claim, PaymentItem, Person, Study
 from edu_pilot.services.cases import Case, fact
 
 CLAIM = Claim.__table__
+STUDY = Study.__table__
 ITEM = PaymentItem.__table__
 PERSON = Person.__table__
 
@@ -36,6 +37,7 @@ class Item:
     name: str
     account_holder: str
     account_tail: str
+    study_state: str
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,15 @@ def items(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Item]]:
     """The lines of each batch, in order of their numbers."""
     found: dict[str, list[Item]] = defaultdict(list)
     query = (
-        sa.select(ITEM, *(CLAIM.c[name] for name in CLAIM_COLUMNS), PERSON.c.name)
+        sa.select(ITEM, *(CLAIM.c[name] for name in CLAIM_COLUMNS), PERSON.c.name, STUDY.c.state.label("study_state"))
         .join(CLAIM, CLAIM.c.id == ITEM.c.claim_id)
+        .join(STUDY, STUDY.c.id == CLAIM.c.study_id)
         .join(PERSON, PERSON.c.id == CLAIM.c.person_id)
         .where(ITEM.c.payment_id.in_([c.id for c in cases]))
         .order_by(ITEM.c.number)
     )
     for r in conn.execute(query):
-        claim = (r.payable_fen, r.state, r.result, r.name, r.account_holder, r.account_tail)
+        claim = (r.payable_fen, r.state, r.result, r.name, r.account_holder, r.account_tail, r.study_state)
         item = Item(r.id, r.number, r.reference, r.amount_fen, *claim)
         found[r.payment_id].append(item)
     return {c.id: found[c.id] for c in cases}
