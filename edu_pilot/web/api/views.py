@@ -132,7 +132,7 @@ class View(MethodView):
         return _answer(lambda: self.recount(deed))
 
     def recount(self, deed: Deed) -> Response:
-        """Tell from the present record what a request did whose answer was lost."""
+        """Tell from the present record what a request did whose answer was lost; each view that writes says how."""
         raise NotImplementedError
 
 

@@ -18,7 +18,8 @@ from edu_pilot.extensions import write
 from edu_pilot.models import Idempotency
 from edu_pilot.services import due, idempotency, papers, perform, presenting
 from edu_pilot.services.perform import Result
-from edu_pilot.web import api
+from edu_pilot.web import access, api
+from edu_pilot.web.api.views import View
 from tests import app as installations
 from tests.app import TODAY, Place
 from tests.factories import A_PDF, Pilot, application_form, case, rows
@@ -266,3 +267,17 @@ def test_a_claim_rolled_back_is_made_again(site: Flask, pilot: Pilot) -> None:
         idempotency.once.reset(token)
     with write() as conn:
         assert conn.execute(sa.select(sa.func.count()).select_from(KEY)).scalar_one() == 1
+
+
+READS_ONLY = {"Search"}
+
+
+def writing_views() -> list[type[View]]:
+    """Give the views with a token whose POST writes something."""
+    asked = [view for view in View.__subclasses__() if hasattr(view, "post") and view.permission == access.TOKEN]
+    return [view for view in asked if view.__name__ not in READS_ONLY]
+
+
+def test_every_view_that_writes_says_how_a_lost_answer_is_told() -> None:
+    assert {view.__name__ for view in writing_views()} >= {"Records", "Action", "Files", "Imports"}
+    assert [v.__name__ for v in writing_views() if not v.resumable and v.recount is View.recount] == []
