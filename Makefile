@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 PYTHON_IN_VENV := .venv/bin/python
-.PHONY: help run test check lint types docs-fresh wheel bench campaign-ci campaign environment test-environment clean
+.PHONY: help run test check lint types docs-fresh wheel bench campaign-ci campaign controls environment test-environment clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -35,8 +35,11 @@ bench: test-environment  ## what it costs, as ratios (ARGS= goes to the benchmar
 campaign-ci: test-environment  ## the long robustness tests at CI size, at most 60 minutes
 	@$(PYTHON_IN_VENV) -m tests.campaign --size ci $(ARGS)
 
-campaign: test-environment  ## the long robustness tests at release size: hours
-	@$(PYTHON_IN_VENV) -m tests.campaign --size release $(ARGS)
+campaign: test-environment  ## the same at release size, hours; TEST=G10 runs one
+	@$(PYTHON_IN_VENV) -m tests.campaign --size release $(if $(TEST),--test $(TEST)) $(ARGS)
+
+controls: test-environment  ## take each guard away and see its test go red (ARGS= names guards)
+	@$(PYTHON_IN_VENV) -m tests.trust.controls $(ARGS)
 
 environment:
 	@scripts/setup-system run

@@ -37,7 +37,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     embedded = settings.database_url.startswith("sqlite")
     click.echo(f"edu-pilot: http://{host}:{port}", err=True)
     with helped(WORKER) if embedded else nullcontext():
-        _web(host, port)
+        web(host, port)
 
 
 def _require_free(host: str, port: int) -> None:
@@ -77,13 +77,14 @@ def _watch(command: Sequence[str], stop: threading.Event, pause: float) -> None:
         process.wait(timeout=30)
 
 
-def _web(host: str, port: int) -> None:
+def web(host: str, port: int, *, app: str = "edu_pilot.wsgi:app", workers: int = 2) -> None:
+    """Answer requests by so many processes until told to stop."""
     Server(
-        "edu_pilot.wsgi:app",
+        app,
         address=host,
         port=port,
         interface=Interfaces.WSGI,
-        workers=2,
+        workers=workers,
         blocking_threads=1,
         log_access=False,
         workers_kill_timeout=STOP_SECONDS,

@@ -1,27 +1,114 @@
-"""The long runs: the same races with many more rounds, for nights and before releases.
+"""The long runs: the trust tests and the races, with many more rounds, for nights and before releases.
 
-python -m tests.campaign --size ci        about a quarter of an hour
-python -m tests.campaign --size release   hours
+python -m tests.campaign --size ci                  all of them, at most 60 minutes
+python -m tests.campaign --size release --test G10  one at release size; what ran already is not run again
+python -m tests.campaign --report                   write the last results into docs/campaign.md
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
 
-ROUNDS = {"ci": "1000", "release": "20000"}
+from tests.trust.figures import RESULTS, SIZES
+
+REPORT = Path("docs/campaign.md")
+RACE_ROUNDS = {"ci": "200", "release": "20000"}
+HEAD = """# Campaign: the last long runs
+
+Written by `python -m tests.campaign --report` from the results of `make campaign-ci` (CI size) and
+`make campaign TEST=G10` (release size). What each goal is, and the guards whose absence it notices:
+`tests/trust/`; `python -m tests.trust.controls` takes each guard away and shows its test red.
+"""
 
 
 def main() -> int:
-    """Run the races at a size and return pytest's exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=ROUNDS, default="ci")
-    chosen, more = parser.parse_known_args()
-    environ = os.environ | {"EDU_PILOT_RACE_ROUNDS": ROUNDS[chosen.size]}
-    words = [sys.executable, "-m", "pytest", "tests/races", "-s", *more]
-    return subprocess.run(words, env=environ, check=False).returncode
+    """Run the chosen tests one after the other; return 1 if any broke."""
+    chosen, more = _arguments().parse_known_args()
+    if not chosen.report:
+        names = chosen.test.split(",") if chosen.test else [*SIZES, "races"]
+        ended = [_run(name, chosen.size, chosen.anew or not chosen.test, more) for name in names]
+    _report()
+    return 0 if chosen.report or all(ended) else 1
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=RACE_ROUNDS, default="ci")
+    parser.add_argument("--test", help="a goal, or several with commas; without it all")
+    parser.add_argument("--anew", action="store_true", help="run also what has a result")
+    parser.add_argument("--report", action="store_true", help="only write the report")
+    return parser
+
+
+def _run(name: str, size: str, anew: bool, more: list[str]) -> bool:
+    """Run one goal unless its result is there; return whether it held."""
+    mark = RESULTS / size / f"{name}.json"
+    if not anew and mark.exists() and json.loads(mark.read_text("utf-8"))["held"]:
+        print(f"{name}: has a result, --anew runs it again", flush=True)
+        return True
+    files = _files(name)
+    if not files:
+        print(f"{name}: no test", flush=True)
+        return False
+    environ = os.environ | {"EDU_PILOT_CAMPAIGN": size, "EDU_PILOT_RACE_ROUNDS": RACE_ROUNDS[size]}
+    start = time.monotonic()
+    run = subprocess.run([sys.executable, "-m", "pytest", "-s", "-q", *files, *more], env=environ, check=False)
+    _keep(mark, {"test": name, "held": run.returncode == 0, "seconds": round(time.monotonic() - start)})
+    return run.returncode == 0
+
+
+def _files(name: str) -> list[str]:
+    if name == "races":
+        return ["tests/races"]
+    return [str(file) for file in sorted(Path("tests/trust").glob(f"test_g{int(name[1:]):02d}_*.py"))]
+
+
+def _keep(mark: Path, result: dict[str, Any]) -> None:
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(json.dumps(result | {"on": date.today().isoformat()}), "utf-8")
+
+
+def _report() -> None:
+    """Add this machine's results to those the report holds already."""
+    REPORT.write_text("\n".join([HEAD, *_tables()]), "utf-8")
+
+
+def _tables() -> Iterator[str]:
+    for size in RACE_ROUNDS:
+        results = [json.loads(file.read_text("utf-8")) for file in sorted((RESULTS / size).glob("*.json"))]
+        parts = [one for one in results if "figures" in one]
+        runs = {one["test"]: one for one in results if "held" in one}
+        if runs:
+            yield f"## {size.capitalize() if size == 'release' else 'CI'} size\n"
+            yield "| goal | part | figures | seed | seconds | on | |\n|---|---|---|---|---|---|---|"
+            yield from (_line(name, run, parts) for name, run in sorted(runs.items(), key=_order))
+            total = sum(run["seconds"] for run in runs.values())
+            yield f"\nIn all {total // 60} min {total % 60} s.\n"
+
+
+def _order(item: tuple[str, Mapping[str, Any]]) -> tuple[bool, int]:
+    name = item[0]
+    return name == "races", 0 if name == "races" else int(name[1:])
+
+
+def _line(name: str, run: Mapping[str, Any], parts: list[dict[str, Any]]) -> str:
+    own = [one for one in parts if one["test"] == name] or [{"part": "", "figures": {}, "seed": "", **run}]
+    return "\n".join(_cells(name, one, run) for one in own)
+
+
+def _cells(name: str, one: Mapping[str, Any], run: Mapping[str, Any]) -> str:
+    figures = ", ".join(f"{key} {value}" for key, value in one["figures"].items())
+    held = "held" if run["held"] else "**BROKEN**"
+    return f"| {name} | {one['part']} | {figures} | {one['seed']} | {one['seconds']} | {one['on']} | {held} |"
 
 
 if __name__ == "__main__":
