@@ -114,6 +114,9 @@ USUAL = {
 STAGES = {"settled": SETTLED, "open": OPEN, "studying": STUDYING, "applying": APPLYING}
 SETTLING_IN = timedelta(days=75)
 SHARES = {"settled": 34, "open": 22, "studying": 30, "applying": 14}
+# Where the newest year's places are at most this share of the people, they are all taken and some wait.
+OVERSUBSCRIBED = 0.3
+WAITING = 8
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,25 @@ def cast(policy: Policy, today: date, people: int, rng: Random) -> list[Cast]:
         intake = min(fits or known[-1:], key=lambda code: (taken[code], code))
         taken[intake] += 1
         dealt.append(Cast(intake, story))
-    return sorted(dealt, key=lambda one: one.intake)
+    joined = _joining(policy, today, USUAL["applying"], known)
+    return sorted(_crowded(policy, joined, dealt), key=lambda one: one.intake)
+
+
+def _crowded(policy: Policy, newest: str, dealt: list[Cast]) -> list[Cast]:
+    """Let people of the usual way join the newest intake instead, until its year is full and some wait (R1.4)."""
+    year = f"20{newest[:2]}"
+    places = policy.get("quota.hard").get(year, 0)
+    if not 0 < places <= len(dealt) * OVERSUBSCRIBED:
+        return dealt
+    short = places + WAITING - sum(_takes_a_place(one, year) for one in dealt)
+    usual = [n for n, one in enumerate(dealt) if one.story == USUAL["settled"]]
+    for n in usual[len(usual) - max(short, 0) :]:
+        dealt[n] = Cast(newest, USUAL["applying"])
+    return dealt
+
+
+def _takes_a_place(one: Cast, year: str) -> bool:
+    return f"20{one.intake[:2]}" == year and one.story.application in ("admitted", "verified")
 
 
 def _wanted(people: int, rng: Random) -> Iterator[tuple[str, Story]]:

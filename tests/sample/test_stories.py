@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from random import Random
 
 import pytest
 import sqlalchemy as sa
@@ -13,9 +14,11 @@ from edu_pilot.extensions import read
 from edu_pilot.models import Ban, Certification, Claim, Document, Payment, PaymentItem, Session
 from edu_pilot.sample import printing
 from edu_pilot.sample.load import load
+from edu_pilot.sample.stories import WAITING, cast
 from edu_pilot.sample.summary import Summary
 from edu_pilot.services import audit, instance, outbox
 from tests.app import Place, opened
+from tests.rules.shipped import POLICY
 
 TODAY = date(2026, 11, 23)
 PEOPLE, SEED = 75, 7
@@ -97,3 +100,13 @@ def test_everybody_of_the_crowd_who_is_paid_has_the_four_documents(crowd: Summar
         query = sa.select(DOCUMENT.c.person_id, DOCUMENT.c.kind).where(DOCUMENT.c.person_id.in_(paid))
         kinds = conn.execute(query.where(DOCUMENT.c.voided_at.is_(None))).all()
     assert paid and all({kind for person, kind in kinds if person == one} >= FOUR for one in paid)
+
+
+@pytest.mark.parametrize(("people", "waiting"), [(1000, WAITING), (120, None)])
+def test_the_newest_year_is_full_where_there_are_people_enough(people: int, waiting: int | None) -> None:
+    """Then some of them wait for a place (R1.4); few people leave their stories as they are."""
+    dealt = cast(POLICY, TODAY, people, Random(1))
+    takers = sum(one.intake[:2] == "26" and one.story.application in ("admitted", "verified") for one in dealt)
+    places = POLICY.get("quota.hard")["2026"]
+    assert len(dealt) == people
+    assert takers == places + waiting if waiting else takers < places
