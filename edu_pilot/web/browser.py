@@ -40,8 +40,17 @@ def init_app(app: Flask) -> None:
         SESSION_COOKIE_PATH="/",
         PERMANENT_SESSION_LIFETIME=12 * 3600,
     )
+    app.before_request(_refuse_raw_bytes)
     app.before_request(_refuse_nul)
     app.after_request(_add_headers)
+
+
+def _refuse_raw_bytes() -> None:
+    """A query is UTF-8, its other bytes escaped; a program that sends them raw is told so."""
+    try:
+        request.query_string.decode("utf-8")
+    except UnicodeDecodeError:
+        abort(400)
 
 
 def _refuse_nul() -> None:

@@ -29,7 +29,8 @@ def main(names: list[str]) -> int:
 
 def _goes_red(one: Guard, width: int) -> bool:
     words = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", one.test]
-    run = subprocess.run(words, env=os.environ | {VARIABLE: one.name}, capture_output=True, text=True, check=False)
+    environ = os.environ | {VARIABLE: one.name, "EDU_PILOT_CAMPAIGN": one.size}
+    run = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
     # Only failed tests count as red: a test that could not be collected has noticed nothing.
     red = run.returncode == FAILED and " failed" in run.stdout
     print(f"{one.name:{width}}  {one.test}  {'red' if red else 'NOT RED'}", flush=True)

@@ -11,31 +11,28 @@ from edu_pilot.services.actors import OPERATOR
 from tests.app import Place
 from tests.factories import CHECKED, Pilot, passed, receipt, row, rows
 from tests.people import QIHE, Human, id_number, worker
-from tests.races.protections import drop_constraints
 from tests.trust.client import Answer, Caller, at_once, callers
+from tests.trust.constraints import drop_missed
 from tests.trust.figures import column, figure, seed, size
 from tests.trust.servers import served
 
 REVIEWERS = {"small": 8, "ci": 16, "release": 64}
-# Constraints that a control takes away.
-DROPPED: tuple[str, ...] = ()
 
 
 def test_of_many_reviewers_one_decides(any_place: Place, any_pilot: Pilot) -> None:
     reviewers = [_reviewer(n) for n in range(REVIEWERS[column()])]
-    claims = [_claim(any_pilot, n) for n in range(size("G6") // len(reviewers))]
-    if DROPPED:
-        drop_constraints("claim_check", *DROPPED)
+    claims = size("G6") // len(reviewers)
+    drop_missed()
     with figure("G6", seed("G6"), _engine(any_place)) as told, served(any_place, workers=2, on=CHECKED) as site:
         statuses = Counter[int]()
         with callers(site.base, map(site.token, reviewers)) as lines:
-            for claim, who in claims:
+            for claim, who in (_claim(any_pilot, n) for n in range(claims)):
                 answers = _all_check(lines, claim, who)
                 _judge(claim, answers)
                 statuses.update(answer.status for answer in answers)
-        told(claims=len(claims), reviewers=len(reviewers), decided=statuses[200], refused=statuses[409])
+        told(claims=claims, reviewers=len(reviewers), decided=statuses[200], refused=statuses[409])
     assert set(statuses) == {200, 409}
-    assert statuses[200] == len(claims)
+    assert statuses[200] == claims
 
 
 def _engine(place: Place) -> str:

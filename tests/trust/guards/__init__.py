@@ -14,27 +14,32 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
 VARIABLE = "EDU_PILOT_WITHOUT"
+TakenAway = Callable[[], Iterator[None]]
 
 
 @dataclass(frozen=True)
 class Guard:
-    """What protects, the test that must notice its absence, and how to take it away."""
+    """What protects, the test that must notice its absence and at which size, and how to take it away."""
 
     name: str
     test: str
+    size: str
     taken_away: Callable[[], AbstractContextManager[None]]
 
 
 _GUARDS: dict[str, Guard] = {}
 
 
-def guard(name: str, *, test: str) -> Callable[[Callable[[], Iterator[None]]], Callable[[], Iterator[None]]]:
-    """Register a generator function that takes a guard away around its `yield`."""
+def guard(name: str, *, test: str, size: str = "small") -> Callable[[TakenAway], TakenAway]:
+    """Register a generator function that takes a guard away around its `yield`.
 
-    def register(function: Callable[[], Iterator[None]]) -> Callable[[], Iterator[None]]:
+    A race that shows only now and then without its guard needs a larger `size` to go red for sure.
+    """
+
+    def register(function: TakenAway) -> TakenAway:
         if name in _GUARDS:
             raise ValueError(f"two guards are called {name}")
-        _GUARDS[name] = Guard(name, test, contextmanager(function))
+        _GUARDS[name] = Guard(name, test, size, contextmanager(function))
         return function
 
     return register
