@@ -88,6 +88,22 @@ def certificate_number(level: str, reference: str, day: date = CERTIFIED) -> str
     return f"S000037000000{day:%y}{level}{serial(reference)}"
 
 
+def lines_of(batch: str) -> list[Any]:
+    """Give the lines of a payment batch in order of their numbers."""
+    return sorted(rows("payment_item", payment_id=row("payment", batch)["id"]), key=lambda item: str(item["number"]))
+
+
+def bank_says(batch: str, bounced: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+    """Give the bank's answer for every payment of a batch: paid, or sent back for a claim's reason."""
+    claims = {claim["id"]: str(claim["reference"]) for claim in rows("claim")}
+    back = bounced or {}
+    said = [(str(line["number"]), back.get(claims[line["claim_id"]])) for line in lines_of(batch)]
+    return [
+        {"number": number, "result": "bounced", "reason": reason} if reason else {"number": number, "result": "paid"}
+        for number, reason in said
+    ]
+
+
 def passed(**changes: Any) -> dict[str, Any]:
     """Give the check of a body that has nothing against the claim."""
     reading = {"amount_fen": 479_000, "id_tail": LIU_WEI.id_number[-4:], "diploma_on": "2025-01-31"}
@@ -424,6 +440,10 @@ class Pilot:
     def pay_out(self, batch: str) -> None:
         """Release a batch, export its bank file and settle it."""
         self.export(batch)
-        self.act("payment", batch, "settle", self.he_jun, SETTLED)
-        with on(SETTLED):
+        self.settle(batch)
+
+    def settle(self, batch: str, day: date = SETTLED, bounced: Mapping[str, str] | None = None) -> None:
+        """Give the bank's answer: every payment of a batch was paid but those named with a reason."""
+        self.act("payment", batch, "settle", self.he_jun, day, results=bank_says(batch, bounced))
+        with on(day):
             outbox.drain()

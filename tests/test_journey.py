@@ -26,6 +26,7 @@ from tests.factories import (
     VERIFIED,
     Pilot,
     application_form,
+    bank_says,
     certificate_number,
     diploma_number,
     on,
@@ -112,7 +113,7 @@ def test_liu_wei_goes_from_the_roster_to_the_paid_claim(any_pilot: Pilot) -> Non
     assert state("claim", claim) == "in_payment"
     with on(SETTLED):
         perform("payment", batch, "export", people.releaser)
-        perform("payment", batch, "settle", people.he_jun)
+        perform("payment", batch, "settle", people.he_jun, {"results": bank_says(batch)})
         outbox.drain()
     assert state("claim", claim) == "paid"
     assert row("claim", claim)["paid_on"] == SETTLED

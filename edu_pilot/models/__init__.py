@@ -15,6 +15,7 @@ from edu_pilot.models.people import Account, LiveCase, Paper, Person, PersonAlia
 from edu_pilot.models.records import (
     Application,
     Ban,
+    BankFile,
     Certification,
     Claim,
     ClaimCheck,
@@ -35,6 +36,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "Ban",
+    "BankFile",
     "Certification",
     "Claim",
     "ClaimCheck",

@@ -278,3 +278,15 @@ class PaymentItem(Base):
     amount_fen: Mapped[int] = mapped_column(sa.BigInteger)
     result: Mapped[str | None] = mapped_column(Name)
     live: Mapped[bool] = mapped_column(default=True)
+
+
+class BankFile(Base):
+    """The file a batch was paid by, byte for byte, with its fingerprint (R5.8)."""
+
+    __tablename__ = "bank_file"
+
+    id: Mapped[str] = id_column()
+    payment_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("payment.id"), unique=True)
+    content: Mapped[bytes] = mapped_column(Sealed)
+    sha256: Mapped[str] = mapped_column(Key)
+    exported_at: Mapped[datetime] = mapped_column(Instant)

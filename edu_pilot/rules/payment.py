@@ -88,15 +88,9 @@ RESULTS = ("paid", "bounced")
 
 @rule(on_input=True)
 def results_cover_the_batch(attempt: Attempt) -> Blocked:
-    """R5.8: the bank's results name every payment of the batch once, and why one was sent back.
-
-    Without a list every payment was paid.
-    """
-    results = attempt.input.get("results")
-    if results is None:
-        return None
+    """R5.8: the bank's results name every payment of the batch once, and why one was sent back."""
     known = [item.number for item in attempt.record.items]
-    return result_faults(attempt.policy, known, results)
+    return result_faults(attempt.policy, known, attempt.input.get("results", []))
 
 
 def result_faults(policy: Policy, known: Sequence[str], results: Sequence[Any]) -> list[Reason]:

@@ -41,10 +41,8 @@ def _paid(hands: Hands, claims: Sequence[str]) -> Life:
 
 
 def _answer(hands: Hands, batch: str) -> dict[str, Any]:
-    """What the bank answers: nothing where all was paid, else a result for every payment."""
+    """What the bank answers: a result for every payment."""
     items = hands.items(batch)
-    if not hands.sent_back & {claim for _, claim in items}:
-        return {}
     results = [{"number": number, **_result(hands, claim)} for number, claim in items]
     hands.sent_back -= {claim for _, claim in items}
     return {"results": results}

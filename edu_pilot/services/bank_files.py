@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot.models import Claim, PaymentItem
+from edu_pilot.models import BankFile, Claim, PaymentItem
 from edu_pilot.services.spreadsheets import Cell, Row, Unreadable, read_grid
 from edu_pilot.services.vault import Vault
 from edu_pilot.workflow.policy import Policy
@@ -18,6 +18,7 @@ from edu_pilot.workflow.reasons import N_
 
 CLAIM = Claim.__table__
 ITEM = PaymentItem.__table__
+FILE = BankFile.__table__
 HEAD = ("付款编号", "收款户名", "收款账号", "金额（元）")
 # Banks' programs read GB 18030, and it can write every character there is.
 ENCODING = "gb18030"
@@ -48,6 +49,13 @@ def content(conn: Connection, vault: Vault, payment_id: str) -> bytes:
         account = vault.open("claim.account_number", row.id, row.account_number)
         lines.writerow((row.number, row.account_holder, account, plain_yuan(row.amount_fen)))
     return target.getvalue().encode(ENCODING)
+
+
+def kept(conn: Connection, vault: Vault, payment_id: str) -> bytes | None:
+    """Return the very bytes that were exported, or None before the export."""
+    row = conn.execute(sa.select(FILE).where(FILE.c.payment_id == payment_id)).one_or_none()
+    # GB 18030 and Unicode are one to one, so the sealed text gives the same bytes back.
+    return vault.open("bank_file.content", row.id, row.content).encode(ENCODING) if row else None
 
 
 def plain_yuan(fen: int) -> str:

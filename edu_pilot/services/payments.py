@@ -21,23 +21,19 @@ RELEASER = "finance_releaser"
 Results = Sequence[tuple[int, dict[str, Any]]]
 
 
-def has_bank_file(case: Case) -> bool:
-    """Whether the bank is to be given this batch's file: not once it has answered, when accounts may be others."""
-    return bool(case.state == "exported")
-
-
 def bank_file(reference: str, actor: Actor) -> bytes:
-    """Return the file of an exported batch, the same bytes each time; CSV in GB 18030, amounts in yuan.
+    """Return the file of an exported batch, the bytes that were kept then; CSV in GB 18030, amounts in yuan.
 
     Raises Forbidden for all but the releaser, NotFound, or Refused before the export.
     """
     with read() as conn:
         case = search.get(conn, WORKFLOW, reference, actor)
         _require(actor, (RELEASER,))
-        if not has_bank_file(case):
-            text = N_("The bank file of batch %(batch)s is not exported.")
-            raise Refused([blocked(text, code="not_exported", who=RELEASER, batch=reference)])
-        return bank_files.content(conn, vault(), case.id)
+        content = bank_files.kept(conn, vault(), case.id)
+    if content is None:
+        text = N_("The bank file of batch %(batch)s is not exported.")
+        raise Refused([blocked(text, code="not_exported", who=RELEASER, batch=reference)])
+    return content
 
 
 def _require(actor: Actor, roles: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from edu_pilot.extensions import all_rows
 from edu_pilot.models import AuditEntry, PrivateInput
 from edu_pilot.rules.certification import PARTS, objections_until, passed_part_until
 from edu_pilot.rules.claim import BODIES
-from edu_pilot.services import documents, papers, payments, policies
+from edu_pilot.services import documents, papers, policies
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import rules_policy, unit_of, version_of
@@ -206,7 +206,7 @@ def _checks(case: Case) -> list[dict[str, Any]]:
 
 def _payment(case: Case, _policy: Policy) -> dict[str, Any]:
     items = [{"number": i.number, "claim": i.claim, "amount_fen": i.amount_fen, "result": i.result} for i in case.items]
-    known = {"items": items, "bank_file": payments.has_bank_file(case)}
+    known = {"items": items, "bank_file": case.bank_file_sha256 is not None, "bank_file_sha256": case.bank_file_sha256}
     return {**_columns(case, "total_fen", "created_by", "released_by"), **known}
 
 

@@ -86,6 +86,12 @@ def _claims(asked: Asked) -> Pairs:
     return [(reference, f"{reference} {facts['name']} {amount(facts['payable_fen'])}") for reference, facts in told]
 
 
+def _payments(asked: Asked) -> Pairs:
+    """The lines of the batch, each to be given its result."""
+    items = asked.case.items if asked.case else ()
+    return [(item.number, f"{item.number} {item.name} {amount(item.amount_fen)}") for item in items]
+
+
 _KNOWN: Mapping[tuple[str, str], Callable[[Asked], Pairs]] = {
     ("application", "intake"): _intakes,
     ("application", "county"): _counties,
@@ -99,4 +105,5 @@ _KNOWN: Mapping[tuple[str, str], Callable[[Asked], Pairs]] = {
     ("certification", "new_session"): _new_sessions,
     ("session", "occupation"): _table("occupations"),
     ("payment", "claims"): _claims,
+    ("payment", "results"): _payments,
 }

@@ -34,6 +34,7 @@ from edu_pilot.workflow.reasons import Malformed, Reason
 ROWS = 6
 LARGEST_FEN = 10**12
 RADIOS = 4
+PAID = "paid"
 LONG = frozenset({"note", "explanation"})
 Options = Mapping[str, Sequence[tuple[str, str]]]
 
@@ -150,11 +151,35 @@ class Part(Form):
 class Group(FormField):
     """One value of several parts."""
 
+    blamed: Sequence[str] = ()
+
     @property
     def answer(self) -> dict[str, Any] | None:
         """The parts that were entered, or None if none was."""
         part: dict[str, Any] | None = self.form.answer
         return part
+
+    @property
+    def errors(self) -> Any:
+        """What stands against the value as a whole, else against its parts."""
+        return self.blamed or self.form.errors
+
+    @errors.setter
+    def errors(self, found: Sequence[str]) -> None:
+        self.blamed = found
+
+
+class Results(Group):
+    """The bank's result for each payment of a batch: paid, or the reason it came back; what is not chosen is open."""
+
+    @property
+    def answer(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """A result for every payment that has one."""
+        return [{"number": field.short_name, **_result(field.answer)} for field in self.form if field.answer]
+
+
+def _result(chosen: str) -> dict[str, str]:
+    return {"result": PAID} if chosen == PAID else {"result": "bounced", "reason": chosen}
 
 
 class Table(FieldList):
@@ -206,9 +231,19 @@ def _receipt(words: Words) -> type[Part]:
     return type("Receipt", (Part,), fields)
 
 
+def _payments(words: Words, payments: Sequence[tuple[str, str]]) -> type[Part]:
+    back = [SelectChoice(code, text, optgroup=_("Bounced")) for code, text in _pairs(words, "decision_codes.bounce")]
+    told = [SelectChoice("", ""), SelectChoice(PAID, _("Paid out")), *back]
+    lines = {number: Choice(text, choices=told, validate_choice=False) for number, text in payments}
+    return type("Payments", (Part,), lines)
+
+
+def _pairs(words: Words, path: str) -> list[tuple[str, str]]:
+    return [(code, words.policy(path, code)) for code in words.compiled.policy.get(path)]
+
+
 def _labelled(words: Words, path: str) -> list[SelectChoice]:
-    labels = ((code, words.policy(path, code)) for code in words.compiled.policy.get(path))
-    return [SelectChoice("", ""), *(SelectChoice(code, label) for code, label in labels)]
+    return [SelectChoice("", ""), *(SelectChoice(code, label) for code, label in _pairs(words, path))]
 
 
 class Answers(FlaskForm):
@@ -283,6 +318,8 @@ def _field(need: Need, words: Words, options: Options) -> Any:
         return Table(Group(_receipt(words)), label, min_entries=ROWS, max_entries=ROWS)
     if need.name == "rooms":
         return Table(Group(Room), label, min_entries=ROWS, max_entries=ROWS)
+    if need.name == "results":
+        return Results(_payments(words, options.get(need.name, ())), label)
     if need.name == "reading":
         return Group(Reading, label)
     choices = [(code, text.say(i18n.language())) for code, text in need.choices.items()]

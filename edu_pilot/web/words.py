@@ -18,7 +18,7 @@ from edu_pilot.workflow.reasons import Reason
 from edu_pilot.workflow.versions import Compiled
 
 # Where the codes inside a receipt have their labels.
-PARTS = {"kind": "claim.receipt_kinds", "item": "claim.receipt_items"}
+PARTS = {"kind": "claim.receipt_kinds", "item": "claim.receipt_items", "reason": "decision_codes.bounce"}
 
 
 def init_app(app: Flask) -> None:
@@ -143,6 +143,8 @@ class Words:
         return self._say_label(need.choices.get(value)) or str(value)
 
     def _part(self, name: str, value: Any) -> str:
+        if name == "result":
+            return {"paid": _("Paid out"), "bounced": _("Sent back by the bank")}.get(value, str(value))
         if name in PARTS:
             return self.policy(PARTS[name], str(value))
         if name.endswith("_fen") and isinstance(value, int):

@@ -204,7 +204,7 @@ def test_r5_8_claims_are_payable(claim_: SimpleNamespace, code: str | None) -> N
 PAID_1, PAID_2 = {"number": "P1", "result": "paid"}, {"number": "P2", "result": "paid"}
 BOUNCED_2 = {"number": "P2", "result": "bounced", "reason": "ACCOUNT_CLOSED"}
 RESULTS: list[tuple[Any, list[str]]] = [
-    (None, []),
+    ([], ["result_missing"] * 2),
     ([PAID_1, PAID_2], []),
     ([BOUNCED_2, PAID_1], []),
     ([PAID_1], ["result_missing"]),
@@ -224,5 +224,5 @@ RESULTS: list[tuple[Any, list[str]]] = [
 def test_r5_8_results_cover_the_batch(results: Any, faults: list[str]) -> None:
     """Every payment once, a bounced one with its reason, and none of another batch."""
     record = {"items": [SimpleNamespace(number="P1"), SimpleNamespace(number="P2")]}
-    tried = attempt(record, {} if results is None else {"results": results})
+    tried = attempt(record, {"results": results})
     assert codes("results_cover_the_batch", tried) == faults

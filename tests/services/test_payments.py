@@ -21,9 +21,9 @@ from edu_pilot.services.cases import NotFound
 from edu_pilot.services.perform import create
 from edu_pilot.services.rosters import Report, Unusable
 from edu_pilot.services.vault import vault
-from edu_pilot.workflow.reasons import Forbidden, Refused
+from edu_pilot.workflow.reasons import Forbidden, Malformed, Refused
 from edu_pilot.workflow.registry import Actor
-from tests.factories import BATCHED, CARD, CHECKED, SETTLED, Pilot, on, receipt, row, rows, state
+from tests.factories import BATCHED, CARD, CHECKED, SETTLED, Pilot, lines_of, on, receipt, row, rows, state
 from tests.people import DECHENG, LIU_WEI, QIHE, worker
 
 OTHER_CARD = "622848001012345678" + luhn.calc_check_digit("622848001012345678")
@@ -41,10 +41,6 @@ def exported(pilot: Pilot, *claims: str) -> str:
     batch = pilot.batch(*claims)
     pilot.export(batch)
     return batch
-
-
-def lines_of(batch: str) -> list[Any]:
-    return sorted(rows("payment_item", payment_id=row("payment", batch)["id"]), key=lambda item: str(item["number"]))
 
 
 def answer(*lines: tuple[str, str, str], encoding: str = "gb18030") -> bytes:
@@ -89,9 +85,22 @@ def test_r5_8_the_bank_file_names_every_payment(pilot: Pilot) -> None:
     assert table[0] == ["付款编号", "收款户名", "收款账号", "金额（元）"]
     assert [line[1:] for line in table[1:]] == [[LIU_WEI.name, CARD, "4790.00"], [worker(1).name, CARD, "4790.00"]]
     assert [line[0] for line in table[1:]] == [item["number"] for item in lines_of(batch)]
-    assert payments.bank_file(batch, pilot.releaser) == content
+    (kept,) = rows("bank_file")
+    assert CARD.encode() not in kept["content"] and LIU_WEI.name.encode() not in kept["content"]
+    assert (payments.bank_file(batch, pilot.releaser), kept["sha256"]) == (content, hashlib.sha256(content).hexdigest())
     entry = rows("audit_entry", reference=batch, action="export")[0]
     assert json.loads(entry["body"])["input"]["bank_file_sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_r5_8_the_bank_file_that_was_sent_is_kept_whatever_comes_after(any_pilot: Pilot) -> None:
+    """Neither a settled batch nor another account makes it another file."""
+    claim = any_pilot.approved(any_pilot.graduated())
+    batch = exported(any_pilot, claim)
+    before = payments.bank_file(batch, any_pilot.releaser)
+    any_pilot.settle(batch, bounced={claim: "ACCOUNT_CLOSED"})
+    changes_account(any_pilot, claim)
+    assert row("claim", claim)["account_tail"] == OTHER_CARD[-4:]
+    assert payments.bank_file(batch, any_pilot.releaser) == before
 
 
 def test_r5_8_only_the_releaser_gets_the_bank_file_and_only_after_the_export(pilot: Pilot) -> None:
@@ -158,6 +167,28 @@ def test_r5_8_an_answer_with_any_fault_settles_nothing(pilot: Pilot) -> None:
         (4, "payment_unknown"), (0, "result_missing"), (3, "result_unclear"),
     ]  # fmt: skip
     assert (report.accepted, state("payment", batch), state("claim", claims[0])) == (0, "exported", "in_payment")
+
+
+@pytest.mark.parametrize("given", [{}, {"results": None}, {"results": []}])
+def test_r5_8_without_the_banks_word_nothing_counts_as_paid(pilot: Pilot, given: dict[str, Any]) -> None:
+    claim = pilot.approved(pilot.graduated())
+    batch = exported(pilot, claim)
+    with pytest.raises(Malformed) as refusal:
+        pilot.act("payment", batch, "settle", pilot.he_jun, SETTLED, **given)
+    assert codes(refusal) == ["field_missing"]
+    assert (state("payment", batch), state("claim", claim), lines_of(batch)[0]["result"]) == (
+        "exported", "in_payment", None,
+    )  # fmt: skip
+
+
+def test_r5_8_a_line_the_bank_did_not_name_keeps_the_batch_open(pilot: Pilot) -> None:
+    claims = [pilot.approved(pilot.graduated()), pilot.approved(pilot.graduated(worker(1)))]
+    batch = exported(pilot, *claims)
+    named = [{"number": lines_of(batch)[0]["number"], "result": "paid"}]
+    with pytest.raises(Refused) as refusal:
+        pilot.act("payment", batch, "settle", pilot.he_jun, SETTLED, results=named)
+    assert codes(refusal) == ["result_missing"]
+    assert [state("claim", claim) for claim in claims] == ["in_payment", "in_payment"]
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", "姓名,金额\r\n刘伟,1\r\n".encode()])

@@ -27,6 +27,7 @@ from tests.factories import (
     SETTLED,
     SIGN_UP,
     Pilot,
+    bank_says,
     case,
     contents,
     on,
@@ -379,7 +380,7 @@ def test_edge_65_money_on_its_way_is_recovered_when_the_bank_has_answered(any_pi
     revoke(any_pilot, study, BATCHED)
     assert state("claim", claim) == "in_payment"
     assert due.run_on(BATCHED)["recovered"] == 0
-    any_pilot.act("payment", batch, "settle", any_pilot.he_jun, SETTLED)
+    any_pilot.act("payment", batch, "settle", any_pilot.he_jun, SETTLED, results=bank_says(batch))
     assert due.run_on(SETTLED)["recovered"] == 1
     assert state("claim", claim) == "recovering"
     assert due.run_on(SETTLED)["recovered"] == 0

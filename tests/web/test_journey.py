@@ -195,7 +195,11 @@ def paid(office: Office, claim: str) -> None:
     batch = f"payment/{office.create('he.jun', BATCHED, 'payment', claims=[claim.partition('/')[2]])}"
     office.act("releaser", BATCHED, batch, "release")
     office.act("releaser", BATCHED, batch, "export")
-    office.act("he.jun", SETTLED, batch, "settle")
+    said = [
+        {"number": item["number"], "result": "paid"}
+        for item in office.get("he.jun", SETTLED, f"/records/{batch}")["facts"]["items"]
+    ]
+    office.act("he.jun", SETTLED, batch, "settle", results=said)
     assert office.get("zhao.min", SETTLED, f"/records/{claim}")["state"] == "paid"
 
 

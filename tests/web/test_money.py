@@ -112,3 +112,19 @@ def test_every_new_state_has_its_page(site: Flask, hands: Pilot, batch: str) -> 
         assert "Sent back by the bank" in visitor(site, "he.jun").get(f"/records/payment/{batch}").text
     areas = {"he.jun": "/payments", "zhao.min": "/review"}
     assert {visitor(site, name).get(path).status_code for name, path in areas.items()} == {200}
+
+
+def test_results_by_page_are_given_line_by_line(site: Flask, hands: Pilot, batch: str) -> None:
+    """R5.8: a line without a choice settles nothing; nothing is chosen beforehand."""
+    number, path = rows("payment_item")[0]["number"], f"/records/payment/{batch}"
+    maker = visitor(site, "he.jun")
+    with on(SETTLED):
+        page = maker.get(path).text
+        line = page.partition(f'name="results-{number}"')[2].partition("</select>")[0]
+        assert "The account is closed" in line and "<option selected" not in line.partition("</option>")[2]
+        assert maker.act(path, "settle").status_code == 422
+        assert state("payment", batch) == "exported"
+        assert maker.act(path, "settle", **{f"results-{number}": "ACCOUNT_CLOSED"}).status_code == 303
+        outbox.drain()
+        assert "Sent back by the bank" in maker.get(path).text
+    assert state("claim", str(rows("claim")[0]["reference"])) == "bounced"

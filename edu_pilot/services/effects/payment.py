@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from edu_pilot.models import PaymentItem
+from edu_pilot.models import BankFile, PaymentItem
 from edu_pilot.models.base import new_id
 from edu_pilot.services import bank_files, numbers
 from edu_pilot.services.facts.payment import Item
@@ -48,18 +48,22 @@ def note_release(change: Change) -> None:
 
 
 @effect
-def note_export(change: Change) -> None:
-    """R5.8: the fingerprint of the bank file, so that the one sent can be told from any other."""
-    content = bank_files.content(change.conn, change.unit.vault, change.record_id)
-    change.note["bank_file_sha256"] = hashlib.sha256(content).hexdigest()
+def keep_bank_file(change: Change) -> None:
+    """R5.8: the bank file as it is sent, and its fingerprint, so that what was paid by can be proved for ever."""
+    content, row = bank_files.content(change.conn, change.unit.vault, change.record_id), new_id()
+    digest = hashlib.sha256(content).hexdigest()
+    sealed = change.unit.vault.seal("bank_file.content", row, content.decode(bank_files.ENCODING))
+    known = {"id": row, "payment_id": change.record_id, "sha256": digest, "exported_at": change.unit.now}
+    change.add(BankFile, known | {"content": sealed})
+    change.note["bank_file_sha256"] = digest
 
 
 @effect
 def settle_items(change: Change) -> None:
     """R5.8: each line has one result; a paid line holds its claim for ever, a bounced one lets it go."""
-    given = {result["number"]: result for result in change.input.get("results", ())}
+    given = {result["number"]: result for result in change.input["results"]}
     for item in change.case.items:
-        _settle(change, item, given.get(item.number, {"result": "paid"}))
+        _settle(change, item, given[item.number])
 
 
 def _settle(change: Change, item: Item, result: Mapping[str, Any]) -> None:

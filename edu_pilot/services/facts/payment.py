@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.models import Claim, PaymentItem, Person, Study
+from edu_pilot.models import BankFile, Claim, PaymentItem, Person, Study
 from edu_pilot.services.cases import Case, fact
 
 CLAIM = Claim.__table__
 STUDY = Study.__table__
 ITEM = PaymentItem.__table__
 PERSON = Person.__table__
-
+FILE = BankFile.__table__
 
 CLAIM_COLUMNS = ("reference", "payable_fen", "state", "account_holder", "account_tail")
 
@@ -72,6 +72,13 @@ def items(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Item]]:
         item = Item(r.id, r.number, r.reference, r.amount_fen, *claim)
         found[r.payment_id].append(item)
     return {c.id: found[c.id] for c in cases}
+
+
+@fact("payment")
+def bank_file_sha256(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str]:
+    """The fingerprint of the bank file of each exported batch."""
+    query = sa.select(FILE.c.payment_id, FILE.c.sha256).where(FILE.c.payment_id.in_([c.id for c in cases]))
+    return dict(conn.execute(query).all())
 
 
 @fact("payment")
