@@ -190,6 +190,10 @@ class Claim(Record, Base):
     counted_fen: Mapped[int | None] = mapped_column(sa.BigInteger)
     payable_fen: Mapped[int | None] = mapped_column(sa.BigInteger)
     submitted_on: Mapped[date | None]
+    first_submitted_at: Mapped[datetime | None] = mapped_column(Instant)
+    answer_until: Mapped[date | None]
+    recheck_until: Mapped[date | None]
+    escalated_on: Mapped[date | None]
     round: Mapped[int] = mapped_column(default=1)
     approved_on: Mapped[date | None]
     notice_until: Mapped[date | None]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from edu_pilot.rules.calendar import months_after
 from edu_pilot.rules.identity import card_fault
 from edu_pilot.rules.money import Reckoning, reckon, spelling
 from edu_pilot.workflow.policy import Policy
@@ -261,18 +260,6 @@ def account_is_own(attempt: Attempt) -> Blocked:
         text = N_("The account must be the claimant's own.")
         faults.append(blocked(text, field="account_holder", who=("student", "clerk")))
     return faults
-
-
-@rule
-def within_claim_window(attempt: Attempt) -> Blocked:
-    """R5.6: submitted within the months after the diploma date, the last day included."""
-    issued = attempt.record.study.diploma_on
-    if issued is None:
-        return None
-    last = months_after(issued, attempt.policy.get("claim.deadline_months"))
-    if attempt.today <= last:
-        return None
-    return blocked(N_("The claim had to be submitted by %(last)s."), who="arbiter", last=last.isoformat())
 
 
 @rule

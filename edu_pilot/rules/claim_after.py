@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from edu_pilot.rules.claim import BODIES
+from edu_pilot.rules.claim_dates import SHANGHAI
 from edu_pilot.rules.identity import card_fault
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, condition, rule
-
-SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 @rule

@@ -18,9 +18,9 @@ def bodies_still_differ(attempt: Attempt) -> Blocked:
 
 @rule
 def rechecked_by_both(attempt: Attempt) -> Blocked:
-    """R5.2: the arbiter settles only what both bodies have checked once more."""
+    """R5.2: the arbiter settles only what both bodies have checked once more, or let lie beyond its last day."""
     # Whether one of them has done so already is as sealed as what it found.
-    if len(attempt.record.checks) == len(BODIES):
+    if len(attempt.record.checks) == len(BODIES) or attempt.record.escalated_on is not None:
         return None
     return blocked(N_("Both bodies must check the claim once more before it is settled."), who=BODIES)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from edu_pilot.rules.calendar import months_after, working_days_after
+from edu_pilot.rules.calendar import working_days_after
 from edu_pilot.rules.claim import BODIES
+from edu_pilot.rules.claim_dates import claim_deadline, day_of
 from edu_pilot.services.unit import Change
+from edu_pilot.services.wording import date_zh
 from edu_pilot.workflow.policy import Policy
 
 Context = dict[str, Any]
@@ -109,8 +111,7 @@ def _returned_application(change: Change) -> Context:
 
 def _returned_claim(change: Change) -> Context:
     case, policy = change.case, change.attempt.policy
-    days = policy.get("correction.working_days")
-    last = months_after(case.study.diploma_on, policy.get("claim.deadline_months"))
+    last, first = claim_deadline(policy, case.study.diploma_on), day_of(case.first_submitted_at)
     return {
         **_office(policy),
         "name": case.person.name,
@@ -122,9 +123,11 @@ def _returned_claim(change: Change) -> Context:
         "place": f"{policy.label('counties', case.county)}教学点",
         "faults": _found_by_bodies(change),
         "note": "",
-        "answer_until": working_days_after(policy, change.unit.today, days).isoformat(),
-        "after_zh": f"补正后须重新提交，最迟不得晚于申报截止日{last.year}年{last.month}月{last.day}日。",
-        "after_en": f"After correction the claim is submitted again, by {last.isoformat()} at the latest.",
+        "answer_until": change.values["answer_until"].isoformat(),
+        "after_zh": f"在上述期限内补正并重新提交的，仍按首次提交日{date_zh(first.isoformat())}计算；"
+        f"逾期的按重新提交之日计算，不得晚于申报截止日{date_zh(last.isoformat())}，两个期限均已过的，申请失效。",
+        "after_en": f"Submitted again in time the claim counts from {first.isoformat()}, later from that later day, "
+        f"by {last.isoformat()} at the latest; after both days it lapses.",
     }
 
 

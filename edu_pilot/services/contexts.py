@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from edu_pilot import i18n
+from edu_pilot import clock, i18n
 from edu_pilot.rules.calendar import intake_window, registration_day, season, year_of
 from edu_pilot.rules.claim import reckoning
 from edu_pilot.rules.money import tariff
-from edu_pilot.services import claim_contexts, exam_contexts
+from edu_pilot.services import claim_contexts, exam_contexts, wording
 from edu_pilot.services.unit import Change
 from edu_pilot.workflow.policy import Policy
 
@@ -160,6 +160,7 @@ def _claim_form(change: Change) -> Context:
         "diploma_number": study.diploma_number,
         "diploma_on": study.diploma_on.isoformat(),
         "submitted_on": change.unit.today.isoformat(),
+        "received_at": _moment(change.now_value("first_submitted_at")),
         "receipts": [_receipt(policy, receipt) for receipt in case.receipts],
         "lines": [
             {
@@ -176,6 +177,12 @@ def _claim_form(change: Change) -> Context:
         "account_holder": case.account_holder,
         "account_tail": case.account_tail,
     }
+
+
+def _moment(instant: datetime) -> str:
+    """R5.6: an instant to the second in Asia/Shanghai, as the dead-line counts it."""
+    local = instant.astimezone(clock.SHANGHAI)
+    return f"{wording.date_zh(local.date().isoformat())} {local:%H:%M:%S}"
 
 
 def _receipt(policy: Policy, receipt: Any) -> Context:

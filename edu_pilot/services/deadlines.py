@@ -33,6 +33,29 @@ def _unanswered() -> list[str]:
         return list(conn.execute(query.order_by(APPLICATION.c.queue_number)).scalars())
 
 
+def claims() -> dict[str, int]:
+    """Hand over disputes that were left lying, let claims lapse that were not corrected; once each."""
+    return {
+        "escalated": _taken("claim", _disputes_left(), "escalate"),
+        "lapsed": _taken("claim", _not_corrected(), "lapse"),
+    }
+
+
+def _disputes_left() -> list[str]:
+    overdue = CLAIM.c.recheck_until < clock.today(), CLAIM.c.escalated_on.is_(None)
+    return _claims(CLAIM.c.state == "not_agreed", *overdue)
+
+
+def _not_corrected() -> list[str]:
+    """R5.6: whether the time for a new submission is over too is judged by each claim's own policy version."""
+    return _claims(CLAIM.c.state == "returned", CLAIM.c.answer_until < clock.today())
+
+
+def _claims(*where: sa.ColumnElement[bool]) -> list[str]:
+    with read() as conn:
+        return list(conn.execute(sa.select(CLAIM.c.id).where(*where).order_by(CLAIM.c.reference)).scalars())
+
+
 def studies() -> dict[str, int]:
     """Expire what ends today or has ended, warn of what ends soon; a second run finds nothing to do."""
     return {

@@ -26,6 +26,7 @@ def run() -> dict[str, int]:
         "follow_ups": outbox.retry() + outbox.drain(),
         "moved_up": _fill_places(),
         **deadlines.studies(),
+        **deadlines.claims(),
         "keys_dropped": idempotency.purge(),
     }
 

@@ -16,6 +16,7 @@ from edu_pilot.extensions import all_rows
 from edu_pilot.models import AuditEntry, PrivateInput
 from edu_pilot.rules.certification import PARTS, objections_until, passed_part_until
 from edu_pilot.rules.claim import BODIES
+from edu_pilot.rules.claim_dates import claim_deadline
 from edu_pilot.services import documents, papers, policies
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
@@ -148,6 +149,7 @@ def _study(case: Case, policy: Policy) -> dict[str, Any]:
         "county_name": policy.label("counties", case.county),
         "major_name": policy.label("majors", case.major),
         "claim": case.claim_reference,
+        "claim_until": claim_deadline(policy, case.diploma_on) if case.diploma_on else None,
     }
 
 
@@ -183,7 +185,9 @@ def _claim(case: Case, policy: Policy) -> dict[str, Any]:
         **_person(case),
         **_columns(case, "county", "payable_fen", "counted_fen", "other_money_fen", "account_tail", "account_holder"),
         **_columns(case, "submitted_on", "approved_on", "notice_until", "objection_on", "bounce_reason", "paid_on"),
-        **_columns(case, "recovery_fen", "recovered_fen"),
+        **_columns(case, "recovery_fen", "recovered_fen", "answer_until", "recheck_until", "escalated_on"),
+        "received_at": case.first_submitted_at.isoformat() if case.first_submitted_at else None,
+        "claim_until": claim_deadline(policy, case.study.diploma_on) if case.study.diploma_on else None,
         "account_waits": case.account_changed_at is not None and case.account_confirmed_at is None,
         "batch": case.open_batch,
         "county_name": policy.label("counties", case.county),

@@ -9,8 +9,23 @@ revision = "0002"
 down_revision = "0001"
 
 
+CLAIM = {
+    "first_submitted_at": sa.String(length=27),
+    "answer_until": sa.Date(),
+    "recheck_until": sa.Date(),
+    "escalated_on": sa.Date(),
+}
+# Of a claim that is there already the day of submission is known, not its hour.
+FIRST_SUBMITTED = """
+    UPDATE claim SET first_submitted_at = CAST(submitted_on AS VARCHAR(10)) || 'T04:00:00.000000Z'
+    WHERE submitted_on IS NOT NULL"""
+
+
 def upgrade() -> None:
     """Add what the side ways keep."""
+    for name, kind in CLAIM.items():
+        op.add_column("claim", sa.Column(name, kind, nullable=True))
+    op.execute(FIRST_SUBMITTED)
     op.create_table(
         "bank_file",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -27,3 +42,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take it away again."""
     op.drop_table("bank_file")
+    for name in CLAIM:
+        # Said plainly: a table made anew would lose its triggers.
+        op.execute(f"ALTER TABLE claim DROP COLUMN {name}")

@@ -30,7 +30,8 @@ def claim(**values: Any) -> dict[str, Any]:
         "receipts": [paid()], "receipts_elsewhere": [], "other_money_fen": 0, "explanation": None,
         "account_number": "6222021601001234560", "account_holder": "刘伟", "certificates": [],
         "checks": [], "entered_by_keys": frozenset({"key of wang fang"}),
-        "entered_by_names": frozenset({"wang.fang"}), "employer": EMPLOYER,
+        "entered_by_names": frozenset({"wang.fang"}), "employer": EMPLOYER, "state": "draft", "answer_until": None,
+        "escalated_on": None,
     }  # fmt: skip
     return record | values | {"checks_given": values.get("checks", [])}
 

@@ -26,13 +26,13 @@ CARD = "6222021601001234560"
 )
 def test_r5_2_a_recheck_is_open_until_both_gave_theirs(given: list[str], blocked: list[str]) -> None:
     checks = [check(who, outcome) for who, outcome in zip((ZHAO_MIN, SUN_LI), given, strict=False)]
-    assert codes("bodies_still_differ", attempt({"checks": checks})) == blocked
+    assert codes("bodies_still_differ", attempt(claim(checks=checks))) == blocked
     expected = [] if len(given) == 2 else ["rechecked_by_both"]
-    assert codes("rechecked_by_both", attempt({"checks": checks}, actor=ARBITER)) == expected
+    assert codes("rechecked_by_both", attempt(claim(checks=checks), actor=ARBITER)) == expected
 
 
 def test_r5_2_the_arbiter_is_not_told_whether_one_has_rechecked() -> None:
-    told = [reasons("rechecked_by_both", attempt({"checks": checks})) for checks in ([], [check(ZHAO_MIN)])]
+    told = [reasons("rechecked_by_both", attempt(claim(checks=checks))) for checks in ([], [check(ZHAO_MIN)])]
     assert told[0] == told[1]
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+from edu_pilot import clock
 from edu_pilot.models import ClaimCheck, Receipt
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.calendar import working_days_after
 from edu_pilot.rules.claim import body_of, read_receipt, reckoning
+from edu_pilot.rules.claim_dates import corrected_in_time
 from edu_pilot.services.unit import Change
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.registry import effect
@@ -67,10 +70,14 @@ def _row(change: Change, policy: Policy, given: Any) -> dict[str, Any]:
 def freeze_amount(change: Change) -> None:
     """R5.4: what is counted and payable is fixed at submission, under the claim's policy version."""
     result = reckoning(change.attempt)
+    if not corrected_in_time(change.case, change.unit.today):
+        # R5.6: the server's time at submit, which the claim form prints; a late correction counts anew.
+        change.values["first_submitted_at"] = clock.moment()
     change.values |= {
         "counted_fen": result.counted_fen,
         "payable_fen": result.payable_fen,
         "submitted_on": change.unit.today,
+        "answer_until": None,
         "round": change.case.round + (1 if change.case.checks else 0),
     }
 
@@ -107,17 +114,27 @@ def conclude(change: Change) -> None:
             _open_recheck(change)
         case _, "refused":
             free_receipts(change)
+        case _, "returned":
+            _ask_for_correction(change)
 
 
 def _begin_notice(change: Change) -> None:
-    policy, today = change.attempt.policy, change.unit.today
-    days = policy.get("claim.notice_working_days")
-    change.values |= {"approved_on": today, "notice_until": working_days_after(policy, today, days)}
+    last = _last_day(change, "claim.notice_working_days")
+    change.values |= {"approved_on": change.unit.today, "notice_until": last}
 
 
 def _open_recheck(change: Change) -> None:
     """R5.2: a round of its own, so that each body may check once more, sealed again."""
-    change.values["round"] = change.case.round + 1
+    change.values |= {"round": change.case.round + 1, "recheck_until": _last_day(change, "claim.recheck_working_days")}
+
+
+def _ask_for_correction(change: Change) -> None:
+    """R3.3: the last day on which the answer counts from the first submission."""
+    change.values["answer_until"] = _last_day(change, "correction.working_days")
+
+
+def _last_day(change: Change, parameter: str) -> date:
+    return working_days_after(change.attempt.policy, change.unit.today, change.attempt.policy.get(parameter))
 
 
 @effect
@@ -131,3 +148,9 @@ def free_receipts(change: Change) -> None:
 def note_payment(change: Change) -> None:
     """R5.8: the day the money went out."""
     change.values["paid_on"] = change.unit.today
+
+
+@effect
+def note_escalation(change: Change) -> None:
+    """R5.2: the day on which a dispute that was left lying went to the arbiter."""
+    change.values["escalated_on"] = change.unit.today
