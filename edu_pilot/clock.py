@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _simulated: ContextVar[date | None] = ContextVar("simulated_business_date", default=None)
+_hour: ContextVar[time | None] = ContextVar("simulated_time_of_day", default=None)
 
 
 def now() -> datetime:
@@ -29,14 +30,16 @@ def today() -> date:
 
 def moment() -> datetime:
     """Return the present time of day on the business date, in UTC: hours are counted on the same calendar as days."""
-    return datetime.combine(today(), now().astimezone(SHANGHAI).timetz()).astimezone(UTC)
+    hour = _hour.get() or now().astimezone(SHANGHAI).time()
+    return datetime.combine(today(), hour, SHANGHAI).astimezone(UTC)
 
 
 @contextmanager
-def on(day: date) -> Iterator[None]:
-    """Let the block run on another business date, as the sample's calendar and the tests do."""
-    token = _simulated.set(day)
+def on(day: date, hour: time | None = None) -> Iterator[None]:
+    """Let the block run on another business date, as the tests do, and at an hour of it, as the sample does."""
+    token, of_day = _simulated.set(day), _hour.set(hour)
     try:
         yield
     finally:
+        _hour.reset(of_day)
         _simulated.reset(token)

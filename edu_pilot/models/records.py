@@ -229,6 +229,8 @@ class Receipt(Base):
     item: Mapped[str] = mapped_column(Name)
     paid_on: Mapped[date]
     amount_fen: Mapped[int] = mapped_column(sa.BigInteger)
+    evidence: Mapped[str] = mapped_column(Name)
+    refunded_fen: Mapped[int] = mapped_column(sa.BigInteger)
     live: Mapped[bool] = mapped_column(default=True)
 
 

@@ -24,7 +24,12 @@ RECEIPT_FIELDS = {
     "item": N_("item"),
     "paid_on": N_("date of payment"),
     "amount_fen": N_("amount"),
+    "evidence": N_("form of the evidence"),
+    "refunded_fen": N_("amount refunded"),
 }
+# A receipt is the original unless something else is said.
+ORIGINAL = "original"
+LARGEST_FEN = 10**10
 
 
 READING_FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
@@ -46,6 +51,8 @@ class ReceiptGiven:
     item: str
     paid_on: date | None
     amount_fen: int
+    evidence: str
+    refunded_fen: int
     faults: tuple[str, ...]
 
 
@@ -64,8 +71,12 @@ def read_receipt(policy: Policy, given: Any) -> ReceiptGiven:
     text = {name: str(values.get(name) or "").strip()[:100] for name in RECEIPT_FIELDS}
     kinds, items = policy.get("claim.receipt_kinds"), policy.get("claim.receipt_items")
     kind, item = named(kinds, text["kind"]), named(items, text["item"])
-    paid_on, amount = _day(text["paid_on"]), values.get("amount_fen")
-    sound = isinstance(amount, int) and not isinstance(amount, bool) and 0 < amount < 10**10
+    evidence = named(policy.get("claim.receipt_evidence"), text["evidence"] or ORIGINAL)
+    paid_on, amount, refunded = (
+        _day(text["paid_on"]),
+        _fen(values.get("amount_fen")),
+        _fen(values.get("refunded_fen", 0)),
+    )
     checks = {
         "kind": kind is not None,
         "item": item is not None,
@@ -74,13 +85,20 @@ def read_receipt(policy: Policy, given: Any) -> ReceiptGiven:
         "issuer": bool(text["issuer"]),
         "payer": bool(text["payer"]),
         "paid_on": paid_on is not None,
-        "amount_fen": sound,
+        "amount_fen": bool(amount),
+        "evidence": evidence is not None,
+        "refunded_fen": refunded is not None and refunded <= (amount or 0),
     }
     faults = tuple(name for name, fine in checks.items() if not fine)
     return ReceiptGiven(
         kind or "", text["code"], text["number"], text["issuer"], text["payer"], item or "",
-        paid_on, amount if isinstance(amount, int) and sound else 0, faults,
+        paid_on, amount or 0, evidence or "", refunded or 0, faults,
     )  # fmt: skip
+
+
+def _fen(given: Any) -> int | None:
+    """Return whole fen, or None for what is no amount."""
+    return given if type(given) is int and 0 <= given < LARGEST_FEN else None
 
 
 def _digits(text: str, count: int) -> bool:
@@ -238,6 +256,26 @@ def _paid_by_strangers(record: Any) -> list[Reason]:
         )
         for r in record.receipts
         if spelling(r.payer) not in known
+    ]
+
+
+@rule
+def receipt_evidence_suffices(attempt: Attempt) -> Blocked:
+    """R5.3: a lost receipt is proved by the issuer's stamped copy or a new download; a picture of it proves nothing."""
+    forms = attempt.policy.get("claim.receipt_evidence")
+    accepted = ",".join(code for code, form in forms.items() if form["accepted"])
+    text = N_("Receipt %(number)s: this is not enough: %(evidence)s. Hand in one of these: %(accepted)s")
+    return [
+        blocked(
+            text,
+            field="receipts",
+            who=("student", "clerk"),
+            number=r.number,
+            evidence=f"policy:claim.receipt_evidence:{r.evidence}",
+            accepted=f"policy:claim.receipt_evidence:{accepted}",
+        )
+        for r in attempt.record.receipts
+        if not forms.get(r.evidence, {}).get("accepted")
     ]
 
 

@@ -16,6 +16,7 @@ class Paid(Protocol):
 
     payer: str
     amount_fen: int
+    refunded_fen: int
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,11 @@ def tariff(policy: Policy) -> int:
 def reckon(policy: Policy, claimant: str, receipts: Sequence[Paid], other_fen: int) -> Reckoning:
     """R5.4: payable = min(cap, share of Σ receipts counted) − other money, never below 0.
 
-    Receipts paid by the employer are not reimbursed (R5.3); what exceeds the tariff does not count.
+    What was refunded is deducted first; receipts paid by the employer are not reimbursed (R5.3); what exceeds the
+    tariff does not count.
     """
-    total = sum(r.amount_fen for r in receipts)
-    own = sum(r.amount_fen for r in receipts if spelling(r.payer) == spelling(claimant))
+    total, refunded = sum(r.amount_fen for r in receipts), sum(r.refunded_fen for r in receipts)
+    own = sum(r.amount_fen - r.refunded_fen for r in receipts if spelling(r.payer) == spelling(claimant))
     limit, cap = tariff(policy), policy.get("claim.cap_fen")
     counted = min(own, limit)
     # Half a fen is never paid out: the share is rounded down.
@@ -68,7 +70,8 @@ def reckon(policy: Policy, claimant: str, receipts: Sequence[Paid], other_fen: i
     payable = max(0, min(cap, shared) - other_fen)
     lines = (
         Line(N_("Sum of all receipts"), "", total),
-        Line(N_("Paid by the employer"), "−", total - own),
+        *([Line(N_("Refunded by the school"), "−", refunded)] if refunded else []),
+        Line(N_("Paid by the employer"), "−", total - refunded - own),
         Line(N_("Above the tariff"), "−", own - counted),
         Line(N_("Counted"), "=", counted),
         Line(N_("Share of the policy, at most the cap"), "=", min(cap, shared)),

@@ -22,6 +22,7 @@ PARAMETERS = (
     "claim.deadline_months",
     "claim.deadline_rolls",
     "claim.notice_working_days",
+    "claim.receipt_evidence",
     "claim.receipt_items",
     "claim.receipt_kinds",
     "claim.recheck_working_days",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from itertools import count
 
 from edu_pilot import clock
@@ -14,6 +14,8 @@ from edu_pilot.workflow.policy import Policy
 
 Life = Iterator[date]
 SATURDAY = 5
+# What is printed with its hour must be the same each time.
+OFFICE_HOUR = time(10, 0)
 
 
 def office_day(policy: Policy, day: date) -> date:
@@ -51,7 +53,7 @@ class Calendar:
 
     def _spend(self, day: date) -> None:
         self.today = day
-        with clock.on(day):
+        with clock.on(day, OFFICE_HOUR):
             while self.waiting and self.waiting[0][0] <= day:
                 self._go_on(heapq.heappop(self.waiting)[2])
             self.close_day()

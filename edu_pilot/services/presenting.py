@@ -179,7 +179,7 @@ def _session(case: Case, policy: Policy) -> dict[str, Any]:
 
 
 def _claim(case: Case, policy: Policy) -> dict[str, Any]:
-    columns = ("kind", "code", "number", "issuer", "payer", "item", "paid_on", "amount_fen")
+    columns = ("kind", "code", "number", "issuer", "payer", "item", "paid_on", "amount_fen", "evidence", "refunded_fen")
     receipts = [{name: _plain(getattr(r, name)) for name in columns} for r in case.receipts]
     return {
         **_person(case),

@@ -227,6 +227,12 @@ def _receipt(words: Words) -> type[Part]:
         "item": Choice(_("Item"), choices=_labelled(words, "claim.receipt_items"), validate_choice=False),
         "paid_on": IsoDay(_("Paid on")),
         "amount_fen": Yuan(_("Amount (yuan)")),
+        "evidence": Choice(
+            _("Form of the evidence (empty for the original)"),
+            choices=_labelled(words, "claim.receipt_evidence"),
+            validate_choice=False,
+        ),
+        "refunded_fen": Yuan(_("Refunded of it (yuan, empty for nothing)")),
     }
     return type("Receipt", (Part,), fields)
 

@@ -18,7 +18,12 @@ from edu_pilot.workflow.reasons import Reason
 from edu_pilot.workflow.versions import Compiled
 
 # Where the codes inside a receipt have their labels.
-PARTS = {"kind": "claim.receipt_kinds", "item": "claim.receipt_items", "reason": "decision_codes.bounce"}
+PARTS = {
+    "kind": "claim.receipt_kinds",
+    "item": "claim.receipt_items",
+    "reason": "decision_codes.bounce",
+    "evidence": "claim.receipt_evidence",
+}
 
 
 def init_app(app: Flask) -> None:

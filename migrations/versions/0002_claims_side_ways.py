@@ -26,6 +26,8 @@ def upgrade() -> None:
     for name, kind in CLAIM.items():
         op.add_column("claim", sa.Column(name, kind, nullable=True))
     op.execute(FIRST_SUBMITTED)
+    op.add_column("receipt", sa.Column("evidence", sa.String(length=64), nullable=False, server_default="original"))
+    op.add_column("receipt", sa.Column("refunded_fen", sa.BigInteger(), nullable=False, server_default="0"))
     op.create_table(
         "bank_file",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -42,6 +44,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take it away again."""
     op.drop_table("bank_file")
+    for name in ("evidence", "refunded_fen"):
+        op.execute(f"ALTER TABLE receipt DROP COLUMN {name}")
     for name in CLAIM:
         # Said plainly: a table made anew would lose its triggers.
         op.execute(f"ALTER TABLE claim DROP COLUMN {name}")

@@ -37,7 +37,8 @@ def claim(**values: Any) -> dict[str, Any]:
 
 
 def paid(amount: int = 479_000, day: date = date(2022, 9, 12), payer: str = "刘伟") -> SimpleNamespace:
-    return SimpleNamespace(number="1" * 20, amount_fen=amount, paid_on=day, payer=payer)
+    known = {"number": "1" * 20, "amount_fen": amount, "paid_on": day, "payer": payer}
+    return SimpleNamespace(**known, evidence="original", refunded_fen=0)
 
 
 def check(actor: Actor, outcome: str = "pass") -> SimpleNamespace:
@@ -72,6 +73,13 @@ READ: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"amount_fen": 4790.00}, ("amount_fen",)),
     ({"amount_fen": True}, ("amount_fen",)),
     ({"amount_fen": 10**10}, ("amount_fen",)),
+    ({"evidence": "issuer_copy"}, ()),
+    ({"evidence": "截图或照片"}, ()),
+    ({"evidence": "hearsay"}, ("evidence",)),
+    ({"refunded_fen": 479_000}, ()),
+    ({"refunded_fen": 479_001}, ("refunded_fen",)),
+    ({"refunded_fen": "1"}, ("refunded_fen",)),
+    ({"refunded_fen": -1}, ("refunded_fen",)),
 ]
 
 

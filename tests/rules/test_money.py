@@ -19,7 +19,7 @@ ME, EMPLOYER = "刘伟", "齐河建筑安装有限公司"
 
 
 def of(*paid: tuple[str, int], other: int = 0, policy: Policy = POLICY) -> Reckoning:
-    return reckon(policy, ME, [SimpleNamespace(payer=p, amount_fen=a) for p, a in paid], other)
+    return reckon(policy, ME, [SimpleNamespace(payer=p, amount_fen=a, refunded_fen=0) for p, a in paid], other)
 
 
 def test_r5_4_the_tariff_is_4790_yuan() -> None:

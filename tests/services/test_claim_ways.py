@@ -227,7 +227,51 @@ def test_edge_40_one_receipt_at_two_unions_counts_in_the_first(pilot: Pilot) -> 
     assert [c["reference"] for c in rows("claim")] == [first]
 
 
+@pytest.mark.parametrize("evidence", ["ebill_download", "issuer_copy", "original"])
+def test_edge_46_a_lost_receipt_is_proved_by_its_issuer(pilot: Pilot, evidence: str) -> None:
+    claim = pilot.submitted(pilot.graduated(), receipts=[receipt("9", evidence=evidence)])
+    assert row("claim", claim)["payable_fen"] == 479_000
+
+
+def test_edge_46_a_screenshot_is_not_enough_and_the_reason_says_what_is(pilot: Pilot) -> None:
+    claim = pilot.claim(pilot.graduated(), receipts=[receipt("9", evidence="截图或照片")])
+    with pytest.raises(Refused) as refusal:
+        pilot.submit(claim)
+    assert (codes(refusal), state("claim", claim)) == (["receipt_evidence_suffices"], "draft")
+    offers = {o["action"]: o["reasons"] for o in shown(claim, pilot.wang_fang)["record"]["offers"]}
+    assert offers["submit"][0]["text"] == (
+        f"Receipt {'9'.zfill(20)}: this is not enough: Screenshot or photo. Hand in one of these: "
+        "Original, E-bill downloaded again, Issuer's copy with stamp"
+    )
+    given = {"new_receipts": [receipt("9", evidence="issuer_copy")]}
+    pilot.act("claim", claim, "amend", pilot.wang_fang, CLAIMED, **given)
+    assert pilot.submit(claim).state == "submitted"
+
+
 # Money
+
+
+def test_edge_47_what_the_school_refunded_is_not_counted(pilot: Pilot) -> None:
+    """Left, got part of the fee back, came again: one receipt refunded in part, one as a whole."""
+    given = [
+        receipt("1", amount_fen=200_000, refunded_fen=150_000),
+        receipt("2", amount_fen=100_000, refunded_fen=100_000),
+        receipt("3", amount_fen=300_000),
+    ]
+    claim = pilot.submitted(pilot.graduated(), receipts=given)
+    assert (row("claim", claim)["counted_fen"], row("claim", claim)["payable_fen"]) == (350_000, 350_000)
+    lines = {line["label_en"]: line["amount_fen"] for line in context("claim_form")["lines"]}
+    assert (lines["Refunded by the school"], lines["Paid by the employer"]) == (250_000, 0)
+
+
+def test_edge_47_fees_of_an_earlier_school_status_do_not_belong_to_the_diploma(pilot: Pilot) -> None:
+    earlier = receipt("1", paid_on="2021-09-12")
+    claim = pilot.claim(pilot.graduated(), receipts=[earlier, receipt("2")])
+    with pytest.raises(Refused) as refusal:
+        pilot.submit(claim)
+    told = {r.code: r.facts.get("number") for r in refusal.value.reasons}
+    assert told["receipts_complete"] == earlier["number"]
+    assert state("claim", claim) == "draft"
 
 
 def test_edge_39_before_the_diploma_no_claim_is_made(pilot: Pilot) -> None:

@@ -61,8 +61,7 @@ def _rows(change: Change, given: list[Any]) -> list[dict[str, Any]]:
 
 def _row(change: Change, policy: Policy, given: Any) -> dict[str, Any]:
     receipt = read_receipt(policy, given)
-    columns = ("kind", "code", "number", "issuer", "payer", "item", "paid_on", "amount_fen")
-    row = {name: getattr(receipt, name) for name in columns}
+    row = {name: value for name, value in vars(receipt).items() if name != "faults"}
     return row | {"id": new_id(), "claim_id": change.record_id, "live": True}
 
 
