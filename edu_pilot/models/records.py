@@ -186,6 +186,13 @@ class Claim(Record, Base):
     account_holder: Mapped[str | None] = mapped_column(Name)
     other_money_fen: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     explanation: Mapped[str | None] = mapped_column(sa.String(2000))
+    union_of: Mapped[str | None] = mapped_column(Name)
+    member_since_on: Mapped[date | None]
+    member_until_on: Mapped[date | None]
+    employer_gone: Mapped[str | None] = mapped_column(Name)
+    heir: Mapped[str | None] = mapped_column(Name)
+    register_code: Mapped[str | None] = mapped_column(Name)
+    register_code_until: Mapped[date | None]
     live: Mapped[bool] = mapped_column(default=True)
     counted_fen: Mapped[int | None] = mapped_column(sa.BigInteger)
     payable_fen: Mapped[int | None] = mapped_column(sa.BigInteger)

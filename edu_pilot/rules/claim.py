@@ -294,10 +294,15 @@ def account_is_own(attempt: Attempt) -> Blocked:
     if card_fault(record.account_number or ""):
         text = N_("The bank card number is not right; compare it with the card.")
         faults.append(blocked(text, field="account_number", who=("student", "clerk")))
-    if (record.account_holder or "").replace("·", "") != record.person.name.replace("·", ""):
+    if not is_payee(record, record.account_holder, record.heir):
         text = N_("The account must be the claimant's own.")
         faults.append(blocked(text, field="account_holder", who=("student", "clerk")))
     return faults
+
+
+def is_payee(record: Any, holder: str | None, heir: str | None) -> bool:
+    """R2.7: whether an account is the claimant's own, or the proved heir's of one who died; banks drop the dot."""
+    return (holder or "").replace("·", "") == (heir or record.person.name).replace("·", "")
 
 
 @rule

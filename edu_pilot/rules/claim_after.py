@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from edu_pilot.rules.claim import BODIES
+from edu_pilot.rules.claim import BODIES, is_payee
 from edu_pilot.rules.claim_dates import SHANGHAI
 from edu_pilot.rules.identity import card_fault
 from edu_pilot.workflow.policy import Policy
@@ -60,8 +60,8 @@ def new_account_is_own(attempt: Attempt) -> Blocked:
     if card_fault(_digits(attempt.input.get("account_number", ""))):
         text = N_("The bank card number is not right; compare it with the card.")
         faults.append(blocked(text, field="account_number", who=("student", "clerk")))
-    holder, name = attempt.input.get("account_holder", ""), attempt.record.person.name
-    if holder.replace("·", "") != name.replace("·", ""):
+    heir = attempt.input.get("heir_name") or attempt.record.heir
+    if not is_payee(attempt.record, attempt.input.get("account_holder"), heir):
         text = N_("The account must be the claimant's own.")
         faults.append(blocked(text, field="account_holder", who=("student", "clerk")))
     if attempt.record.state == "bounced" and _digits(attempt.input.get("account_number", "")) == _known(attempt):

@@ -32,6 +32,11 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(SHANGHAI).date()
 
 
+def counted_on(record: Any, today: date) -> date:
+    """R5.6: the day from which a claim counts if it is submitted today."""
+    return day_of(record.first_submitted_at) if corrected_in_time(record, today) else today
+
+
 @rule
 def within_claim_window(attempt: Attempt) -> Blocked:
     """R5.6: submitted by the last day, that day included; a correction in time counts from the first submission."""
@@ -39,8 +44,7 @@ def within_claim_window(attempt: Attempt) -> Blocked:
     if record.study.diploma_on is None:
         return None
     last = claim_deadline(attempt.policy, record.study.diploma_on)
-    counted = day_of(record.first_submitted_at) if corrected_in_time(record, attempt.today) else attempt.today
-    if counted <= last:
+    if counted_on(record, attempt.today) <= last:
         return None
     return blocked(N_("The claim had to be submitted by %(last)s."), who="arbiter", last=last.isoformat())
 

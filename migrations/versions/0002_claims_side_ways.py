@@ -14,6 +14,13 @@ CLAIM = {
     "answer_until": sa.Date(),
     "recheck_until": sa.Date(),
     "escalated_on": sa.Date(),
+    "union_of": sa.String(length=64),
+    "member_since_on": sa.Date(),
+    "member_until_on": sa.Date(),
+    "employer_gone": sa.String(length=64),
+    "heir": sa.String(length=64),
+    "register_code": sa.String(length=64),
+    "register_code_until": sa.Date(),
 }
 # Of a claim that is there already the day of submission is known, not its hour.
 FIRST_SUBMITTED = """

@@ -31,7 +31,7 @@ def claim(**values: Any) -> dict[str, Any]:
         "account_number": "6222021601001234560", "account_holder": "刘伟", "certificates": [],
         "checks": [], "entered_by_keys": frozenset({"key of wang fang"}),
         "entered_by_names": frozenset({"wang.fang"}), "employer": EMPLOYER, "state": "draft", "answer_until": None,
-        "escalated_on": None,
+        "escalated_on": None, "heir": None, "register_code_until": None,
     }  # fmt: skip
     return record | values | {"checks_given": values.get("checks", [])}
 

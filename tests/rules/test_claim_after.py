@@ -97,7 +97,7 @@ def account(state: str = "approved", hours: float | None = None, confirmed: bool
     return {
         "state": state, "moment": NOON, "account_changed_at": changed_at, "account_changed_by": "student",
         "account_changer_key": LIU_WEI.person_key, "account_confirmed_at": NOON if confirmed else None,
-        "person": SimpleNamespace(name="刘伟"), "person_key": LIU_WEI.person_key,
+        "person": SimpleNamespace(name="刘伟"), "person_key": LIU_WEI.person_key, "heir": None,
     }  # fmt: skip
 
 

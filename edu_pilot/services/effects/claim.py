@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -16,6 +17,10 @@ from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.registry import effect
 
 RECEIPT = Receipt.__table__
+STATED = (
+    "other_money_fen", "explanation", "union_of", "member_since_on", "member_until_on", "employer_gone", "heir",
+    "register_code", "register_code_until",
+)  # fmt: skip
 
 
 @effect
@@ -30,8 +35,8 @@ def enter_claim(change: Change) -> None:
         "round": 1,
         "live": True,
         "other_money_fen": given.get("other_money_fen", 0),
-        "explanation": given.get("explanation"),
     }
+    change.values |= _stated(given)
     _account(change, given["account_number"], given["account_holder"])
     change.add(Receipt, *_rows(change, given["receipts"]))
 
@@ -40,13 +45,18 @@ def enter_claim(change: Change) -> None:
 def amend_claim(change: Change) -> None:
     """R5.2: only what is given anew replaces what was entered."""
     given = change.input
-    change.values |= {n: given[n] for n in ("other_money_fen", "explanation") if n in given}
+    change.values |= _stated(given)
     if "new_receipts" in given:
         change.conn.execute(RECEIPT.delete().where(RECEIPT.c.claim_id == change.record_id))
         change.add(Receipt, *_rows(change, given["new_receipts"]))
     if "new_account_number" in given or "new_account_holder" in given:
         number = given.get("new_account_number") or change.case.account_number
         _account(change, number, given.get("new_account_holder") or change.case.account_holder)
+
+
+def _stated(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is said about claimant and employer; what is not given anew stays."""
+    return {name: given[name] for name in STATED if name in given}
 
 
 def _account(change: Change, number: str, holder: str) -> None:

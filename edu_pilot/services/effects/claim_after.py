@@ -57,3 +57,16 @@ def open_recovery(change: Change) -> None:
 def note_recovered(change: Change) -> None:
     """R5.8: what has come in so far, in fen."""
     change.values["recovered_fen"] = change.case.recovered_fen + change.input["recovered_fen"]
+
+
+@effect
+def name_heir(change: Change) -> None:
+    """R5.8: the heir in place of the one who died; the account waits and is confirmed like any changed one."""
+    change.values["heir"] = change.input["heir_name"]
+    change_account(change)
+
+
+@effect
+def note_register_code(change: Change) -> None:
+    """§5: a new code for the diploma's register; the claim keeps its place and its days."""
+    change.values |= {"register_code": change.input["code"], "register_code_until": change.input["code_until"]}

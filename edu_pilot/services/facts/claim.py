@@ -26,7 +26,7 @@ APPLICATION = Application.__table__
 ACCOUNT = Account.__table__
 ENTRY = AuditEntry.__table__
 # The steps by which a hand is laid on what a claim says.
-HANDS_ON = ("create", "amend", "submit")
+HANDS_ON = ("create", "amend", "submit", "renew_register_code", "name_heir")
 
 
 @dataclass(frozen=True)
