@@ -213,6 +213,7 @@ class Claim(Record, Base):
     paid_on: Mapped[date | None]
     recovery_fen: Mapped[int | None] = mapped_column(sa.BigInteger)
     recovered_fen: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    storage_only_on: Mapped[date | None]
 
 
 class Receipt(Base):
@@ -291,6 +292,18 @@ class PaymentItem(Base):
     amount_fen: Mapped[int] = mapped_column(sa.BigInteger)
     result: Mapped[str | None] = mapped_column(Name)
     live: Mapped[bool] = mapped_column(default=True)
+
+
+class Bar(Base):
+    """A person's bar from claims and registrations for false papers, with its last day."""
+
+    __tablename__ = "bar"
+
+    id: Mapped[str] = id_column()
+    person_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("person.id"), index=True)
+    claim_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("claim.id"))
+    reason: Mapped[str] = mapped_column(Name)
+    until_on: Mapped[date]
 
 
 class BankFile(Base):

@@ -5,6 +5,7 @@ To add a rule, write it in the file of its workflow and name it in that workflow
 
 from edu_pilot.rules import (
     application,
+    bars,
     calendar,
     certification,
     claim,
@@ -19,6 +20,7 @@ from edu_pilot.rules import (
 
 __all__ = [
     "application",
+    "bars",
     "calendar",
     "certification",
     "claim",

@@ -134,3 +134,12 @@ def all_is_recovered(attempt: Attempt) -> bool:
     """R5.8: nothing is owed any more."""
     record = attempt.record
     return bool(record.recovered_fen + attempt.input["recovered_fen"] >= record.recovery_fen)
+
+
+@rule
+def consent_not_withdrawn(attempt: Attempt) -> Blocked:
+    """R2.9: the consent is withdrawn once; from then on the claim is kept for the accounts only."""
+    day = attempt.record.storage_only_on
+    if day is None:
+        return None
+    return blocked(N_("The consent was withdrawn on %(day)s."), day=day.isoformat())

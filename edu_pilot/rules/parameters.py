@@ -18,6 +18,8 @@ PARAMETERS = (
     "certification.sitting_minutes",
     "certification.training_hours_min",
     "claim.account_hold_hours",
+    "claim.bar_months",
+    "claim.budget_fen",
     "claim.cap_fen",
     "claim.deadline_months",
     "claim.deadline_rolls",

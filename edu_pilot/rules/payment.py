@@ -38,6 +38,9 @@ def _held_back(attempt: Attempt, reference: str, claim: Any) -> Reason | None:
     if not notice_ended(claim.notice_until, attempt.today):
         text = N_("Claim %(claim)s waits: its public notice runs until %(last)s.")
         return blocked(text, last=claim.notice_until.isoformat(), **told)
+    if reference in attempt.record.beyond_budget:
+        text = N_("Claim %(claim)s waits for the budget of %(year)s: this year's money is used up before it.")
+        return blocked(text, code="budget_used_up", year=attempt.today.year + 1, **told)
     times = (claim.account_changed_at, claim.account_confirmed_at, claim.moment)
     if account_faults(attempt.policy, claim.state, *times):
         text = N_("Claim %(claim)s cannot be paid now: its account is not settled.")

@@ -185,5 +185,5 @@ def _rows(result: sa.CursorResult[Any]) -> list[Mapping[str, Any]]:
 
 def load_facts() -> None:
     """Import the modules that register facts, once at start."""
-    for name in ("people", "application", "study", "certification", "claim", "claim_after", "payment"):
+    for name in ("people", "bars", "application", "study", "certification", "claim", "claim_after", "payment"):
         importlib.import_module(f"edu_pilot.services.facts.{name}")

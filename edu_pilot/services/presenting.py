@@ -181,13 +181,16 @@ def _session(case: Case, policy: Policy) -> dict[str, Any]:
 def _claim(case: Case, policy: Policy) -> dict[str, Any]:
     columns = ("kind", "code", "number", "issuer", "payer", "item", "paid_on", "amount_fen", "evidence", "refunded_fen")
     receipts = [{name: _plain(getattr(r, name)) for name in columns} for r in case.receipts]
+    # R2.9: without consent the means to find or call the person are nobody's to see; the accounts stay whole.
+    gone = {"id_number": None, "phone": None} if case.storage_only_on else {}
     return {
         **_person(case),
+        **gone,
         **_columns(case, "county", "payable_fen", "counted_fen", "other_money_fen", "account_tail", "account_holder"),
         **_columns(case, "submitted_on", "approved_on", "notice_until", "objection_on", "bounce_reason", "paid_on"),
         **_columns(case, "recovery_fen", "recovered_fen", "answer_until", "recheck_until", "escalated_on"),
         **_columns(case, "union_of", "member_since_on", "member_until_on", "employer_gone", "heir"),
-        **_columns(case, "register_code", "register_code_until"),
+        **_columns(case, "register_code", "register_code_until", "storage_only_on", "barred_until", "next_year"),
         "received_at": case.first_submitted_at.isoformat() if case.first_submitted_at else None,
         "claim_until": claim_deadline(policy, case.study.diploma_on) if case.study.diploma_on else None,
         "account_waits": case.account_changed_at is not None and case.account_confirmed_at is None,

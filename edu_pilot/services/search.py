@@ -12,7 +12,7 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row
 from edu_pilot.models import Application, Document, PaymentItem, Person, PersonAlias
 from edu_pilot.rules.identity import normalise_id, normalise_phone
-from edu_pilot.services import cases, documents
+from edu_pilot.services import budgets, cases, documents
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import unit_of, version_of
@@ -165,7 +165,7 @@ def _filters(records: sa.Table, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
 
 
 def payable(conn: Connection, actor: Actor) -> list[Case]:
-    """Return the claims whose notice is over and that stand in no batch (R5.7, R5.8)."""
+    """Return the claims whose notice is over, that stand in no batch and have money this year (R5.7, R5.8)."""
     claims = cases.table("claim")
     taken = sa.select(ITEM.c.claim_id).where(ITEM.c.live)
     query = sa.select(claims).where(
@@ -173,5 +173,6 @@ def payable(conn: Connection, actor: Actor) -> list[Case]:
         claims.c.state.in_(("approved", "bounced")),
         claims.c.notice_until < clock.today(),
         claims.c.id.not_in(taken),
+        claims.c.reference.not_in(budgets.beyond(conn)),
     )
     return cases.batch_of(conn, vault(), "claim", all_rows(conn, query.order_by(claims.c.reference).limit(LIMIT)))

@@ -21,6 +21,7 @@ CLAIM = {
     "heir": sa.String(length=64),
     "register_code": sa.String(length=64),
     "register_code_until": sa.Date(),
+    "storage_only_on": sa.Date(),
 }
 # Of a claim that is there already the day of submission is known, not its hour.
 FIRST_SUBMITTED = """
@@ -46,10 +47,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_file")),
         sa.UniqueConstraint("payment_id", name=op.f("uq_bank_file_payment_id")),
     )
+    op.create_table(
+        "bar",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("person_id", sa.String(length=32), nullable=False),
+        sa.Column("claim_id", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("until_on", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(["claim_id"], ["claim.id"], name=op.f("fk_bar_claim_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_bar_person_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bar")),
+    )
+    op.create_index(op.f("ix_bar_person_id"), "bar", ["person_id"], unique=False)
 
 
 def downgrade() -> None:
     """Take it away again."""
+    op.drop_table("bar")
     op.drop_table("bank_file")
     for name in ("evidence", "refunded_fen"):
         op.execute(f"ALTER TABLE receipt DROP COLUMN {name}")

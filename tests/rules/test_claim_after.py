@@ -196,7 +196,7 @@ def payable(state: str = "approved", **more: Any) -> SimpleNamespace:
     ],
 )  # fmt: skip
 def test_r5_8_claims_are_payable(claim_: SimpleNamespace, code: str | None) -> None:
-    record = {"claims_named": lambda _references: {"R1": claim_}}
+    record = {"claims_named": lambda _references: {"R1": claim_}, "beyond_budget": frozenset()}
     tried = attempt(record, {"claims": ["R1"]}, today=date(2025, 3, 18))
     assert codes("claims_are_payable", tried) == ([code] if code else [])
 

@@ -9,9 +9,13 @@ import pytest
 from stdnum import luhn
 
 from edu_pilot.services import papers, payments
+from edu_pilot.services.actors import student
 from edu_pilot.services.perform import create
+from edu_pilot.services.vault import vault
 from edu_pilot.workflow.reasons import Refused
-from tests.factories import A_PDF, BATCHED, CARD, CHECKED, CLAIMED, Pilot, on, row, rows, state
+from tests.factories import A_PDF, BATCHED, CARD, CHECKED, CLAIMED, SETTLED, Pilot, on, refused, row, rows, state
+from tests.people import LIU_WEI, worker
+from tests.services.test_claim_ways import shown
 
 HEIR, HEIRS_CARD = "刘小燕", "622848001012345670" + luhn.calc_check_digit("622848001012345670")
 
@@ -123,3 +127,69 @@ def test_edge_64_who_dies_after_the_approval_is_followed_by_the_heir(any_pilot: 
     any_pilot.pay_out(any_pilot.batch(claim))
     assert (state("claim", claim), row("claim", claim)["heir"]) == ("paid", HEIR)
     assert [e["actor"] for e in rows("audit_entry", reference=claim, action="name_heir")] == ["wang.fang"]
+
+
+# False papers, and consent
+
+
+def barred(pilot: Pilot) -> tuple[str, str]:
+    """Give study and claim of a worker whose money is asked back for false papers."""
+    study = pilot.graduated()
+    claim = pilot.paid(study)
+    pilot.act("claim", claim, "recover", pilot.arbiter, SETTLED, recovery="FALSE_PAPERS")
+    return study, claim
+
+
+def test_edge_66_false_papers_are_paid_back_and_bar_for_the_years_of_the_policy(any_pilot: Pilot) -> None:
+    _study, claim = barred(any_pilot)
+    assert (state("claim", claim), row("claim", claim)["recovery_fen"]) == ("recovering", 479_000)
+    (bar,) = rows("bar")
+    assert (bar["reason"], bar["until_on"]) == ("FALSE_PAPERS", date(2030, 3, 31))
+    again = any_pilot.draft(intake="2503")
+    for day, refusal in ((date(2025, 3, 31), True), (date(2030, 4, 1), False)):
+        with pytest.raises(Refused) as refused_:
+            any_pilot.act("application", again, "register", any_pilot.wang_fang, day)
+        told = {r.code: r.facts for r in refused_.value.reasons}
+        assert ("not_barred" in told) is refusal
+        assert not refusal or told["not_barred"] == {"until": "2030-03-31"}
+
+
+def test_edge_66_a_claim_refused_for_false_papers_bars_the_next_one(pilot: Pilot) -> None:
+    study = pilot.graduated()
+    claim = pilot.submitted(study)
+    pilot.check(claim, pilot.zhao_min, refused("FALSE_PAPERS"))
+    assert rows("bar") == []
+    pilot.check(claim, pilot.sun_li, refused("RECEIPT_VOID"))
+    assert [bar["reason"] for bar in rows("bar")] == ["FALSE_PAPERS"]
+    with pytest.raises(Refused) as again:
+        pilot.claim(study)
+    assert codes(again) == ["not_barred"]
+    other = pilot.claim(pilot.graduated(worker(1)))
+    assert pilot.submit(other).state == "submitted"
+
+
+def test_edge_66_other_refusals_bar_nobody(pilot: Pilot) -> None:
+    study = pilot.graduated()
+    claim = pilot.submitted(study)
+    for actor in (pilot.zhao_min, pilot.sun_li):
+        pilot.check(claim, actor, refused("RECEIPT_VOID"))
+    assert rows("bar") == []
+    assert state("claim", pilot.claim(study)) == "draft"
+
+
+def test_edge_68_after_the_consent_is_withdrawn_only_the_accounts_are_kept(any_pilot: Pilot) -> None:
+    claim = any_pilot.paid(any_pilot.graduated())
+    before = {table: rows(table) for table in ("receipt", "payment_item", "document")}
+    me = student(vault().index("id_number", LIU_WEI.id_number))
+    any_pilot.act("claim", claim, "withdraw_consent", me, SETTLED)
+    for actor in (any_pilot.wang_fang, any_pilot.zhao_min, any_pilot.sun_li, any_pilot.xu_ning):
+        facts = shown(claim, actor)["record"]["facts"]
+        assert (facts["storage_only_on"], facts["phone"], facts["id_number"]) == ("2025-03-31", None, None)
+        assert (facts["payable_fen"], facts["paid_on"], len(facts["receipts"])) == (479_000, "2025-03-31", 1)
+    assert {table: rows(table) for table in before} == before
+    with pytest.raises(Refused) as again:
+        any_pilot.act("claim", claim, "withdraw_consent", me, SETTLED)
+    assert codes(again) == ["consent_not_withdrawn"]
+    # What must be asked back still is.
+    step = ("claim", claim, "recover", any_pilot.arbiter, SETTLED)
+    assert any_pilot.act(*step, recovery="OTHER", due_fen=100).state == "recovering"

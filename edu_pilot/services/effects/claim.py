@@ -12,6 +12,7 @@ from edu_pilot.models.base import new_id
 from edu_pilot.rules.calendar import working_days_after
 from edu_pilot.rules.claim import body_of, read_receipt, reckoning
 from edu_pilot.rules.claim_dates import corrected_in_time
+from edu_pilot.services.effects.claim_after import bar_for_false_papers
 from edu_pilot.services.unit import Change
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.registry import effect
@@ -123,6 +124,7 @@ def conclude(change: Change) -> None:
             _open_recheck(change)
         case _, "refused":
             free_receipts(change)
+            bar_for_false_papers(change)
         case _, "returned":
             _ask_for_correction(change)
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from edu_pilot import clock
+from edu_pilot.models import Bar
+from edu_pilot.models.base import new_id
+from edu_pilot.rules.calendar import months_after
 from edu_pilot.services.unit import Change
 from edu_pilot.workflow.registry import effect
+
+CHECKS = ("check", "recheck")
 
 
 @effect
@@ -70,3 +75,29 @@ def name_heir(change: Change) -> None:
 def note_register_code(change: Change) -> None:
     """§5: a new code for the diploma's register; the claim keeps its place and its days."""
     change.values |= {"register_code": change.input["code"], "register_code_until": change.input["code_until"]}
+
+
+@effect
+def bar_for_false_papers(change: Change) -> None:
+    """§5: money asked back, or a claim refused, for false papers bars the person for the months of the policy."""
+    months = change.attempt.policy.find("claim.bar_months", {})
+    codes = _grounds(change) & set(months)
+    if not codes:
+        return
+    until = months_after(change.unit.today, max(months[code] for code in codes))
+    row = {"id": new_id(), "person_id": change.case.person_id, "claim_id": change.record_id}
+    change.add(Bar, {**row, "reason": min(codes), "until_on": until})
+    change.note["barred_until"] = until.isoformat()
+
+
+def _grounds(change: Change) -> set[str]:
+    """Return the codes a recovery or a refusal goes by; a refusal by both bodies has those of both."""
+    given = change.input
+    found = {given["recovery"]} if "recovery" in given else set(given.get("reasons", ()))
+    return found.union(*(check.reasons for check in change.case.checks)) if change.attempt.action in CHECKS else found
+
+
+@effect
+def note_storage_only(change: Change) -> None:
+    """R2.9: what the accounts need is kept, and nothing else is done with it from this day on."""
+    change.values["storage_only_on"] = change.unit.today

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.models import ClaimCheck, Payment, PaymentItem
 from edu_pilot.rules.claim import BODIES
+from edu_pilot.services import budgets
 from edu_pilot.services.cases import Case, fact
 
 CHECK = ClaimCheck.__table__
@@ -60,3 +61,11 @@ def moment(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, datetime]:
     """The present moment on the business date, for what is counted in hours."""
     now = clock.moment()
     return {c.id: now for c in cases}
+
+
+@fact("claim")
+def next_year(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool]:
+    """Whether this year's money does not reach an approved claim, so that it is paid from the next year's (R5.8)."""
+    waiting = any(c.state == "approved" for c in cases)
+    late = budgets.beyond(conn) if waiting else frozenset()
+    return {c.id: c.reference in late for c in cases}

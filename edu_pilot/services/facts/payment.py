@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from edu_pilot import clock
 from edu_pilot.models import BankFile, Claim, PaymentItem, Person, Study
+from edu_pilot.services import budgets
 from edu_pilot.services.cases import Case, fact
 
 CLAIM = Claim.__table__
@@ -79,6 +80,13 @@ def bank_file_sha256(conn: Connection, cases: Sequence[Case]) -> Mapping[str, st
     """The fingerprint of the bank file of each exported batch."""
     query = sa.select(FILE.c.payment_id, FILE.c.sha256).where(FILE.c.payment_id.in_([c.id for c in cases]))
     return dict(conn.execute(query).all())
+
+
+@fact("payment", fresh=True)
+def beyond_budget(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
+    """The claims that this year's money does not reach; nobody else draws a batch meanwhile."""
+    late = budgets.beyond(conn, lock=True)
+    return {c.id: late for c in cases}
 
 
 @fact("payment")
