@@ -436,6 +436,16 @@ def documents_notice(run: Run, county: str | None) -> None:
     run.answer({"number": number}, [number])
 
 
+@command(documents_group, "take-down")
+@click.argument("number")
+@click.option("--reason", required=True, metavar="CODE", help="Why, by the codes of the policy.")
+@click.option("--claim", "claims", multiple=True, metavar="REFERENCE", help="Whom it concerns; else the whole list.")
+def documents_take_down(run: Run, number: str, reason: str, claims: tuple[str, ...]) -> None:
+    """Take a published list down at once and record the incident; name whom it concerns."""
+    concerned = notices.take_down(number, reason, run.actor, claims)
+    run.answer({"number": number, "claims": concerned}, concerned)
+
+
 @command(payment_group, "bank-file")
 @click.argument("reference")
 @click.argument("target", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))

@@ -13,6 +13,7 @@ from edu_pilot.models.journal import (
 )
 from edu_pilot.models.people import Account, LiveCase, Paper, Person, PersonAlias
 from edu_pilot.models.records import (
+    Alert,
     Application,
     Ban,
     BankFile,
@@ -20,6 +21,7 @@ from edu_pilot.models.records import (
     Certification,
     Claim,
     ClaimCheck,
+    Incident,
     Payment,
     PaymentItem,
     Quota,
@@ -32,6 +34,7 @@ from edu_pilot.models.records import (
 
 __all__ = [
     "Account",
+    "Alert",
     "AllowedEdge",
     "Application",
     "AuditEntry",
@@ -45,6 +48,7 @@ __all__ = [
     "Counter",
     "Document",
     "Idempotency",
+    "Incident",
     "LiveCase",
     "Outbox",
     "Paper",

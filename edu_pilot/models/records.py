@@ -306,6 +306,36 @@ class Bar(Base):
     until_on: Mapped[date]
 
 
+class Alert(Base):
+    """What a union must hear of though nothing was done: a receipt of its claim was claimed once more (R5.3)."""
+
+    __tablename__ = "alert"
+    __table_args__ = (sa.UniqueConstraint("kind", "claim_id", "county", "number"),)
+
+    id: Mapped[str] = id_column()
+    kind: Mapped[str] = mapped_column(Name)
+    claim_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("claim.id"))
+    county: Mapped[str] = mapped_column(sa.String(6), index=True)
+    other_county: Mapped[str | None] = mapped_column(sa.String(6))
+    number: Mapped[str] = mapped_column(sa.String(20))
+    raised_on: Mapped[date]
+    raised_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class Incident(Base):
+    """A list that was taken down because it showed what it must not: when, why, whom it concerns."""
+
+    __tablename__ = "incident"
+
+    id: Mapped[str] = id_column()
+    document_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("document.id"), unique=True)
+    reason: Mapped[str] = mapped_column(Name)
+    claims: Mapped[list[str]] = mapped_column(sa.JSON)
+    recorded_on: Mapped[date]
+    recorded_at: Mapped[datetime] = mapped_column(Instant)
+    recorded_by: Mapped[str] = mapped_column(Name)
+
+
 class BankFile(Base):
     """The file a batch was paid by, byte for byte, with its fingerprint (R5.8)."""
 

@@ -42,6 +42,7 @@ PARAMETERS = (
     "decision_codes.bounce",
     "decision_codes.correct",
     "decision_codes.refuse",
+    "decision_codes.take_down",
     "diplomas_enough",
     "intakes.closes.day",
     "intakes.first",

@@ -25,7 +25,7 @@ from edu_pilot.services.policies import Version
 from edu_pilot.services.unit import Change, Unit
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible
-from edu_pilot.workflow.reasons import N_, Forbidden, blocked
+from edu_pilot.workflow.reasons import N_, Forbidden, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 DOCUMENT = Document.__table__
@@ -193,8 +193,12 @@ def content(number: str, actor: Actor) -> bytes:
     Raises NotFound, Forbidden for a role that the kind is not for, RenderingRefused.
     """
     with read() as conn:
-        kind = seen(conn, number, actor)[0].row["kind"]
+        found = seen(conn, number, actor)[0]
+        kind = found.row["kind"]
         _require_reader(conn, kind, actor)
+    if found.is_public and found.row["voided_at"] is not None:
+        # A list is voided because it shows what it must not: nobody is given it any more.
+        raise Refused([blocked(N_("This list has been taken down."), code="taken_down")])
     log.info("document read", actor=actor.name, document=number, kind=kind)
     return render(number)
 

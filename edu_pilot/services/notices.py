@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -11,11 +12,14 @@ from sqlalchemy import Connection
 
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows, write
-from edu_pilot.models import Application, Claim, Person, Study
-from edu_pilot.services import audit
+from edu_pilot.models import Application, AuditEntry, Claim, Document, Incident, Person, Study
+from edu_pilot.models.base import new_id
+from edu_pilot.services import audit, documents
+from edu_pilot.services.cases import NotFound
 from edu_pilot.services.contexts import common
 from edu_pilot.services.documents import About, file_away
 from edu_pilot.services.perform import in_force, unit_of
+from edu_pilot.services.unit import Unit
 from edu_pilot.services.vault import vault
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused, blocked
@@ -23,6 +27,7 @@ from edu_pilot.workflow.registry import Actor
 
 CLAIM, STUDY = Claim.__table__, Study.__table__
 PERSON, APPLICATION = Person.__table__, Application.__table__
+DOCUMENT, INCIDENT, ENTRY = Document.__table__, Incident.__table__, AuditEntry.__table__
 KIND, REGISTER = "public_notice", "document"
 # Publishing decides nothing: it follows from approvals that are there.
 PUBLISHERS = ("arbiter", "union_reviewer", "university_reviewer", "operator", "system")
@@ -96,3 +101,67 @@ def _line(policy: Policy, row: Mapping[str, Any]) -> dict[str, Any]:
 def _entry(actor: Actor, number: str, version: int, named: Sequence[Mapping[str, Any]]) -> audit.Entry:
     given = {"claims": [row["reference"] for row in named]}
     return audit.Entry(actor.name, REGISTER, number, "publish_notice", policy_version=version, input=given)
+
+
+def take_down(number: str, reason: str, actor: Actor, claims: Sequence[str] = ()) -> list[str]:
+    """Void a published list at once and record the incident; return the claims whose persons are to be told.
+
+    Without named claims everybody on the list is concerned. No claim's notice is touched: a list published anew
+    names the others with their days as they were.
+    Raises NotFound, Forbidden, or Refused for an unknown reason, a stranger to the list, a list taken down before.
+    """
+    with write() as conn:
+        found = documents.seen(conn, number, actor)[0]
+        if not found.is_public:
+            raise NotFound(number)
+        _require_publisher(actor, found.row["county"])
+        named = _published(conn, number)
+        unit = unit_of(conn, actor)
+        if faults := _take_down_faults(in_force(unit).policy, found.row, reason, set(claims) - set(named)):
+            raise Refused(faults)
+        touched = sorted(set(claims) or set(named))
+        _void(unit, found.row["id"], reason, touched)
+        given = {"reason": reason, "claims": touched}
+        unit.entries.append(audit.Entry(actor.name, REGISTER, number, "take_down", input=given))
+        unit.close()
+    return touched
+
+
+def concerned(conn: Connection, number: str) -> list[str]:
+    """Return the claims that the taking down of a list concerned."""
+    query = sa.select(INCIDENT.c.claims).join(DOCUMENT).where(DOCUMENT.c.number == number)
+    return list(conn.execute(query).scalar_one())
+
+
+def _published(conn: Connection, number: str) -> list[str]:
+    """Return the claims a list names, as its publication was recorded."""
+    query = sa.select(ENTRY.c.body).where(ENTRY.c.workflow == REGISTER, ENTRY.c.reference == number)
+    body = conn.execute(query.where(ENTRY.c.action == "publish_notice")).scalar_one()
+    return list(json.loads(body)["input"]["claims"])
+
+
+def _take_down_faults(policy: Policy, row: Mapping[str, Any], reason: str, strangers: set[str]) -> list[Reason]:
+    faults = []
+    if row["voided_at"] is not None:
+        faults.append(blocked(N_("This list has been taken down already."), code="taken_down_already"))
+    if reason not in policy.find("decision_codes.take_down", {}):
+        faults.append(blocked(N_("Choose one of the reasons of the policy."), code="reason_unknown", field="reason"))
+    text = N_("Claim %(claim)s is not on this list.")
+    return faults + [
+        blocked(text, code="not_on_the_list", field="claims", claim=claim[:32]) for claim in sorted(strangers)
+    ]
+
+
+def _void(unit: Unit, document: str, reason: str, claims: Sequence[str]) -> None:
+    unit.conn.execute(DOCUMENT.update().where(DOCUMENT.c.id == document).values(voided_at=unit.now))
+    unit.conn.execute(
+        INCIDENT.insert().values(
+            id=new_id(),
+            document_id=document,
+            reason=reason,
+            claims=list(claims),
+            recorded_on=unit.today,
+            recorded_at=unit.now,
+            recorded_by=unit.actor.name,
+        )
+    )

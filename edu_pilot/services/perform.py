@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from edu_pilot.extensions import read, write
 from edu_pilot.models import AuditEntry
 from edu_pilot.models.base import new_id
-from edu_pilot.services import answers, audit, cases, documents, fitting, numbers, policies
+from edu_pilot.services import alerts, answers, audit, cases, documents, fitting, numbers, policies
 from edu_pilot.services.cases import Case
 from edu_pilot.services.unit import Change, LostRace, Unit
 from edu_pilot.services.vault import vault
@@ -85,7 +85,8 @@ def perform(
         unit.close()
         return done
 
-    return _twice(step)
+    with alerts.told(workflow, actor, {"reference": reference}):
+        return _twice(step)
 
 
 def create(workflow: str, actor: Actor, given: Mapping[str, Any]) -> Done:
@@ -98,7 +99,8 @@ def create(workflow: str, actor: Actor, given: Mapping[str, Any]) -> Done:
         return done
 
     cases.table(workflow)
-    return _twice(step)
+    with alerts.told(workflow, actor, given):
+        return _twice(step)
 
 
 def _twice(step: Callable[[Connection], Outcome]) -> Outcome:

@@ -190,7 +190,9 @@ def _claim(case: Case, policy: Policy) -> dict[str, Any]:
         **_columns(case, "submitted_on", "approved_on", "notice_until", "objection_on", "bounce_reason", "paid_on"),
         **_columns(case, "recovery_fen", "recovered_fen", "answer_until", "recheck_until", "escalated_on"),
         **_columns(case, "union_of", "member_since_on", "member_until_on", "employer_gone", "heir"),
-        **_columns(case, "register_code", "register_code_until", "storage_only_on", "barred_until", "next_year"),
+        **_columns(
+            case, "register_code", "register_code_until", "storage_only_on", "barred_until", "next_year", "incidents"
+        ),
         "received_at": case.first_submitted_at.isoformat() if case.first_submitted_at else None,
         "claim_until": claim_deadline(policy, case.study.diploma_on) if case.study.diploma_on else None,
         "account_waits": case.account_changed_at is not None and case.account_confirmed_at is None,

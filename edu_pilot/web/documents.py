@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, render_template
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import documents, presenting
+from edu_pilot.services import documents, notices, presenting
 from edu_pilot.web import access
 from edu_pilot.web.words import Words
 
@@ -26,6 +27,17 @@ def pdf(number: str) -> Response:
     return answer
 
 
+@pages.post("/<number>/take-down")
+@access.signed_in
+def take_down(number: str) -> Response:
+    """Take a published list down; whom it concerns is named line by line, else it is everybody on it."""
+    concerned = notices.take_down(
+        number, request.form.get("reason", ""), access.actor(), request.form.get("claims", "").split()
+    )
+    flash(_("Taken down; to be told: %(claims)s", claims=", ".join(concerned)))
+    return redirect(url_for(".detail", number=number), 303)
+
+
 @pages.get("/<number>")
 @access.signed_in
 def detail(number: str) -> str:
@@ -40,5 +52,6 @@ def detail(number: str) -> str:
             case=case,
             words=Words(presenting.in_force(conn)),
             readable=documents.readable(conn, actor),
+            published=found.is_public and bool(actor.roles & set(notices.PUBLISHERS)),
             problem=i18n.translate(problem[0], **problem[1]) if problem else None,
         )

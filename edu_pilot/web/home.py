@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import accounts, counts, outbox, policies, presenting, search
+from edu_pilot.services import accounts, alerts, counts, outbox, policies, presenting, search
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.search import Wanted
 from edu_pilot.web import access
@@ -181,6 +181,7 @@ def _area(name: str) -> str:
             tallies=tallies,
             columns=COLUMNS,
             waiting=[_waiting(conn, actor, *one, tallies) for one in area.lists],
+            told=alerts.of_actor(conn, actor),
             creates=[w for w in area.workflows if actor.roles & set(compiled.definition(w).create.by)],
         )
 

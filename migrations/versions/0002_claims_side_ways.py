@@ -59,10 +59,40 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_bar")),
     )
     op.create_index(op.f("ix_bar_person_id"), "bar", ["person_id"], unique=False)
+    op.create_table(
+        "alert",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("claim_id", sa.String(length=32), nullable=False),
+        sa.Column("county", sa.String(length=6), nullable=False),
+        sa.Column("other_county", sa.String(length=6), nullable=True),
+        sa.Column("number", sa.String(length=20), nullable=False),
+        sa.Column("raised_on", sa.Date(), nullable=False),
+        sa.Column("raised_at", sa.String(length=27), nullable=False),
+        sa.ForeignKeyConstraint(["claim_id"], ["claim.id"], name=op.f("fk_alert_claim_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
+        sa.UniqueConstraint("kind", "claim_id", "county", "number", name=op.f("uq_alert_kind_claim_id_county_number")),
+    )
+    op.create_index(op.f("ix_alert_county"), "alert", ["county"], unique=False)
+    op.create_table(
+        "incident",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("document_id", sa.String(length=32), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("claims", sa.JSON(), nullable=False),
+        sa.Column("recorded_on", sa.Date(), nullable=False),
+        sa.Column("recorded_at", sa.String(length=27), nullable=False),
+        sa.Column("recorded_by", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_incident_document_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_incident")),
+        sa.UniqueConstraint("document_id", name=op.f("uq_incident_document_id")),
+    )
 
 
 def downgrade() -> None:
     """Take it away again."""
+    op.drop_table("incident")
+    op.drop_table("alert")
     op.drop_table("bar")
     op.drop_table("bank_file")
     for name in ("evidence", "refunded_fen"):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edu_pilot.extensions import read
-from edu_pilot.services import audit, documents, outbox, presenting, search
+from edu_pilot.services import alerts, audit, documents, outbox, presenting, search
 from edu_pilot.services.actors import SYSTEM, student
 from edu_pilot.services.perform import create
 from edu_pilot.services.vault import vault
@@ -32,7 +32,7 @@ from tests.factories import (
     rows,
     state,
 )
-from tests.people import LIU_WEI, QIHE, worker
+from tests.people import DECHENG, LIU_WEI, QIHE, worker
 
 NOTICE_LAST = date(2025, 3, 17)
 SETTLES = {"decision": "pass"}
@@ -224,7 +224,24 @@ def test_edge_40_one_receipt_at_two_unions_counts_in_the_first(pilot: Pilot) -> 
     with pytest.raises(Refused) as used:
         decheng.claim(study, receipts=[receipt("88", worker(2).name)])
     assert codes(used) == ["receipts_not_used"]
-    assert [c["reference"] for c in rows("claim")] == [first]
+    assert [(c["reference"], c["state"]) for c in rows("claim")] == [(first, "draft")]
+    # Both unions are told, each once; only the first learns which claim it is.
+    with pytest.raises(Refused):
+        decheng.claim(study, receipts=[receipt("88", worker(2).name)])
+    assert sorted((a["county"], a["other_county"]) for a in rows("alert")) == [(DECHENG, QIHE), (QIHE, DECHENG)]
+    there = Actor("9", "decheng.union", frozenset({"union_reviewer"}), DECHENG, "key")
+    with read() as conn:
+        told = [alerts.of_actor(conn, who) for who in (pilot.zhao_min, there, pilot.wang_fang)]
+        assert [[(a["number"], a["reference"]) for a in one] for one in told] == [
+            [("88".zfill(20), first)], [("88".zfill(20), None)], [],
+        ]  # fmt: skip
+        assert audit.verify(conn).ok
+
+
+def test_edge_40_other_refusals_alarm_nobody(pilot: Pilot) -> None:
+    with pytest.raises(Refused):
+        pilot.claim(pilot.graduated(), receipts=[receipt("1", amount_fen=0)])
+    assert rows("alert") == []
 
 
 @pytest.mark.parametrize("evidence", ["ebill_download", "issuer_copy", "original"])

@@ -25,6 +25,7 @@ from edu_pilot.workflow.reasons import Forbidden, Malformed, Refused
 from edu_pilot.workflow.registry import Actor
 from tests.factories import BATCHED, CARD, CHECKED, SETTLED, Pilot, lines_of, on, receipt, row, rows, state
 from tests.people import DECHENG, LIU_WEI, QIHE, worker
+from tests.services.test_claim_ways import shown
 
 OTHER_CARD = "622848001012345678" + luhn.calc_check_digit("622848001012345678")
 CHANGED = SETTLED + timedelta(days=1)
@@ -348,3 +349,56 @@ def test_r6_3_a_countys_union_publishes_its_own_list_only(pilot: Pilot) -> None:
     with pytest.raises(Refused):
         notices.publish(None, pilot.arbiter, BATCHED)
     assert rows("document", kind="public_notice") == []
+
+
+# Taken down
+
+
+def published(pilot: Pilot) -> tuple[list[str], str]:
+    """Give the claims of a published list and its number."""
+    claims = [pilot.approved(pilot.graduated()), pilot.approved(pilot.graduated(worker(1)))]
+    return claims, notices.publish(QIHE, pilot.zhao_min, CHECKED)
+
+
+def test_edge_58_a_list_is_taken_down_at_once_and_names_whom_it_concerns(any_pilot: Pilot) -> None:
+    (wrong, other), number = published(any_pilot)
+    clock_before = {claim: row("claim", claim)["notice_until"] for claim in (wrong, other)}
+    with on(CHECKED):
+        assert notices.take_down(number, "WRONG_PERSON", any_pilot.zhao_min, [wrong]) == [wrong]
+    with pytest.raises(Refused) as gone:
+        documents.content(number, any_pilot.zhao_min)
+    assert codes(gone) == ["taken_down"]
+    (incident,) = rows("incident")
+    assert (incident["reason"], incident["claims"], incident["recorded_by"]) == ("WRONG_PERSON", [wrong], "zhao.min")
+    entry = json.loads(rows("audit_entry", action="take_down")[0]["body"])
+    assert entry["input"] == {"reason": "WRONG_PERSON", "claims": [wrong]}
+    assert rows("document", number=number)[0]["voided_at"] is not None
+    # The person is told on the own case; nobody's notice begins again, and the list can be published anew.
+    told = {claim: shown(claim, any_pilot.wang_fang)["record"]["facts"]["incidents"] for claim in (wrong, other)}
+    assert ([told[wrong][0]["document"]], told[other]) == ([number], [])
+    assert {claim: row("claim", claim)["notice_until"] for claim in (wrong, other)} == clock_before
+    any_pilot.act("claim", wrong, "object", any_pilot.wang_fang, CHECKED, objection="公示错误")
+    anew = notices.publish(QIHE, any_pilot.zhao_min, CHECKED)
+    with read() as conn:
+        names = [line["name"] for line in documents.frozen(conn, number=anew).context["lines"]]
+        assert names == [worker(1).name]
+        assert audit.verify(conn).ok
+    any_pilot.pay_out(any_pilot.batch(other))
+    assert state("claim", other) == "paid"
+
+
+def test_edge_58_a_list_is_taken_down_once_by_its_union_and_for_a_reason(pilot: Pilot) -> None:
+    claims, number = published(pilot)
+    for actor in (pilot.wang_fang, pilot.he_jun):
+        with pytest.raises(Forbidden):
+            notices.take_down(number, "OTHER", actor)
+    with pytest.raises(Refused) as faulty:
+        notices.take_down(number, "BOREDOM", pilot.zhao_min, ["R2503-999999"])
+    assert (codes(faulty), rows("incident")) == (["not_on_the_list", "reason_unknown"], [])
+    assert notices.take_down(number, "NUMBER_SHOWN", pilot.arbiter) == sorted(claims)
+    with pytest.raises(Refused) as again:
+        notices.take_down(number, "NUMBER_SHOWN", pilot.arbiter)
+    assert codes(again) == ["taken_down_already"]
+    form = rows("document", kind="claim_form")[0]["number"]
+    with pytest.raises(NotFound):
+        notices.take_down(form, "OTHER", pilot.arbiter)

@@ -16,7 +16,9 @@ from flask.cli import FlaskGroup, ScriptInfo
 from edu_pilot import cli
 from edu_pilot.services import accounts, outbox, payments
 from edu_pilot.services.actors import OPERATOR
-from tests.factories import BATCHED, CHECKED, SETTLED, Pilot, on, rows, state
+from edu_pilot.workflow.reasons import Refused
+from tests.factories import BATCHED, CHECKED, SETTLED, Pilot, on, receipt, rows, state
+from tests.people import worker
 from tests.web.visitor import Visitor
 
 
@@ -128,3 +130,29 @@ def test_results_by_page_are_given_line_by_line(site: Flask, hands: Pilot, batch
         outbox.drain()
         assert "Sent back by the bank" in maker.get(path).text
     assert state("claim", str(rows("claim")[0]["reference"])) == "bounced"
+
+
+def test_a_list_is_taken_down_by_page_command_and_program(site: Flask, hands: Pilot) -> None:
+    hands.approved(hands.graduated())
+    token = accounts.token("arbiter", OPERATOR)
+    with on(CHECKED):
+        numbers = [json.loads(command(site, "documents", "notice", "--json").stdout)["number"] for _ in range(3)]
+        by_page = visitor(site, "arbiter").send(f"/documents/{numbers[0]}/take-down", reason="OTHER")
+        by_command = command(site, "documents", "take-down", numbers[1], "--reason", "OTHER", "--as", "arbiter")
+        heads = {"Authorization": f"Bearer {token}"}
+        address = f"/api/v1/documents/{numbers[2]}/take-down"
+        by_program = site.test_client().post(address, json={"reason": "OTHER"}, headers=heads)
+    assert (by_page.status_code, by_command.exit_code, by_program.status_code) == (303, 0, 200)
+    assert all(document["voided_at"] for document in rows("document", kind="public_notice"))
+    at = visitor(site, "decheng.clerk")
+    assert [at.get(f"/documents/{number}.pdf").status_code for number in numbers] == [409] * 3
+
+
+def test_a_receipt_claimed_twice_is_told_to_the_union(site: Flask, hands: Pilot) -> None:
+    study, claim = hands.graduated(), hands.claim(hands.graduated(worker(1)), receipts=[receipt("7", worker(1).name)])
+    with pytest.raises(Refused):
+        hands.claim(study, receipts=[receipt("7")])
+    assert claim in visitor(site, "zhao.min").get("/review").text
+    heads = {"Authorization": f"Bearer {accounts.token('zhao.min', OPERATOR)}"}
+    found = site.test_client().get("/api/v1/alerts", headers=heads).json
+    assert [(a["kind"], a["reference"]) for a in found["alerts"]] == [("receipt_claimed_twice", claim)]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.models import ClaimCheck, Payment, PaymentItem
+from edu_pilot.models import ClaimCheck, Document, Incident, Payment, PaymentItem
 from edu_pilot.rules.claim import BODIES
 from edu_pilot.services import budgets
 from edu_pilot.services.cases import Case, fact
@@ -19,6 +19,7 @@ from edu_pilot.services.cases import Case, fact
 CHECK = ClaimCheck.__table__
 ITEM = PaymentItem.__table__
 PAYMENT = Payment.__table__
+INCIDENT, DOCUMENT = Incident.__table__, Document.__table__
 
 
 @fact("claim", fresh=True)
@@ -69,3 +70,15 @@ def next_year(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool]:
     waiting = any(c.state == "approved" for c in cases)
     late = budgets.beyond(conn) if waiting else frozenset()
     return {c.id: c.reference in late for c in cases}
+
+
+@fact("claim")
+def incidents(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[dict[str, str]]]:
+    """The lists that showed each claim's person by mistake and were taken down: what the person is told."""
+    query = sa.select(INCIDENT, DOCUMENT.c.number).join(DOCUMENT).order_by(INCIDENT.c.recorded_at)
+    found: dict[str, list[dict[str, str]]] = {c.reference: [] for c in cases}
+    for row in conn.execute(query):
+        for reference in set(row.claims) & found.keys():
+            told = {"document": row.number, "reason": row.reason, "taken_down_on": row.recorded_on.isoformat()}
+            found[reference].append(told)
+    return {c.id: found[c.reference] for c in cases}

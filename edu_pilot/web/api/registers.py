@@ -12,8 +12,10 @@ from flask import Response, current_app, request
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import read
 from edu_pilot.services import (
+    alerts,
     documents,
     imports,
+    notices,
     outbox,
     payments,
     presenting,
@@ -23,6 +25,7 @@ from edu_pilot.services import (
     verification,
 )
 from edu_pilot.services.cases import NotFound
+from edu_pilot.services.idempotency import Deed
 from edu_pilot.web import access
 from edu_pilot.web.api import schemas
 from edu_pilot.web.api.records import listed, sent, uploaded
@@ -102,6 +105,40 @@ class DocumentPdf(View):
     def get(self, number: str) -> Response:
         """Send the PDF; one that no worker has rendered yet is made now and kept."""
         return sent(documents.content(number, access.actor()), "application/pdf", f"{number}.pdf")
+
+
+@api.route("/documents/<number>/take-down", endpoint="take_down")
+class TakeDown(View):
+    """A published list that must not be seen any more."""
+
+    @api.arguments(schemas.TakeDown)
+    @says(200, schemas.TakenDown)
+    def post(self, asked: dict[str, Any], number: str) -> Response:
+        """Take a published list down, record the incident, and name the claims whose persons are to be told."""
+        notices.take_down(number, asked["reason"], access.actor(), asked.get("claims", ()))
+        return _taken_down(number)
+
+    def recount(self, deed: Deed) -> Response:
+        """Tell once more what was taken down."""
+        return _taken_down(deed["reference"])
+
+
+def _taken_down(number: str) -> Response:
+    with read() as conn:
+        return reply({"number": number, "claims": notices.concerned(conn, number)})
+
+
+@api.route("/alerts", endpoint="alerts")
+class Alerts(View):
+    """What a union must hear of."""
+
+    @says(200, schemas.Alerts)
+    def get(self) -> Response:
+        """List the receipts that were claimed twice, as the caller's union is told of them, newest first."""
+        with read() as conn:
+            rows = alerts.of_actor(conn, access.actor())
+        columns = ("kind", "number", "county", "other_county", "reference")
+        return reply({"alerts": [{n: row[n] for n in columns} | {"on": row["raised_on"].isoformat()} for row in rows]})
 
 
 A_LIST = {

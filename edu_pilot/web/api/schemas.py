@@ -212,6 +212,41 @@ class Report(Shape):
     records = fields.List(fields.Nested(Taken), required=True)
 
 
+def _short(**given: Any) -> fields.String:
+    return fields.String(validate=validate.Length(max=TEXT_LIMIT), **given)
+
+
+class TakeDown(Shape):
+    """Why a list is taken down and whom it concerns; without claims everybody on it."""
+
+    reason = _short(required=True)
+    claims = fields.List(_short(), load_default=())
+
+
+class TakenDown(Shape):
+    """The claims whose persons are to be told."""
+
+    number = fields.String(required=True)
+    claims = fields.List(fields.String(), required=True)
+
+
+class Alert(Shape):
+    """A receipt that was claimed twice; the claim that runs on is named to its own county."""
+
+    kind = fields.String(required=True)
+    number = fields.String(required=True)
+    county = fields.String(required=True)
+    other_county = fields.String(required=True, allow_none=True)
+    reference = fields.String(required=True, allow_none=True)
+    on = fields.Date(required=True)
+
+
+class Alerts(Shape):
+    """What the caller's union is told."""
+
+    alerts = fields.List(fields.Nested(Alert), required=True)
+
+
 class Statistics(Shape):
     """Persons per group on a business date; each row has the names of `by` and `persons`."""
 
@@ -245,10 +280,6 @@ class Stands(Shape):
     """Where every case of a person stands."""
 
     records = fields.List(fields.Nested(Stand), required=True)
-
-
-def _short(**given: Any) -> fields.String:
-    return fields.String(validate=validate.Length(max=TEXT_LIMIT), **given)
 
 
 class Wanted(Shape):

@@ -1,0 +1,80 @@
+"""What a refusal must tell others: a receipt claimed twice is told to the unions of both claims (R5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from edu_pilot import clock
+from edu_pilot.extensions import all_rows, write
+from edu_pilot.models import Alert, Claim, Receipt, Study
+from edu_pilot.models.base import new_id
+from edu_pilot.services import audit
+from edu_pilot.workflow.reasons import Reason, Refused
+from edu_pilot.workflow.registry import Actor
+
+ALERT, CLAIM, RECEIPT, STUDY = (model.__table__ for model in (Alert, Claim, Receipt, Study))
+KIND, REGISTER = "receipt_claimed_twice", "alert"
+CODE = "receipts_not_used"
+READERS = frozenset({"union_reviewer", "arbiter", "auditor"})
+
+
+@contextmanager
+def told(workflow: str, actor: Actor, of: Mapping[str, Any]) -> Iterator[None]:
+    """Let the step run; if it is refused for a receipt that another claim holds, tell both unions and go on."""
+    try:
+        yield
+    except Refused as refused:
+        numbers = [str(r.facts["number"]) for r in refused.reasons if _is_double(workflow, r)]
+        if numbers:
+            _tell(actor, of, sorted(set(numbers)))
+        raise
+
+
+def _is_double(workflow: str, reason: Reason) -> bool:
+    return workflow == "claim" and reason.code == CODE
+
+
+def _tell(actor: Actor, of: Mapping[str, Any], numbers: Sequence[str]) -> None:
+    with write() as conn:
+        second = _county(conn, of) or actor.county
+        entries = [e for n in numbers for e in _noted(conn, actor, second, n)]
+        audit.append(conn, entries)
+
+
+def _county(conn: Connection, of: Mapping[str, Any]) -> str | None:
+    """Return the county of the second claim: its own, or that of the study a new one names."""
+    if "reference" in of:
+        return conn.execute(sa.select(CLAIM.c.county).where(CLAIM.c.reference == of["reference"])).scalar()
+    county = sa.func.coalesce(STUDY.c.union_county, STUDY.c.county)
+    return conn.execute(sa.select(county).where(STUDY.c.reference == str(of.get("study", "")))).scalar()
+
+
+def _noted(conn: Connection, actor: Actor, second: str | None, number: str) -> list[audit.Entry]:
+    """Write one row for each union and receipt; the first claim runs on, and a repeated try tells nothing new."""
+    query = sa.select(CLAIM.c.id, CLAIM.c.reference, CLAIM.c.county).join(RECEIPT, RECEIPT.c.claim_id == CLAIM.c.id)
+    entries = []
+    for first in conn.execute(query.where(RECEIPT.c.number == number, RECEIPT.c.live)).all():
+        for county, other in {first.county: second, second: first.county}.items():
+            known = {"kind": KIND, "claim_id": first.id, "county": county, "number": number}
+            if county is None or conn.execute(sa.select(ALERT.c.id).filter_by(**known)).first():
+                continue
+            row = {"id": new_id(), "other_county": other, "raised_on": clock.today(), "raised_at": clock.now()}
+            conn.execute(ALERT.insert().values(**known, **row))
+            given = {"claim": first.reference, "county": county}
+            entries.append(audit.Entry(actor.name, REGISTER, row["id"], KIND, input=given))
+    return entries
+
+
+def of_actor(conn: Connection, actor: Actor) -> list[Mapping[str, Any]]:
+    """Return what the actor's union is told, newest first; the other county's claim is named to the first alone."""
+    if not actor.roles & READERS:
+        return []
+    query = sa.select(ALERT, CLAIM.c.reference, CLAIM.c.county.label("first_county")).join(CLAIM)
+    own = sa.true() if actor.county is None else ALERT.c.county == actor.county
+    rows = all_rows(conn, query.where(own).order_by(ALERT.c.raised_at.desc()).limit(100))
+    return [row if actor.county in (None, row["first_county"]) else {**row, "reference": None} for row in rows]
