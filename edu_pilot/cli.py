@@ -26,6 +26,7 @@ from edu_pilot.services import (
     health,
     imports,
     instance,
+    national_query,
     notices,
     outbox,
     payments,
@@ -62,6 +63,7 @@ workflows_group = group("workflows", "Check, show and publish workflow and polic
 roster_group = group("roster", "Take in rosters.")
 scores_group = group("scores", "Take in score lists.")
 diplomas_group = group("diplomas", "Take in diploma lists.")
+certificates_group = group("certificates", "Take in lists of the national query.")
 cases_group = group("cases", "Take over the students a county already has.")
 case_group = group("case", "Create, show and act on single cases.")
 documents_group = group("documents", "Render and list issued documents.")
@@ -318,6 +320,14 @@ def scores_import(run: Run, file: Path, dry_run: bool, report: Path | None) -> N
 def diplomas_import(run: Run, file: Path, dry_run: bool, report: Path | None) -> None:
     """Graduate the students on the school's diploma list and tell every fault of the other rows."""
     _import_list(run, "diplomas", file, dry_run, report)
+
+
+@command(certificates_group, "import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Read the file, write nothing.")
+def certificates_import(run: Run, file: Path, dry_run: bool) -> None:
+    """Take in a list of the national query; what is pending is verified by the next `due run`."""
+    _answer_list(run, national_query.take(_sheet(file), file.name, run.actor, dry_run=dry_run), None)
 
 
 def _input(run: Run, text: str | None) -> dict[str, Any]:

@@ -143,6 +143,17 @@ class Certification(Record, Base):
     objection_closed_on: Mapped[date | None]
     certificate_number: Mapped[str | None] = mapped_column(sa.String(22), unique=True)
     certified_on: Mapped[date | None]
+    verified_on: Mapped[date | None]
+
+
+class ListedCertificate(Base):
+    """A number that the national query shows (R4.6)."""
+
+    __tablename__ = "listed_certificate"
+
+    id: Mapped[str] = id_column()
+    number: Mapped[str] = mapped_column(sa.String(22), unique=True)
+    listed_on: Mapped[date]
 
 
 class Session(Record, Base):

@@ -428,3 +428,13 @@ def everybody_is_seated(attempt: Attempt) -> Blocked:
         return None
     text = N_("%(number)s candidates have no seat yet; seat them, or let them leave the session.")
     return blocked(text, who="examiner", number=len(without))
+
+
+@rule
+def certificate_is_listed(attempt: Attempt) -> Blocked:
+    """R4.6: the national query shows the number; until it does the certificate is pending, not refused."""
+    if attempt.record.is_listed and attempt.record.verified_on is None:
+        return None
+    return blocked(
+        N_("The national query does not show this certificate yet, or it is verified already."), who="system"
+    )

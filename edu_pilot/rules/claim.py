@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -321,6 +321,20 @@ def skill_certificate_where_required(attempt: Attempt) -> Blocked:
     if not attempt.policy.get("claim.skill_certificate_required") or attempt.record.certificates:
         return None
     return blocked(N_("A skill certificate is required and none is recorded."), who="examiner")
+
+
+@rule
+def certificate_is_verified(attempt: Attempt) -> Blocked:
+    """R4.6, R5.9: where the certificate is a condition, the payment waits until the national query shows it."""
+    if not certificate_pending(attempt.policy, attempt.record.certificates):
+        return None
+    return blocked(N_("The skill certificate is pending verification in the national query."), who="system")
+
+
+def certificate_pending(policy: Policy, certificates: Sequence[Any]) -> bool:
+    """R5.9: whether the certificate is a condition and none of them is verified yet."""
+    required = policy.get("claim.skill_certificate_required")
+    return bool(required) and all(certificate.verified_on is None for certificate in certificates)
 
 
 def body_of(attempt: Attempt) -> str:

@@ -38,6 +38,9 @@ def _held_back(attempt: Attempt, reference: str, claim: Any) -> Reason | None:
     if not notice_ended(claim.notice_until, attempt.today):
         text = N_("Claim %(claim)s waits: its public notice runs until %(last)s.")
         return blocked(text, last=claim.notice_until.isoformat(), **told)
+    if claim.certificate_pending:
+        text = N_("Claim %(claim)s waits: its skill certificate is pending verification in the national query.")
+        return blocked(text, code="certificate_is_verified", **(told | {"who": "system"}))
     if reference in attempt.record.beyond_budget:
         text = N_("Claim %(claim)s waits for the budget of %(year)s: this year's money is used up before it.")
         return blocked(text, code="budget_used_up", year=attempt.today.year + 1, **told)

@@ -8,7 +8,7 @@ from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.models import Application, Claim, Study
 from edu_pilot.rules.study import warning_due
-from edu_pilot.services import policies
+from edu_pilot.services import national_query, policies
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.perform import perform_many
 
@@ -38,6 +38,7 @@ def claims() -> dict[str, int]:
     return {
         "escalated": _taken("claim", _disputes_left(), "escalate"),
         "lapsed": _taken("claim", _not_corrected(), "lapse"),
+        "certificates_verified": national_query.recheck(),
     }
 
 

@@ -161,6 +161,8 @@ def _certification(case: Case, policy: Policy) -> dict[str, Any]:
         **_columns(case, "ticket_version", "objection_on", "objection_closed_on"),
         "occupation_name": policy.label("occupations", case.occupation),
         "session": case.session_reference,
+        "verified_on": case.verified_on,
+        "pending_verification": case.state == "certified" and case.verified_on is None,
         "held_on": case.held_on,
         "published_on": case.published_on,
         "objection_until": objections_until(policy, case.published_on) if case.published_on else None,

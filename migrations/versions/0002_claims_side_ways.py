@@ -87,10 +87,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incident")),
         sa.UniqueConstraint("document_id", name=op.f("uq_incident_document_id")),
     )
+    op.add_column("certification", sa.Column("verified_on", sa.Date(), nullable=True))
+    op.create_table(
+        "listed_certificate",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.String(length=22), nullable=False),
+        sa.Column("listed_on", sa.Date(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_listed_certificate")),
+        sa.UniqueConstraint("number", name=op.f("uq_listed_certificate_number")),
+    )
 
 
 def downgrade() -> None:
     """Take it away again."""
+    op.drop_table("listed_certificate")
+    op.execute("ALTER TABLE certification DROP COLUMN verified_on")
     op.drop_table("incident")
     op.drop_table("alert")
     op.drop_table("bar")

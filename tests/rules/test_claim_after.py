@@ -181,7 +181,7 @@ def test_r5_8_what_comes_in_is_at_most_the_rest(amount: int, blocked: bool, all_
 def payable(state: str = "approved", **more: Any) -> SimpleNamespace:
     known = {
         "state": state, "batch": None, "notice_until": date(2025, 3, 17),
-        "account_changed_at": None, "account_confirmed_at": None, "moment": NOON,
+        "account_changed_at": None, "account_confirmed_at": None, "moment": NOON, "certificate_pending": False,
     }  # fmt: skip
     return SimpleNamespace(**(known | more))
 

@@ -255,3 +255,9 @@ def publish_scores(change: Change) -> None:
     change.values["published_on"] = change.unit.today
     for reference in change.case.candidates_scored:
         change.then("announce_scores", workflow="certification", reference=reference)
+
+
+@effect
+def note_verification(change: Change) -> None:
+    """R4.6: the day on which the national query showed the certificate."""
+    change.values["verified_on"] = change.unit.today

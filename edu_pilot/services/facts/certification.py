@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot.models import Ban, Certification, Person, Session, Study
+from edu_pilot.models import Ban, Certification, ListedCertificate, Person, Session, Study
 from edu_pilot.services.cases import Case, fact
 
 CERTIFICATION = Certification.__table__
@@ -19,6 +19,7 @@ SESSION = Session.__table__
 STUDY = Study.__table__
 PERSON = Person.__table__
 BAN = Ban.__table__
+LISTED = ListedCertificate.__table__
 # Who stands on the list of a session: a seat is asked for, or held.
 COMING = ("entered", "seated")
 
@@ -231,3 +232,11 @@ def candidates_without_scores(conn: Connection, cases: Sequence[Case]) -> Mappin
         .group_by(CERTIFICATION.c.session_id)
     )
     return dict(conn.execute(query).all())
+
+
+@fact("certification", fresh=True)
+def is_listed(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool]:
+    """Whether the national query shows each certificate."""
+    query = sa.select(LISTED.c.number).where(LISTED.c.number.in_([c.certificate_number for c in cases]))
+    shown = set(conn.execute(query).scalars())
+    return {c.id: c.certificate_number in shown for c in cases}

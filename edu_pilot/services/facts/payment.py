@@ -12,8 +12,10 @@ from sqlalchemy import Connection
 
 from edu_pilot import clock
 from edu_pilot.models import BankFile, Claim, PaymentItem, Person, Study
-from edu_pilot.services import budgets
-from edu_pilot.services.cases import Case, fact
+from edu_pilot.rules.claim import certificate_pending
+from edu_pilot.services import budgets, policies
+from edu_pilot.services.cases import Case, batch_of, fact
+from edu_pilot.services.vault import vault
 
 CLAIM = Claim.__table__
 STUDY = Study.__table__
@@ -54,6 +56,7 @@ class Payable:
     account_changed_at: datetime | None
     account_confirmed_at: datetime | None
     moment: datetime
+    certificate_pending: bool
 
 
 @fact("payment")
@@ -104,12 +107,22 @@ def claims_named(
             .order_by(CLAIM.c.id)
             .with_for_update(of=CLAIM)
         )
-        return {r["reference"]: _payable(r) for r in conn.execute(query).mappings()}
+        rows = conn.execute(query).mappings().all()
+        pending = _pending(conn, rows)
+        return {r["reference"]: _payable(r, r["id"] in pending) for r in rows}
 
     return {c.id: named for c in cases}
 
 
-def _payable(row: sa.RowMapping) -> Payable:
+def _pending(conn: Connection, rows: Sequence[sa.RowMapping]) -> set[str]:
+    """Return the claims that wait for the national query, each by its own policy version (R5.9)."""
+    cases = batch_of(conn, vault(), "claim", [dict(row) for row in rows])
+    return {
+        c.id for c in cases if certificate_pending(policies.of(conn, c.row["policy_version_id"]).policy, c.certificates)
+    }
+
+
+def _payable(row: sa.RowMapping, pending: bool) -> Payable:
     return Payable(
         id=row["id"],
         reference=row["reference"],
@@ -120,4 +133,5 @@ def _payable(row: sa.RowMapping) -> Payable:
         account_changed_at=row["account_changed_at"],
         account_confirmed_at=row["account_confirmed_at"],
         moment=clock.moment(),
+        certificate_pending=pending,
     )

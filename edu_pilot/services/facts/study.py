@@ -45,6 +45,7 @@ class Certificate:
     level: str
     number: str
     certified_on: date
+    verified_on: date | None
 
 
 _APPLICATIONS = sa.select(APPLICATION.c.id, APPLICATION.c.state, APPLICATION.c.reference).where(
@@ -88,7 +89,7 @@ def certificates(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[C
         CERTIFICATION.c.person_id.in_({c.person_id for c in cases}), CERTIFICATION.c.state == "certified"
     )
     for r in conn.execute(query.order_by(CERTIFICATION.c.certified_on)):
-        certificate = Certificate(r.kind, r.occupation, r.level, r.certificate_number, r.certified_on)
+        certificate = Certificate(r.kind, r.occupation, r.level, r.certificate_number, r.certified_on, r.verified_on)
         found[r.person_id].append(certificate)
     return {c.id: found[c.person_id] for c in cases}
 

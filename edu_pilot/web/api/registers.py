@@ -15,6 +15,7 @@ from edu_pilot.services import (
     alerts,
     documents,
     imports,
+    national_query,
     notices,
     outbox,
     payments,
@@ -171,7 +172,8 @@ class Imports(View):
     def post(self, kind: str) -> Response:
         """Take the good rows of a list.
 
-        Kind is `rosters` or `cases` (with an intake), `scores`, `diplomas`, or `results` (with a batch).
+        Kind is `rosters` or `cases` (with an intake), `scores`, `diplomas`,
+        `certificates` (the national query), or `results` (with a batch).
         """
         if kind not in TAKERS:
             raise NotFound(kind)
@@ -195,6 +197,13 @@ def _results() -> rosters.Report:
     return payments.import_results(content, name, batch, access.actor(), dry_run=_dry_run())
 
 
+def _certificates() -> rosters.Report:
+    file = request.files.get("file")
+    if file is None:
+        raise Malformed([malformed("missing", "file")])
+    return national_query.take(file.read(), file.filename or "", access.actor(), dry_run=_dry_run())
+
+
 def _list(kind: imports.Kind) -> rosters.Report:
     file = request.files.get("file")
     if file is None:
@@ -207,6 +216,7 @@ TAKERS: dict[str, Callable[[], rosters.Report]] = {
     "roster": partial(_roster, rosters.REGISTER),
     "cases": partial(_roster, rosters.TAKE_OVER),
     "results": _results,
+    "certificates": _certificates,
     **{name: partial(_list, kind) for name, kind in imports.KINDS.items()},
 }
 
