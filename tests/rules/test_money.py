@@ -87,6 +87,7 @@ RELEASER = Actor("7", "releaser", frozenset({"finance_releaser"}), None, "key of
 def payable(**changes: Any) -> SimpleNamespace:
     values: dict[str, Any] = {"state": "approved", "batch": None, "notice_until": date(2025, 3, 17)}
     values |= {"payable_fen": 479_000, "account_changed_at": None, "account_confirmed_at": None, "moment": None}
+    values["certificate_pending"] = False
     return SimpleNamespace(**(values | changes))
 
 
@@ -107,14 +108,14 @@ def payable(**changes: Any) -> SimpleNamespace:
 )
 def test_r5_8_claims_are_payable(claim: Any, told: list[str]) -> None:
     """Each claim that cannot be paid says which of the four reasons it is."""
-    record = {"claims_named": lambda names: {n: claim for n in names if claim}}
+    record = {"claims_named": lambda names: {n: claim for n in names if claim}, "beyond_budget": frozenset()}
     tried = attempt(record, {"claims": ["R2503-000001"]}, actor=HE_JUN, today=date(2025, 3, 24))
     assert codes("claims_are_payable", tried) == ["claims_are_payable"] * len(told)
     assert [reason.english() for reason in reasons("claims_are_payable", tried)] == told
 
 
 def test_r5_8_a_claim_stands_in_a_batch_once() -> None:
-    record = {"claims_named": lambda names: {n: payable() for n in names}}
+    record = {"claims_named": lambda names: {n: payable() for n in names}, "beyond_budget": frozenset()}
     given = {"claims": ["R2503-000001", "R2503-000002", "R2503-000001"]}
     assert codes("claims_are_payable", attempt(record, given, today=date(2025, 4, 1))) == ["claim_twice"]
 
