@@ -18,15 +18,9 @@ from edu_pilot import paths
 PACKAGE = paths.PACKAGE
 ROOT = PACKAGE.parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-# §1, §2, §6 and the straight way of the other parts.
-RULEBOOK_IDS = (
-    *(f"R1.{n}" for n in range(1, 7)),
-    *(f"R2.{n}" for n in range(1, 10)),
-    *(f"R3.{n}" for n in range(1, 6)),
-    "R4.3",
-    *(f"R5.{n}" for n in range(1, 5)),
-    *(f"R6.{n}" for n in range(1, 6)),
-)
+# How many rules each section of the rulebook has; §7 speaks of other systems.
+RULES = {1: 6, 2: 9, 3: 10, 4: 7, 5: 9, 6: 5}
+RULEBOOK_IDS = tuple(f"R{section}.{n}" for section, last in RULES.items() for n in range(1, last + 1))
 
 
 def name_of(path: Path) -> str:
