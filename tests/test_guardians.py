@@ -362,8 +362,8 @@ def test_the_label_extractor_finds_a_missing_language() -> None:
 # What people type freely and yet names nobody: codes, numbers of records, marks, days' hours, places of the city.
 NAMES_NOBODY = {
     "application": {
-        "county", "faults", "intake", "level", "major", "new_county", "new_point", "point", "previous_diploma",
-        "student_number",
+        "county", "faults", "intake", "level", "major", "new_county", "new_intake", "new_point", "occupation",
+        "offered_major", "point", "previous_diploma", "student_number",
     },
     "certification": {
         "attendance_percent", "certificate_number", "hours", "new_session", "practical", "session", "theory",

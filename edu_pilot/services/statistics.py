@@ -24,7 +24,7 @@ APPLICATION = Application.__table__
 STUDY = Study.__table__
 BY = ("workflow", "county", "major", "intake", "year", "state")
 # The steps whose input may name another county or major than the record has today.
-PLACING = ("create", "amend", "move_county", "change_major", "change_point")
+PLACING = ("create", "amend", "move_county", "accept_major", "change_major", "change_point")
 
 Row = dict[str, Any]
 

@@ -121,6 +121,18 @@ def _passed(change: Change) -> set[str]:
 
 
 @effect
+def note_face_comparison(change: Change) -> None:
+    """R3.9: the last face comparison and its day."""
+    change.values |= {name: change.input[name] for name in ("face_check", "face_checked_on")}
+
+
+@effect
+def note_welfare_post(change: Change) -> None:
+    """R3.10: the first day on a public welfare post; shown, and nothing else follows from it."""
+    change.values["welfare_post_on"] = change.input["welfare_post_on"]
+
+
+@effect
 def note_completion(change: Change) -> None:
     """R3.7: the day all credits were reached."""
     change.values["completed_on"] = change.unit.today

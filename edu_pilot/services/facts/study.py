@@ -11,7 +11,7 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot.models import Application, AuditEntry, Certification, Claim, PersonAlias, Score
+from edu_pilot.models import Application, AuditEntry, Certification, Claim, Outbox, PersonAlias, Score
 from edu_pilot.services.cases import Case, fact, table
 from edu_pilot.services.facts.people import holder_of
 from edu_pilot.services.vault import vault
@@ -22,6 +22,7 @@ CERTIFICATION = Certification.__table__
 CLAIM = Claim.__table__
 ENTRY = AuditEntry.__table__
 ALIAS = PersonAlias.__table__
+OUTBOX = Outbox.__table__
 
 
 @dataclass(frozen=True)
@@ -151,3 +152,12 @@ def numbers_before(conn: Connection, cases: Sequence[Case]) -> Mapping[str, froz
     for row in conn.execute(query):
         found[row.person_id].add(vault().open("person_alias.id_number", row.id, row.id_number))
     return {c.id: frozenset(found[c.person_id]) for c in cases}
+
+
+@fact("study")
+def takeover_waits(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool]:
+    """Whether the follow-up that hands each study its number and day is still to be carried out."""
+    waits = OUTBOX.c.workflow == "study", OUTBOX.c.action == "take_over", OUTBOX.c.done_at.is_(None)
+    query = sa.select(OUTBOX.c.reference).where(*waits, OUTBOX.c.reference.in_([c.reference for c in cases]))
+    open_ones = set(conn.execute(query).scalars())
+    return {c.id: c.reference in open_ones for c in cases}
