@@ -17,7 +17,7 @@ from edu_pilot.models import AuditEntry, PrivateInput
 from edu_pilot.rules.application import remarks
 from edu_pilot.rules.certification import PARTS, objections_until, passed_part_until
 from edu_pilot.rules.claim import BODIES
-from edu_pilot.services import documents, papers, payments, policies
+from edu_pilot.services import documents, papers, payments, policies, veil
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import rules_policy, unit_of, version_of
@@ -237,7 +237,8 @@ def history(conn: Connection, case: Case, actor: Actor) -> list[dict[str, Any]]:
     rows = [row for row in rows if row["number"] != hidden]
     bodies = [json.loads(row["body"]) for row in rows]
     opened = _opened(conn, [b["input"]["private"] for b in bodies if "private" in b["input"]])
-    return [_entry(row, body, opened, actor) for row, body in zip(rows, bodies, strict=True)]
+    told = [_entry(row, body, opened, actor) for row, body in zip(rows, bodies, strict=True)]
+    return veil.entries(conn, case, actor, told)
 
 
 def _sealed(rows: Sequence[Mapping[str, Any]], actor: Actor, definition: Definition) -> int | None:

@@ -51,7 +51,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Kind:
-    """What a roster's rows become: the step that takes them, the rule for its intake, the columns it needs and may have."""
+    """What a roster's rows become: the step that takes them, the rule for its intake, its further columns."""
 
     step: str
     intake: Callable[[Attempt], Blocked]

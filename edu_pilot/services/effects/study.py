@@ -11,7 +11,7 @@ from dateutil.relativedelta import relativedelta
 from edu_pilot.extensions import Base
 from edu_pilot.models import Application, Certification, Claim, Document, LiveCase, Person, PersonAlias, Quota, Score
 from edu_pilot.models.base import new_id
-from edu_pilot.rules.calendar import season
+from edu_pilot.rules.calendar import season, working_days_after
 from edu_pilot.rules.identity import birth_of, sex_of
 from edu_pilot.rules.lookups import major_code, point_code
 from edu_pilot.rules.study import (
@@ -110,10 +110,18 @@ def record_score(change: Change) -> None:
         "final": parts[1],
         "composite": composite(course, *parts),
         "passed": passes(policy, course, *parts),
+        "published_on": _published_on(change),
     }
     change.add(Score, row)
     passed = _passed(change) | ({course["code"]} if row["passed"] else set())
     change.values["credits"] = credits_of(policy, change.case.major, passed)
+
+
+def _published_on(change: Change) -> date:
+    """R3.6: until this day a wrong line of a list is mended before the student reads it."""
+    policy = change.attempt.policy
+    days = policy.find("study.marks_shown_after_working_days", 0)
+    return working_days_after(policy, change.unit.today, days)
 
 
 def _passed(change: Change) -> set[str]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from edu_pilot.models import Ban, Certification, Person, Session, Study
 from edu_pilot.services.cases import Case, fact
+from edu_pilot.services.visibility import resit_is_told
 
 CERTIFICATION = Certification.__table__
 SESSION = Session.__table__
@@ -231,3 +232,11 @@ def candidates_without_scores(conn: Connection, cases: Sequence[Case]) -> Mappin
         .group_by(CERTIFICATION.c.session_id)
     )
     return dict(conn.execute(query).all())
+
+
+@fact("certification")
+def follows_untold_failure(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool]:
+    """Whether each record is a re-sit whose failed attempt is not published yet."""
+    query = sa.select(CERTIFICATION.c.id).where(CERTIFICATION.c.id.in_([c.id for c in cases]))
+    told = set(conn.execute(query.where(resit_is_told(CERTIFICATION))).scalars())
+    return {c.id: c.id not in told for c in cases}
