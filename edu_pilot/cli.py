@@ -30,6 +30,7 @@ from edu_pilot.services import (
     outbox,
     payments,
     perform,
+    points,
     policies,
     presenting,
     proof,
@@ -67,6 +68,7 @@ case_group = group("case", "Create, show and act on single cases.")
 documents_group = group("documents", "Render and list issued documents.")
 payment_group = group("payment", "Files to and from the bank.")
 audit_group = group("audit", "Verify the audit trail, export its head.")
+point_group = group("point", "Teaching points that close or join another.")
 users_group = group("users", "Accounts and their tokens.")
 quota_group = group("quota", "The places of a year and the counties' shares.")
 due_group = group("due", "What the calendar asks for.")
@@ -394,6 +396,25 @@ def case_act_all(run: Run, workflow: str, action: str, state: str, intake: str |
     run.answer({"records": told}, lines)
 
 
+@command(point_group, "move")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--dry-run", is_flag=True, help="Judge every case, move none.")
+def point_move(run: Run, source: str, target: str, dry_run: bool) -> None:
+    """Move every live case of a teaching point to another; tells each that was not moved and why."""
+    found = points.move(source, target, run.actor, dry_run=dry_run, progress=run.progress("move"))
+    outbox.follow_up()
+    told: list[dict[str, Any]] = [
+        {"workflow": m.workflow, "reference": m.result.reference, "reasons": [run.reason(r) for r in m.result.reasons]}
+        for m in found
+    ]
+    left = [one for one in told if one["reasons"]]
+    value = {"moved": len(told) - len(left), "left": len(left), "records": told}
+    text = run.say(N_("%(moved)s cases moved, %(left)s not."), moved=value["moved"], left=value["left"])
+    lines = [f"{one['reference']}" + "".join(f"\n    {r['text']}" for r in one["reasons"]) for one in left]
+    run.answer(value, [text, *lines])
+
+
 @command(documents_group, "render-pending")
 def render_pending(run: Run) -> None:
     """Render every document that has no bytes yet."""
@@ -560,6 +581,15 @@ def users_reset(run: Run, name: str) -> None:
     """Give an account a new password and print it."""
     password = accounts.reset(name, run.actor)
     run.answer({"name": name, "password": password}, [password])
+
+
+@command(users_group, "person")
+@click.argument("name")
+@click.option("--study", required=True, metavar="REFERENCE")
+def users_person(run: Run, name: str, study: str) -> None:
+    """Say that an account is the student's of a study, under another number."""
+    accounts.belongs_to(name, study, run.actor)
+    run.answer({"name": name, "study": study}, [f"{name}: {study}"])
 
 
 @command(users_group, "token")

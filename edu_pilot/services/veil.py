@@ -58,7 +58,7 @@ def _unpublished(case: Case) -> bool:
 
 def _of_this_session(case: Case, part: str) -> bool:
     """A part kept from an earlier session is known already."""
-    return getattr(case, f"{part}_on") == case.held_on
+    return bool(getattr(case, f"{part}_on") == case.held_on)
 
 
 def _studied(conn: Connection, case: Case) -> Case:

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from dateutil.relativedelta import relativedelta
+from sqlalchemy.exc import IntegrityError
 
 from edu_pilot.extensions import Base
 from edu_pilot.models import Application, Certification, Claim, Document, LiveCase, Person, PersonAlias, Quota, Score
@@ -228,9 +229,28 @@ def _follow_key(change: Change, new_key: str) -> None:
     """The live case and every account, step and check of the same human being go by the new number."""
     old_key = change.case.person.key
     change.conn.execute(LIVE.update().where(LIVE.c.id_index == old_key).values(id_index=new_key))
+    left = 0
     for table in Base.metadata.sorted_tables:
         for column in (table.c[name] for name in PERSON_KEYS if name in table.c):
-            change.conn.execute(table.update().where(column == old_key).values({column.name: new_key}))
+            left += _follow_in(change, table, column, old_key, new_key)
+    if left:
+        change.note["acts_left_under_the_old_number"] = left
+
+
+def _follow_in(change: Change, table: sa.Table, column: sa.Column[Any], old_key: str, new_key: str) -> int:
+    """Give the rows of a column the new key; return how many keep the old one.
+
+    Where one human being acted twice on one case, under either number, what happened cannot be written anew:
+    the second act stays under the old number, which remains an alias, and the trail tells how many did.
+    """
+    left = 0
+    for row in change.conn.execute(sa.select(table.c.id).where(column == old_key)).scalars().all():
+        try:
+            with change.conn.begin_nested():
+                change.conn.execute(table.update().where(table.c.id == row).values({column.name: new_key}))
+        except IntegrityError:
+            left += 1
+    return left
 
 
 def _rewrite(change: Change, values: dict[str, Any], number: str | None) -> None:

@@ -266,7 +266,11 @@ class Asked(Shape):
     """The day and the groups of a count."""
 
     as_of = fields.Date()
-    by = _short(metadata={"description": "of workflow, county, major, intake, year, state; separated by commas"})
+    by = _short(
+        metadata={
+            "description": "of workflow, county, major, intake, year, state, unit (the county of the school status, each person once); by commas"
+        }
+    )
 
 
 class Act(Shape):
