@@ -268,7 +268,8 @@ class Asked(Shape):
     as_of = fields.Date()
     by = _short(
         metadata={
-            "description": "of workflow, county, major, intake, year, state, unit (the county of the school status, each person once); by commas"
+            "description": "of workflow, county, major, intake, year, state, separated by commas; "
+            "unit (the county of the school status) counts each person once"
         }
     )
 
