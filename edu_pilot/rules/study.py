@@ -358,6 +358,14 @@ def double_certificate_not_issued(attempt: Attempt) -> Blocked:
 
 
 @rule
+def double_certificate_issued(attempt: Attempt) -> Blocked:
+    """R3.9: only what was issued can be issued again, after a loss or a corrected name."""
+    if attempt.record.double_certificate_on is not None:
+        return None
+    return blocked(N_("The completion certificate has not been issued yet."), who="registrar")
+
+
+@rule
 def not_in_first_term(attempt: Attempt) -> Blocked:
     """R3.10: the major is not changed in the first term; the reason names the first possible day."""
     term = attempt.policy.get("study.change_major.from_term")

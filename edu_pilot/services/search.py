@@ -163,6 +163,13 @@ def ids(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> list[s
     return list(conn.execute(query.order_by(records.c.reference)).scalars())
 
 
+def references(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> list[str]:
+    """Return the references of every visible record that fits the filters."""
+    records = cases.table(workflow)
+    query = sa.select(records.c.reference).where(visible_to(actor, records), *_filters(records, actor, wanted))
+    return list(conn.execute(query.order_by(records.c.reference)).scalars())
+
+
 def _filters(records: sa.Table, actor: Actor, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     names = [n for n in ("county", "intake") if getattr(wanted, n) and n in records.c]
     state = [veil.shown_state(actor, records) == wanted.state] if wanted.state else []

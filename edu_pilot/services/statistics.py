@@ -22,7 +22,8 @@ ACCOUNT = Account.__table__
 PERSON = Person.__table__
 APPLICATION = Application.__table__
 STUDY = Study.__table__
-BY = ("workflow", "county", "major", "intake", "year", "state", "unit")
+BY = ("workflow", "county", "major", "intake", "year", "state")
+UNIT = "unit"
 # What a status that no longer counts for the programme has become.
 NOT_COUNTED = ("cancelled",)
 # The steps whose input may name another county or major than the record has today.
@@ -37,8 +38,8 @@ def persons(conn: Connection, actor: Actor, as_of: date, by: Sequence[str]) -> d
     A person is counted once in each group; a county's staff count their own county. By `unit` only those count
     whose school status was confirmed, each once over all groups, at the county it was confirmed in (R1.1).
     """
-    found = _confirmed(conn, as_of) if "unit" in by else _rows(conn, as_of)
-    mine = "unit" if "unit" in by else "county"
+    found = _confirmed(conn, as_of) if UNIT in by else _rows(conn, as_of)
+    mine = UNIT if UNIT in by else "county"
     seen = [r for r in found if actor.county is None or r[mine] == actor.county]
     groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for row in seen:
