@@ -8,13 +8,29 @@ from typing import Any
 import pytest
 
 from edu_pilot.extensions import read
-from edu_pilot.services import presenting, search, statistics
+from edu_pilot.services import documents, papers, presenting, search, statistics
 from edu_pilot.services.actors import OPERATOR, student
+from edu_pilot.services.perform import create
 from edu_pilot.workflow.reasons import Refused
-from tests.factories import ADMITTED, SIGN_UP, VERIFIED, Pilot, contents, publish_change, row, rows
-from tests.people import id_number, worker
+from tests.factories import (
+    A_PDF,
+    ADMITTED,
+    CONFIRMED,
+    SIGN_UP,
+    VERIFIED,
+    Pilot,
+    application_form,
+    contents,
+    on,
+    publish_change,
+    row,
+    rows,
+    state,
+)
+from tests.people import LIU_WEI, id_number, worker
 
 AFTER_THE_OFFER = date(2022, 8, 4)
+IN_SPRING = date(2023, 1, 10)
 
 
 def codes(refused: pytest.ExceptionInfo[Refused]) -> list[str]:
@@ -189,3 +205,103 @@ def test_edge_14_from_sixteen_on_a_guardian_signs_and_below_nobody_registers(pil
     with pytest.raises(Refused) as refused:
         pilot.act("application", fifteen, "register", pilot.wang_fang, SIGN_UP)
     assert codes(refused) == ["age_out_of_range"]
+
+
+# The edge cases of signing up
+
+
+def test_edge_01_at_a_second_point_the_clerk_learns_the_place_and_the_registrar_moves_the_case(
+    any_pilot: Pilot,
+) -> None:
+    first = any_pilot.registered()
+    with on(SIGN_UP):
+        form = application_form(county="德城区", point="德城区教学点", id_number=_short(LIU_WEI.id_number))
+        second = create("application", any_pilot.decheng_clerk, form).reference
+    with pytest.raises(Refused) as refused:
+        any_pilot.act("application", second, "register", any_pilot.decheng_clerk, SIGN_UP)
+    [reason] = refused.value.reasons
+    assert (reason.code, reason.facts) == ("already_registered", {"point": "齐河县教学点", "since": "2022-07-05"})
+    step = ("application", first, "move_county", any_pilot.chen_hui, SIGN_UP)
+    any_pilot.act(*step, new_county="德城区", new_point="德城区教学点")
+    assert row("application", first)["county"] == "371402"
+
+
+def _short(number: str) -> str:
+    """Give the 15 digits of an old card."""
+    return number[:6] + number[8:17]
+
+
+def test_edge_02_a_live_school_status_keeps_the_draft_until_it_is_left(any_pilot: Pilot) -> None:
+    study = any_pilot.studying()
+    draft = any_pilot.draft(intake="2303")
+    with pytest.raises(Refused) as refused:
+        any_pilot.act("application", draft, "register", any_pilot.wang_fang, IN_SPRING)
+    assert codes(refused) == ["already_registered"]
+    assert state("application", draft) == "draft"
+    any_pilot.act("study", study, "withdraw", any_pilot.chen_hui, IN_SPRING, withdrawal="OTHER_SCHOOL")
+    assert any_pilot.act("application", draft, "register", any_pilot.wang_fang, IN_SPRING).state == "registered"
+
+
+def test_edge_07_a_changed_name_stands_in_the_history_and_old_papers_keep_theirs(pilot: Pilot) -> None:
+    study = pilot.studying()
+    [form] = rows("document", kind="registration_form")
+    papers.add("study", study, "identity_proof", A_PDF, pilot.chen_hui)
+    pilot.act("study", study, "correct_identity", pilot.chen_hui, CONFIRMED, new_name="刘维")
+    with on(CONFIRMED), read() as conn:
+        case = search.get(conn, "study", study, pilot.chen_hui)
+        told = presenting.history(conn, case, pilot.chen_hui)[-1]
+        assert (case.person.name, told["action"], told["input"]["new_name"]) == ("刘维", "correct_identity", "刘维")
+        assert documents.frozen(conn, number=form["number"]).context["name"] == LIU_WEI.name
+
+
+def test_edge_08_a_rare_character_is_kept_as_it_is(any_pilot: Pilot) -> None:
+    reference = any_pilot.registered(name="刘\U00030edd䶮")
+    assert row("application", reference)["name"] == "刘\U00030edd䶮" == rows("person")[0]["name"]
+
+
+@pytest.mark.parametrize("typed", ["阿依·买买提", "阿依•买买提", "阿依.买买提", "阿依・买买提", "阿依 · 买买提"])
+def test_edge_09_any_dot_becomes_the_proper_one(pilot: Pilot, typed: str) -> None:
+    assert row("application", pilot.registered(name=typed))["name"] == "阿依·买买提"
+
+
+def test_edge_12_who_comes_from_elsewhere_qualifies_by_the_place_of_work(pilot: Pilot) -> None:
+    """R2.1: the region of the number is never a refusal."""
+    beijing = id_number(date(1988, 3, 3), 999, "110105")
+    assert state("application", pilot.registered(id_number=beijing)) == "registered"
+
+
+def test_edge_12_who_works_elsewhere_is_rejected_with_a_reason_people_read(pilot: Pilot) -> None:
+    reference = pilot.registered()
+    assert pilot.reject(reference).state == "rejected"
+    with on(ADMITTED), read() as conn:
+        case = search.get(conn, "application", reference, pilot.wang_fang)
+        assert presenting.history(conn, case, pilot.wang_fang)[-1]["input"]["rejection"] == "NOT_IN_CITY"
+
+
+@pytest.mark.parametrize("typed", ["371421", "陵县", "陵城区"])
+def test_edge_13_the_former_ling_county_counts_as_lingcheng(pilot: Pilot, typed: str) -> None:
+    with on(SIGN_UP):
+        form = application_form(
+            county=typed, point="陵城区教学点", id_number=id_number(date(1988, 3, 3), 999, "371421")
+        )
+        reference = create("application", pilot.chen_hui, form).reference
+    assert (facts(reference)["county"], facts(reference)["county_name"]) == ("371403", "陵城区")
+
+
+def test_edge_15_above_the_age_the_refusal_names_the_limits(pilot: Pilot) -> None:
+    draft = pilot.draft(id_number=id_number(date(1962, 8, 31), 999))
+    with pytest.raises(Refused) as refused:
+        pilot.act("application", draft, "register", pilot.wang_fang, SIGN_UP)
+    [reason] = refused.value.reasons
+    assert (reason.code, reason.facts["age"], reason.facts["max"]) == ("age_out_of_range", 60, 59)
+
+
+def test_edge_17_who_typed_for_the_worker_is_recorded_and_the_signed_paper_is_kept(pilot: Pilot) -> None:
+    reference = pilot.registered()
+    assert row("application", reference)["created_by"] == "wang.fang"
+    with on(SIGN_UP), read() as conn:
+        number = rows("document", kind="registration_form")[0]["number"]
+        assert documents.frozen(conn, number=number).context["clerk"] == "wang.fang"
+    with on(SIGN_UP):
+        papers.add("application", reference, "consent", A_PDF, pilot.wang_fang)
+    assert rows("paper", kind="consent")[0]["uploaded_by"] == "wang.fang"
