@@ -20,6 +20,7 @@ from edu_pilot.sample import load as sample_load
 from edu_pilot.services import (
     accounts,
     audit,
+    bundles,
     cases,
     documents,
     due,
@@ -31,6 +32,7 @@ from edu_pilot.services import (
     outbox,
     payments,
     perform,
+    points,
     policies,
     presenting,
     proof,
@@ -66,9 +68,10 @@ diplomas_group = group("diplomas", "Take in diploma lists.")
 certificates_group = group("certificates", "Take in lists of the national query.")
 cases_group = group("cases", "Take over the students a county already has.")
 case_group = group("case", "Create, show and act on single cases.")
-documents_group = group("documents", "Render and list issued documents.")
+documents_group = group("documents", "Issue, render and save documents.")
 payment_group = group("payment", "Files to and from the bank.")
 audit_group = group("audit", "Verify the audit trail, export its head.")
+point_group = group("point", "Teaching points that close or join another.")
 users_group = group("users", "Accounts and their tokens.")
 quota_group = group("quota", "The places of a year and the counties' shares.")
 due_group = group("due", "What the calendar asks for.")
@@ -404,6 +407,25 @@ def case_act_all(run: Run, workflow: str, action: str, state: str, intake: str |
     run.answer({"records": told}, lines)
 
 
+@command(point_group, "move")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--dry-run", is_flag=True, help="Judge every case, move none.")
+def point_move(run: Run, source: str, target: str, dry_run: bool) -> None:
+    """Move every live case of a teaching point to another; tells each that was not moved and why."""
+    found = points.move(source, target, run.actor, dry_run=dry_run, progress=run.progress("move"))
+    outbox.follow_up()
+    told: list[dict[str, Any]] = [
+        {"workflow": m.workflow, "reference": m.result.reference, "reasons": [run.reason(r) for r in m.result.reasons]}
+        for m in found
+    ]
+    left = [one for one in told if one["reasons"]]
+    value = {"moved": len(told) - len(left), "left": len(left), "records": told}
+    text = run.say(N_("%(moved)s cases moved, %(left)s not."), moved=value["moved"], left=value["left"])
+    lines = [f"{one['reference']}" + "".join(f"\n    {r['text']}" for r in one["reasons"]) for one in left]
+    run.answer(value, [text, *lines])
+
+
 @command(documents_group, "render-pending")
 def render_pending(run: Run) -> None:
     """Render every document that has no bytes yet."""
@@ -425,6 +447,53 @@ def render_pending(run: Run) -> None:
     ]
     run.answer(value, lines)
     if failed:
+        sys.exit(REFUSED)
+
+
+@command(documents_group, "issue")
+@click.argument("kind")
+@click.argument("workflow")
+@click.argument("reference")
+def documents_issue(run: Run, kind: str, workflow: str, reference: str) -> None:
+    """Issue a document of a record, first or again, where its workflow has a step for that."""
+    number = bundles.issue_again(workflow, reference, kind, run.actor)
+    run.answer({"number": number, "kind": kind, "reference": reference}, [number])
+
+
+@command(documents_group, "batch")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("workflow")
+@click.argument("references", nargs=-1)
+@click.option("--kind", "kinds", multiple=True, help="Only documents of this kind; may be repeated.")
+@click.option("--state", help="Every record in this state, beside those named.")
+@click.option("--intake", metavar="YYMM")
+def documents_batch(
+    run: Run, target: Path, workflow: str, references: tuple[str, ...], kinds: tuple[str, ...],
+    state: str | None, intake: str | None,
+) -> None:  # fmt: skip
+    """Save the documents of records into a folder, or into a ZIP where TARGET ends in .zip; tells each."""
+    wanted = list(references)
+    if state or intake:
+        with read() as conn:
+            wanted += search.references(conn, workflow, run.actor, search.Wanted(state=state, intake=intake))
+    if not wanted:
+        raise Stop(USAGE, "no_records", run.say(N_("Name records, or choose them by --state or --intake.")))
+    try:
+        found = bundles.bundle(
+            target, workflow, list(dict.fromkeys(wanted)), kinds, run.actor, run.progress("documents")
+        )
+    except OSError as error:
+        raise Stop(USAGE, "target_not_writable", f"{target}: {error.strerror}") from None
+    _answer_bundle(run, target, found)
+
+
+def _answer_bundle(run: Run, target: Path, found: list[bundles.Saved]) -> None:
+    told: list[dict[str, Any]] = [{**vars(one), "reasons": [run.reason(r) for r in one.reasons]} for one in found]
+    left = [one for one in told if one["reasons"]]
+    value = {"target": str(target), "saved": len(told) - len(left), "left": len(left), "documents": told}
+    text = run.say(N_("%(saved)s documents saved, %(left)s not."), saved=value["saved"], left=value["left"])
+    run.answer(value, [text, *(f"{o['reference']} {o['kind']}: {r['text']}" for o in left for r in o["reasons"])])
+    if left:
         sys.exit(REFUSED)
 
 
@@ -580,6 +649,15 @@ def users_reset(run: Run, name: str) -> None:
     """Give an account a new password and print it."""
     password = accounts.reset(name, run.actor)
     run.answer({"name": name, "password": password}, [password])
+
+
+@command(users_group, "person")
+@click.argument("name")
+@click.option("--study", required=True, metavar="REFERENCE")
+def users_person(run: Run, name: str, study: str) -> None:
+    """Say that an account is the student's of a study, under another number."""
+    accounts.belongs_to(name, study, run.actor)
+    run.answer({"name": name, "study": study}, [f"{name}: {study}"])
 
 
 @command(users_group, "token")

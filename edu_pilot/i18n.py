@@ -142,8 +142,8 @@ def _policy(path: str, version: Compiled, lang: str) -> str:
 
 
 def _row(path: str, version: Compiled, lang: str) -> str:
-    table, _, code = path.partition(":")
-    return version.policy.label(table, code, lang)
+    table, _, codes = path.partition(":")
+    return _joined([version.policy.label(table, code, lang) for code in codes.split(",")], lang)
 
 
 def _need(labels: str, _version: Compiled, lang: str) -> str:

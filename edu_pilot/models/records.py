@@ -44,6 +44,8 @@ class Application(Record, Base):
     registered_on: Mapped[date | None]
     queue_number: Mapped[int | None] = mapped_column(index=True)
     answer_until: Mapped[date | None]
+    offered_major: Mapped[str | None] = mapped_column(Code)
+    offer_until: Mapped[date | None]
     place: Mapped[str] = mapped_column(Name, default="none")
 
 
@@ -95,6 +97,9 @@ class Study(Record, Base):
     diploma_number: Mapped[str | None] = mapped_column(sa.String(18), unique=True)
     diploma_on: Mapped[date | None]
     double_certificate_on: Mapped[date | None]
+    face_check: Mapped[str | None] = mapped_column(Name)
+    face_checked_on: Mapped[date | None]
+    welfare_post_on: Mapped[date | None]
 
 
 class Score(Base):
@@ -111,6 +116,7 @@ class Score(Base):
     final: Mapped[int | None]
     composite: Mapped[int | None]
     passed: Mapped[bool]
+    published_on: Mapped[date | None]
 
 
 class Certification(Record, Base):

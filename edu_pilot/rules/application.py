@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
-from edu_pilot.rules.lookups import county_code, point_code, takes
-from edu_pilot.workflow.reasons import N_, Blocked
+from typing import Any
+
+from edu_pilot.rules.calendar import intake_is_known, registration_day
+from edu_pilot.rules.identity import age_on
+from edu_pilot.rules.lookups import (
+    county_code,
+    holds_the_level,
+    major_code,
+    occupation_code,
+    offered_at,
+    point_code,
+    suited_occupations,
+    takes,
+)
+from edu_pilot.workflow.policy import Policy
+from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, condition, rule
 
 
@@ -30,6 +44,21 @@ def registered_place_is_kept(attempt: Attempt) -> Blocked:
     return [blocked(text, field=name, who="registrar", action=action) for name in _moved(attempt)]
 
 
+@rule(on_input=True)
+def draft_may_change_its_intake(attempt: Attempt) -> Blocked:
+    """R1.5: a draft may be put into another intake of the programme; a registered case keeps its own (R1.4)."""
+    given, record = attempt.input.get("new_intake"), attempt.record
+    if given in (None, "", record.intake):
+        return None
+    if record.registered_on is not None:
+        text = N_("A registered case keeps its intake; withdraw it and register for the other one.")
+        return blocked(text, field="new_intake", who="clerk")
+    if intake_is_known(attempt.policy, given):
+        return None
+    text = N_("%(intake)s is no intake of the programme; write year and month, such as 2209.")
+    return blocked(text, code="intake_unknown", field="new_intake", who="clerk", intake=given)
+
+
 def _moved(attempt: Attempt) -> list[str]:
     """Name what of the place would change; a form may repeat what stands."""
     record, given = attempt.record, attempt.input
@@ -38,6 +67,19 @@ def _moved(attempt: Attempt) -> list[str]:
     return [
         name for name, code in (("county", county), ("point", point)) if name in given and code != getattr(record, name)
     ]
+
+
+@rule
+def occupation_suits_major(attempt: Attempt) -> Blocked:
+    """R4.2: the certificate wanted, where one is named, is one that suits the major."""
+    record, policy = attempt.record, attempt.policy
+    suited = suited_occupations(policy, major_code(policy, record.major))
+    # An unknown major is its own fault.
+    if not record.occupation or not suited or occupation_code(policy, record.occupation) in suited:
+        return None
+    text = N_("%(value)s is no certificate that suits this major; possible are: %(suited)s")
+    names = "table:occupations:" + ",".join(suited)
+    return blocked(text, field="occupation", who="clerk", value=record.occupation, suited=names)
 
 
 @rule
@@ -154,3 +196,55 @@ def new_place_is_known(attempt: Attempt) -> Blocked:
         return None
     text = N_("County and teaching point do not belong together or do not take this intake.")
     return blocked(text, field="new_point", who="registrar")
+
+
+@rule
+def class_is_too_small(attempt: Attempt) -> Blocked:
+    """R3.4: another major is offered only where too few for a class have chosen this one."""
+    least, size = attempt.policy.get("classes.size_min"), attempt.record.class_size
+    if size < least:
+        return None
+    text = N_("%(size)s have chosen this major here, which is enough for a class (%(least)s).")
+    return blocked(text, who="registrar", size=size, least=least)
+
+
+@rule(on_input=True)
+def offered_major_is_open(attempt: Attempt) -> Blocked:
+    """R3.4: the major offered instead is another one that takes the intake at the same point."""
+    record, policy = attempt.record, attempt.policy
+    row = policy.row("majors", major_code(policy, attempt.input.get("offered_major")))
+    if (
+        row
+        and row["code"] != record.major
+        and takes(row, record.intake)
+        and offered_at(policy, record.point, row["code"])
+    ):
+        return None
+    text = N_("%(value)s is no other major that takes this intake at this teaching point.")
+    return blocked(text, field="offered_major", who="registrar", value=attempt.input.get("offered_major") or "-")
+
+
+@rule
+def an_offer_is_open(attempt: Attempt) -> Blocked:
+    """R3.4: a major was offered and its day of answer has not passed; silence changes nothing."""
+    until = attempt.record.offer_until
+    if until is None:
+        return blocked(N_("No other major is offered."), who="registrar")
+    if attempt.today <= until:
+        return None
+    text = N_("The offer was to be answered by %(day)s; the application stays with its major.")
+    return blocked(text, who="registrar", day=until.isoformat())
+
+
+def remarks(policy: Policy, record: Any) -> list[Reason]:
+    """R3.2: what the clerk should tell or ask for, though it keeps nobody from registering."""
+    found = []
+    if holds_the_level(policy, record.previous_diploma):
+        text = N_("The applicant holds a diploma of this level already; tuition is reimbursed once per level.")
+        found.append(Reason("level_already_held", text, {}, (), "previous_diploma"))
+    if record.birth_on and intake_is_known(policy, record.intake):
+        age, below = age_on(record.birth_on, registration_day(record.intake)), policy.find("ages.guardian_below", 0)
+        if age < below:
+            text = N_("The applicant is %(age)s: below %(below)s a guardian signs the registration form too.")
+            found.append(Reason("guardian_signs_too", text, {"age": age, "below": below}, (), "birth_on"))
+    return found

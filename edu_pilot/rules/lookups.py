@@ -29,6 +29,29 @@ def major_code(policy: Policy, text: str | None) -> str | None:
     return _code(rows, "code", text) or _code(rows, "name_zh", text)
 
 
+def occupation_code(policy: Policy, text: str | None) -> str | None:
+    """R4.2: the occupation of a code or name."""
+    rows = policy.table("occupations")
+    return _code(rows, "code", text) or _code(rows, "name_zh", text)
+
+
+def suited_occupations(policy: Policy, major: str | None) -> list[str]:
+    """R4.2: the second certificates that suit a major, the usual one first."""
+    row = policy.row("majors", major)
+    return row["second_certificates"].split() if row else []
+
+
+def offered_at(policy: Policy, point: str | None, major: str) -> bool:
+    """R3.4: whether a teaching point offers a major; one that lists none offers them all."""
+    majors = (policy.row("points", point) or {}).get("majors") or ""
+    return not majors or major in majors.split()
+
+
+def holds_the_level(policy: Policy, text: str | None) -> bool:
+    """R3.2: whether the previous diploma is of the programme's level already, or higher."""
+    return _tidy(text) in map(_tidy, policy.find("diplomas_of_the_level", ()))
+
+
 def level_code(policy: Policy, text: str | None) -> str | None:
     """R3.2: the level of a code, a name or another name."""
     wanted = _tidy(text)

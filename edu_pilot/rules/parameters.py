@@ -37,6 +37,8 @@ PARAMETERS = (
     "claim.skill_certificate_required",
     "claim.tariff_credits",
     "claim.tariff_per_credit_fen",
+    "classes.offer_working_days",
+    "classes.size_min",
     "correction.working_days",
     "decision_codes",
     "decision_codes.bounce",

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from edu_pilot.rules.calendar import months_after, registration_day, season, year_of
 from edu_pilot.rules.identity import id_faults, name_fault, normalise_id, normalise_name
-from edu_pilot.rules.lookups import major_code, point_code, takes
+from edu_pilot.rules.lookups import major_code, offered_at, point_code, takes
 from edu_pilot.rules.people import TEXTS
 from edu_pilot.workflow.policy import Policy, Row
 from edu_pilot.workflow.reasons import N_, Blocked, Reason
@@ -145,6 +145,18 @@ def follow_up_is_in_time(attempt: Attempt) -> Blocked:
 
 
 @rule
+def no_status_is_taken_over(attempt: Attempt) -> Blocked:
+    """R3.5: a status that comes with its number draws no other while the import is still to be carried out."""
+    if not attempt.record.takeover_waits:
+        return None
+    text = N_(
+        "The number and day of this school status come from an import that is still being carried out; "
+        "if it does not end by itself, the administrator looks at the follow-ups that were refused."
+    )
+    return blocked(text, who="admin")
+
+
+@rule
 def registration_month_reached(attempt: Attempt) -> Blocked:
     """R3.5: the school status begins in the registration month of the intake."""
     day = registration_day(attempt.record.intake)
@@ -242,6 +254,46 @@ def modules_reached(attempt: Attempt) -> Blocked:
 
 
 @rule
+def face_comparison_not_failed(attempt: Attempt) -> Blocked:
+    """R3.9: while the face comparison has failed no diploma is recorded, so no claim's time begins."""
+    record = attempt.record
+    if record.face_check != "failed":
+        return None
+    text = N_("The face comparison of %(day)s failed; the diploma waits until it is passed.")
+    return blocked(text, who="registrar", day=record.face_checked_on.isoformat())
+
+
+@rule(on_input=True)
+def diploma_not_before_face_comparison(attempt: Attempt) -> Blocked:
+    """R3.9: the diploma is not dated before the day on which the face comparison was passed."""
+    passed_on, day = attempt.record.face_checked_on, attempt.input.get("diploma_on")
+    if passed_on is None or day is None or day >= passed_on:
+        return None
+    text = N_("The face comparison was passed on %(day)s; the diploma cannot be dated before.")
+    return blocked(text, field="diploma_on", who="registrar", day=passed_on.isoformat())
+
+
+@rule(on_input=True)
+def face_comparison_is_dated_soundly(attempt: Attempt) -> Blocked:
+    """R3.9: a face comparison is not dated in the future, nor before the one that is recorded."""
+    return _dated(attempt, "face_checked_on", attempt.record.face_checked_on or attempt.record.confirmed_on)
+
+
+@rule(on_input=True)
+def welfare_post_is_dated_soundly(attempt: Attempt) -> Blocked:
+    """R3.10: the post was taken after the school status began and not in the future."""
+    return _dated(attempt, "welfare_post_on", attempt.record.confirmed_on)
+
+
+def _dated(attempt: Attempt, field: str, first: date) -> Blocked:
+    day, last = attempt.input.get(field), attempt.today
+    if day and first <= day <= last:
+        return None
+    text = N_("The day must lie between %(first)s and %(last)s.")
+    return blocked(text, field=field, who="registrar", first=first.isoformat(), last=last.isoformat())
+
+
+@rule
 def diploma_date_reached(attempt: Attempt) -> Blocked:
     """R3.8: nobody of an intake graduates before its earliest diploma date."""
     day = earliest_diploma(attempt.policy, attempt.record.intake)
@@ -306,6 +358,14 @@ def double_certificate_not_issued(attempt: Attempt) -> Blocked:
 
 
 @rule
+def double_certificate_issued(attempt: Attempt) -> Blocked:
+    """R3.9: only what was issued can be issued again, after a loss or a corrected name."""
+    if attempt.record.double_certificate_on is not None:
+        return None
+    return blocked(N_("The completion certificate has not been issued yet."), who="registrar")
+
+
+@rule
 def not_in_first_term(attempt: Attempt) -> Blocked:
     """R3.10: the major is not changed in the first term; the reason names the first possible day."""
     term = attempt.policy.get("study.change_major.from_term")
@@ -350,19 +410,13 @@ def new_major_is_known(attempt: Attempt) -> Blocked:
     if row is None:
         told = N_("%(value)s is no major of the programme; a major outside it is named by its six-digit code.")
         return None if _leaves_programme(attempt) else _unknown_major(told, text)
-    if takes(row, record.intake) and _offers(attempt.policy, record.point, row["code"]):
+    if takes(row, record.intake) and offered_at(attempt.policy, record.point, row["code"]):
         return None
     return _unknown_major(N_("%(value)s does not take this intake at this teaching point."), text)
 
 
 def _unknown_major(told: str, text: str | None) -> Reason:
     return blocked(told, field="new_major", who="registrar", value=text or "-")
-
-
-def _offers(policy: Policy, point: str | None, major: str) -> bool:
-    """A point that lists no majors offers them all."""
-    majors = (policy.row("points", point) or {}).get("majors") or ""
-    return not majors or major in majors.split()
 
 
 @rule(on_input=True)
@@ -384,7 +438,7 @@ def new_point_is_known(attempt: Attempt) -> Blocked:
     row = attempt.policy.row("points", point_code(attempt.policy, text))
     if row and row["code"] == record.point:
         return blocked(N_("The student is at this teaching point already."), field="new_point", who="registrar")
-    if row and takes(row, record.intake) and _offers(attempt.policy, row["code"], record.major):
+    if row and takes(row, record.intake) and offered_at(attempt.policy, row["code"], record.major):
         return None
     told = N_("%(value)s is no teaching point that takes this intake and offers the major.")
     return blocked(told, field="new_point", who="registrar", value=text or "-")
@@ -433,6 +487,21 @@ def corrected_number_is_free(attempt: Attempt) -> Blocked:
         "Look into both cases by hand; the system never makes one person of two."
     )
     return blocked(text, field="new_id_number", who="registrar")
+
+
+@rule(on_input=True)
+def accounts_of_the_number_are_confirmed(attempt: Attempt) -> Blocked:
+    """R3.10, R5.2: an account under the corrected number is this person's only if an administrator says so."""
+    number = corrected_number(attempt.input.get("new_id_number"))
+    strange = attempt.record.accounts_of(number) if number else []
+    if not strange:
+        return None
+    text = N_(
+        "The staff account %(accounts)s stands under this number. If it is this student's, the administrator says so "
+        "first (edu-pilot users person NAME --study %(study)s); if not, one of the two numbers is wrong."
+    )
+    study = attempt.record.reference
+    return blocked(text, field="new_id_number", who="admin", accounts=", ".join(strange), study=study)
 
 
 @rule

@@ -19,14 +19,15 @@ from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Account
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id
-from edu_pilot.services import audit, policies
+from edu_pilot.services import audit, cases, policies
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.facts.people import newest_keys
 from edu_pilot.services.vault import vault
-from edu_pilot.workflow.reasons import N_, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Forbidden, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 ACCOUNT = Account.__table__
+ADMINISTRATORS = ("admin", "operator")
 RESERVED = frozenset({"student", "system", "operator"})
 
 
@@ -175,6 +176,28 @@ def token(name: str, actor: Actor) -> str:
     fresh = secrets.token_urlsafe(32)
     _change(name, "token", actor, token_hash=_hash(fresh))
     return fresh
+
+
+def belongs_to(name: str, study: str, actor: Actor) -> None:
+    """Say that an account is the student's of a study, who goes by another number there; NotFound, Forbidden (R5.2).
+
+    From now on the rules against deciding the own case hold for it, and a correction of the number takes it along.
+    """
+    require_administrator(actor)
+    with write() as conn:
+        person = cases.by_reference(conn, vault(), "study", study).person
+        changed = ACCOUNT.update().where(ACCOUNT.c.name == name).values(person_key=person.key)
+        if conn.execute(changed).rowcount != 1:
+            raise NotFound(name)
+        _record(conn, actor, name, "person", {"study": study})
+
+
+def require_administrator(actor: Actor) -> None:
+    """R6.3: whose account it is only an administrator says."""
+    if not actor.roles & set(ADMINISTRATORS):
+        text = N_("This step belongs to: %(roles)s")
+        roles = "roles:" + ",".join(ADMINISTRATORS)
+        raise Forbidden([blocked(text, code="role_missing", roles=roles, who=ADMINISTRATORS)])
 
 
 def _change(name: str, action: str, actor: Actor, **values: Any) -> None:

@@ -84,6 +84,10 @@ class Case:
             return self._batch.vault.open(f"{self._batch.workflow}.{name}", row["id"], value)
         return value
 
+    def seen_as(self, **values: Any) -> Case:
+        """Return the same record with other values in the place of some; nothing is stored."""
+        return Case(self._batch, {**self._row, **values})
+
     @property
     def workflow(self) -> str:
         """The workflow this record belongs to."""

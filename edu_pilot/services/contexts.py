@@ -62,10 +62,10 @@ def _place(change: Change) -> Context:
 
 
 def _registration_form(change: Change) -> Context:
-    case = change.case
+    case, policy = change.case, change.attempt.policy
     return {
         **_place(change),
-        **_major(change.attempt.policy, case.major),
+        **_major(policy, case.major),
         "query_code": change.unit.vault.code("query", change.reference, 12),
         "registered_on": change.unit.today.isoformat(),
         "name": case.name,
@@ -78,7 +78,7 @@ def _registration_form(change: Change) -> Context:
         "employer": case.employer or "",
         "job": case.job or "",
         "union_member": case.union_member,
-        "training_need": "",
+        "training_need": policy.label("occupations", case.occupation) if case.occupation else "",
         "papers": _papers(change),
         "clerk": change.unit.actor.name,
     }

@@ -445,7 +445,12 @@ def unit_of(conn: Connection, actor: Actor) -> Unit:
 
 def version_of(unit: Unit, case: Case) -> policies.Version:
     """Return the policy version a case is judged by: its own, or the one in force while it is a draft."""
-    return policies.of(unit.conn, case.policy_version_id) if case.pinned else in_force(unit)
+    current = in_force(unit)
+    return (
+        policies.with_present_points(policies.of(unit.conn, case.policy_version_id), current)
+        if case.pinned
+        else current
+    )
 
 
 def in_force(unit: Unit) -> policies.Version:

@@ -99,6 +99,24 @@ def _with(parameters: Mapping[str, Any], path: list[str], value: Any) -> dict[st
     return {**parameters, head: _with(parameters.get(head, {}), rest, value) if rest else value}
 
 
+def with_present_points(version: Version, current: Version) -> Version:
+    """Return a version that knows the teaching points of today beside its own (R1.6).
+
+    A point is a place, not a promise: one that opened later takes in those who are pinned to an older version.
+    """
+    if current.id == version.id:
+        return version
+    known: dict[tuple[str, str], Version] = current_app.extensions.setdefault("points_of_policies", {})
+    if (version.id, current.id) not in known:
+        policy = version.policy
+        today = current.policy.table("points")
+        codes = {row["code"] for row in today}
+        older = tuple(row for row in policy.table("points") if row["code"] not in codes)
+        policy = replace(policy, tables={**policy.tables, "points": (*today, *older)})
+        known[version.id, current.id] = replace(version, compiled=replace(version.compiled, policy=policy))
+    return known[version.id, current.id]
+
+
 def check(files: Files) -> Compiled:
     """Compile files that are to be published; raise Invalid with every problem of every file at once."""
     return compile_files(files, shipped, required=PARAMETERS)

@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import all_rows
 from edu_pilot.models import AuditEntry, PrivateInput
+from edu_pilot.rules.application import remarks
 from edu_pilot.rules.certification import PARTS, objections_until, passed_part_until
 from edu_pilot.rules.claim import BODIES
 from edu_pilot.rules.claim_dates import claim_deadline
-from edu_pilot.services import documents, papers, policies
+from edu_pilot.services import documents, papers, policies, veil
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import rules_policy, unit_of, version_of
@@ -131,8 +132,14 @@ def _application(case: Case, policy: Policy) -> dict[str, Any]:
         "papers_missing": [code for code in policy.get("papers") if code not in case.papers],
         "waiting_number": case.waiting_ahead + 1 if case.state == "waitlisted" else None,
         "answer_until": case.answer_until,
+        **_columns(case, "occupation", "offered_major", "offer_until"),
+        "remarks": [_remark(reason) for reason in remarks(policy, case)],
         "study": case.study_reference,
     }
+
+
+def _remark(reason: Reason) -> dict[str, str]:
+    return {"code": reason.code, "text": i18n.translate(reason.text, i18n.language(), **reason.facts)}
 
 
 def _person(case: Case) -> dict[str, Any]:
@@ -148,6 +155,7 @@ def _study(case: Case, policy: Policy) -> dict[str, Any]:
         **_columns(case, "union_county", "reimbursable", "major_changed_on", "warned_months"),
         "county_name": policy.label("counties", case.county),
         "major_name": policy.label("majors", case.major),
+        **_columns(case, "face_check", "face_checked_on", "welfare_post_on"),
         "claim": case.claim_reference,
         "claim_until": claim_deadline(policy, case.diploma_on) if case.diploma_on else None,
     }
@@ -242,7 +250,8 @@ def history(conn: Connection, case: Case, actor: Actor) -> list[dict[str, Any]]:
     rows = [row for row in rows if row["number"] != hidden]
     bodies = [json.loads(row["body"]) for row in rows]
     opened = _opened(conn, [b["input"]["private"] for b in bodies if "private" in b["input"]])
-    return [_entry(row, body, opened, actor) for row, body in zip(rows, bodies, strict=True)]
+    told = [_entry(row, body, opened, actor) for row, body in zip(rows, bodies, strict=True)]
+    return veil.entries(conn, case, actor, told)
 
 
 def _sealed(rows: Sequence[Mapping[str, Any]], actor: Actor, definition: Definition) -> int | None:

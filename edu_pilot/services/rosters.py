@@ -51,11 +51,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Kind:
-    """What a roster's rows become: the step that takes them, the columns it needs, the rule for its intake."""
+    """What a roster's rows become: the step that takes them, the rule for its intake, its further columns."""
 
     step: str
     intake: Callable[[Attempt], Blocked]
     more: Heads = field(default_factory=dict)
+    optional: Heads = field(default_factory=dict)
 
 
 REGISTER = Kind("register", intake_is_open)
@@ -64,6 +65,7 @@ TAKE_OVER = Kind(
     "take_over",
     intake_is_ours,
     {"student_number": ("学号",), "confirmed_on": ("注册日期", "学籍注册日期")},
+    {"occupation": ("拟考证书", "拟考工种")},
 )
 
 
@@ -151,7 +153,7 @@ def import_roster(
     """
     with read() as conn:
         engine, attempt = _setting(conn, kind, intake, actor)
-        rows = _rows(conn, data, filename, attempt, kind.more)
+        rows = _rows(conn, data, filename, attempt, kind)
         judged = [_Judged(row, problems) for row, problems in _judge(conn, engine, attempt, kind, rows)]
     good = [j.row for j in judged if not j.problems]
     results = [] if dry_run else _take(good, kind, intake, actor, progress)
@@ -185,13 +187,13 @@ def require_role(actor: Actor, step: Action) -> None:
         raise Forbidden([Reason("role_missing", N_("This step belongs to: %(roles)s"), {"roles": roles}, step.by)])
 
 
-def _rows(conn: Connection, data: bytes, filename: str, attempt: Attempt, more: Heads) -> list[RosterRow]:
+def _rows(conn: Connection, data: bytes, filename: str, attempt: Attempt, kind: Kind) -> list[RosterRow]:
     try:
         grid = read_grid(data, filename)
-        rows = read_rows(grid, find_header(grid, {**HEADS, **more}, (*NEEDED_HEADS, *more)))
+        rows = read_rows(grid, find_header(grid, {**HEADS, **kind.more, **kind.optional}, (*NEEDED_HEADS, *kind.more)))
     except (Unreadable, HeaderNotFound) as fault:
         raise Unusable(fault.reason) from None
-    if "student_number" in more:
+    if "student_number" in kind.more:
         mark_repeated_numbers(rows)
     note_unknown_regions(rows, known_regions(attempt.policy))
     note_shared_phones(rows, _live_phones(conn, rows))
@@ -240,7 +242,8 @@ def _as_record(attempt: Attempt, row: RosterRow, n: int) -> dict[str, Any]:
 
 
 def _take(good: Sequence[RosterRow], kind: Kind, intake: str, actor: Actor, progress: Progress | None) -> list[Result]:
-    given = [{**{n: row.values[n] for n in HEADS if row.values[n]}, "intake": intake} for row in good]
+    columns = (*HEADS, *kind.optional)
+    given = [{**{n: row.values[n] for n in columns if row.values.get(n)}, "intake": intake} for row in good]
     inputs = [_step_input(kind, row) for row in good]
     results: list[Result] = []
     for result in enter_many(WORKFLOW, given, kind.step, actor, inputs=inputs):

@@ -12,12 +12,12 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row
 from edu_pilot.models import Application, Document, PaymentItem, Person, PersonAlias
 from edu_pilot.rules.identity import normalise_id, normalise_phone
-from edu_pilot.services import budgets, cases, documents
-from edu_pilot.services.actors import SYSTEM
+from edu_pilot.services import budgets, cases, documents, veil
+from edu_pilot.services.actors import SYSTEM, student
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.vault import vault
-from edu_pilot.services.visibility import require_visible, visible_to
+from edu_pilot.services.visibility import require_visible, resit_is_told, visible_to
 from edu_pilot.workflow.registry import Actor
 
 PERSON = Person.__table__
@@ -44,7 +44,7 @@ class Wanted:
 def find(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> tuple[list[Case], str | None]:
     """Return one page of the records visible to the actor, by reference, and where the next begins."""
     records = cases.table(workflow)
-    query = sa.select(records).where(visible_to(actor, records), *_filters(records, wanted))
+    query = sa.select(records).where(visible_to(actor, records), *_filters(records, actor, wanted))
     if wanted.q:
         query = query.where(_matches(records, workflow, wanted.q.strip()))
     if wanted.after:
@@ -52,7 +52,8 @@ def find(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> tuple
     limit = max(1, min(wanted.limit, LIMIT))
     rows = all_rows(conn, query.order_by(records.c.reference).limit(limit + 1))
     following = rows[limit - 1]["reference"] if len(rows) > limit else None
-    return cases.batch_of(conn, vault(), workflow, rows[:limit]), following
+    found = cases.batch_of(conn, vault(), workflow, rows[:limit])
+    return [veil.veiled(conn, case, actor) for case in found], following
 
 
 def _matches(records: sa.Table, workflow: str, q: str) -> sa.ColumnElement[bool]:
@@ -82,7 +83,7 @@ def get(conn: Connection, workflow: str, reference: str, actor: Actor) -> Case:
     """Return a record the actor may see; NotFound for a missing and for a hidden one alike."""
     case = cases.by_reference(conn, vault(), workflow, reference)
     require_visible(actor, case)
-    return case
+    return veil.veiled(conn, case, actor)
 
 
 def by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str | None) -> list[Case]:
@@ -99,7 +100,8 @@ def by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str 
         if workflow == "application":
             own = sa.or_(own, _person(records, id_number, phone))
         query = sa.select(records).where(own, visible_to(actor, records)).order_by(records.c.reference).limit(LIMIT)
-        found += cases.batch_of(conn, vault(), workflow, all_rows(conn, query))
+        batch = cases.batch_of(conn, vault(), workflow, all_rows(conn, query))
+        found += [veil.veiled(conn, case, actor) for case in batch]
     return found
 
 
@@ -138,9 +140,11 @@ def standings(conn: Connection, person_key: str) -> list[Standing]:
     found: list[Standing] = []
     person = sa.select(PERSON.c.id).where(PERSON.c.id_index == person_key)
     for workflow, records in from_all:
-        query = sa.select(records).where(records.c.person_id.in_(person)).order_by(records.c.reference)
+        own = records.c.person_id.in_(person), resit_is_told(records)
+        query = sa.select(records).where(*own).order_by(records.c.reference)
         rows = all_rows(conn, query)
-        found += [_standing(conn, case) for case in cases.batch_of(conn, vault(), workflow, rows)]
+        batch = cases.batch_of(conn, vault(), workflow, rows)
+        found += [_standing(conn, veil.veiled(conn, case, student(person_key))) for case in batch]
     return found
 
 
@@ -155,13 +159,21 @@ def _standing(conn: Connection, case: Case) -> Standing:
 def ids(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> list[str]:
     """Return the row ids of every visible record that fits the filters, by reference, for a step on many."""
     records = cases.table(workflow)
-    query = sa.select(records.c.id).where(visible_to(actor, records), *_filters(records, wanted))
+    query = sa.select(records.c.id).where(visible_to(actor, records), *_filters(records, actor, wanted))
     return list(conn.execute(query.order_by(records.c.reference)).scalars())
 
 
-def _filters(records: sa.Table, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
-    names = [n for n in ("state", "county", "intake") if getattr(wanted, n) and n in records.c]
-    return [records.c[name] == getattr(wanted, name) for name in names]
+def references(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> list[str]:
+    """Return the references of every visible record that fits the filters."""
+    records = cases.table(workflow)
+    query = sa.select(records.c.reference).where(visible_to(actor, records), *_filters(records, actor, wanted))
+    return list(conn.execute(query.order_by(records.c.reference)).scalars())
+
+
+def _filters(records: sa.Table, actor: Actor, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    names = [n for n in ("county", "intake") if getattr(wanted, n) and n in records.c]
+    state = [veil.shown_state(actor, records) == wanted.state] if wanted.state else []
+    return [*state, *(records.c[name] == getattr(wanted, name) for name in names)]
 
 
 def payable(conn: Connection, actor: Actor) -> list[Case]:

@@ -23,8 +23,11 @@ PERSON = Person.__table__
 APPLICATION = Application.__table__
 STUDY = Study.__table__
 BY = ("workflow", "county", "major", "intake", "year", "state")
+UNIT = "unit"
+# What a status that no longer counts for the programme has become.
+NOT_COUNTED = ("cancelled",)
 # The steps whose input may name another county or major than the record has today.
-PLACING = ("create", "amend", "move_county", "change_major", "change_point")
+PLACING = ("create", "amend", "move_county", "accept_major", "change_major", "change_point")
 
 Row = dict[str, Any]
 
@@ -32,9 +35,12 @@ Row = dict[str, Any]
 def persons(conn: Connection, actor: Actor, as_of: date, by: Sequence[str]) -> dict[str, Any]:
     """Count the persons of each group as the audit tells them on a business date.
 
-    A person is counted once in each group; a county's staff count their own county.
+    A person is counted once in each group; a county's staff count their own county. By `unit` only those count
+    whose school status was confirmed, each once over all groups, at the county it was confirmed in (R1.1).
     """
-    seen = [r for r in _rows(conn, as_of) if actor.county is None or r["county"] == actor.county]
+    found = _confirmed(conn, as_of) if UNIT in by else _rows(conn, as_of)
+    mine = UNIT if UNIT in by else "county"
+    seen = [r for r in found if actor.county is None or r[mine] == actor.county]
     groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for row in seen:
         groups[tuple(row[name] or "" for name in by)].add(row["person"])
@@ -49,6 +55,24 @@ def _rows(conn: Connection, as_of: date) -> list[Row]:
     for row in rows:
         row["year"] = f"20{row['intake'][:2]}" if row["intake"] else None
     return rows
+
+
+def _confirmed(conn: Connection, as_of: date) -> list[Row]:
+    """Return one row a person: the status confirmed last by the day, unless cancelled, with its county of then."""
+    rows = {r["reference"]: r for r in _rows(conn, as_of) if r["workflow"] == "study"}
+    moved = set(conn.execute(sa.select(ENTRY.c.reference).where(ENTRY.c.action == "change_point")).scalars())
+    columns = (STUDY.c.reference, STUDY.c.confirmed_on, STUDY.c.created_on)
+    query = sa.select(*columns).where(STUDY.c.confirmed_on <= as_of)
+    newest: dict[str, Row] = {}
+    for reference, confirmed_on, created_on in conn.execute(query.order_by(STUDY.c.confirmed_on, STUDY.c.reference)):
+        row = rows.get(reference)
+        if row is None or row["state"] in NOT_COUNTED:
+            continue
+        # One that was taken over is confirmed before its first entry, and has stood where it was opened.
+        day = max(confirmed_on, created_on)
+        unit = _named_last(conn, reference, day, "county") if reference in moved else row["county"]
+        newest[row["person"]] = row | {"unit": unit}
+    return list(newest.values())
 
 
 def _on(conn: Connection) -> sa.ColumnElement[Any]:

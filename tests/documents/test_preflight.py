@@ -49,7 +49,7 @@ def test_rare_characters_leave_ink(rare: bytes, char: str) -> None:
         ("\t", "a control character"),
     ],
 )
-def test_what_would_not_print_is_refused_before_printing(char: str, why: str) -> None:
+def test_edge_08_what_would_not_print_is_refused_before_printing(char: str, why: str) -> None:
     context = COMPLETION_CERTIFICATE | {"name": f"刘{char}"}
     with pytest.raises(rendering.Unprintable) as refusal:
         rendering.render("completion_certificate", context, QR)

@@ -163,7 +163,7 @@ class LastPlace:
             self.pilot.act(*step, note="申诉成立")
 
 
-def test_the_last_place_is_given_once(racetrack: Track, any_place: Place, any_pilot: Pilot) -> None:
+def test_edge_19_the_last_place_is_given_once(racetrack: Track, any_place: Place, any_pilot: Pilot) -> None:
     """One gets it, the other stands first on the waiting list."""
     last = LastPlace(any_pilot)
     found = racetrack.race(any_place, last.steps, ROUNDS)

@@ -15,7 +15,7 @@ from edu_pilot.services import audit, outbox, papers
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.imports import DIPLOMAS, SCORES, Kind, import_list
 from edu_pilot.services.rosters import TAKE_OVER, Report, Unusable, import_roster
-from edu_pilot.workflow.reasons import Forbidden
+from edu_pilot.workflow.reasons import Forbidden, Refused
 from edu_pilot.workflow.registry import Actor
 from tests.cli.test_cli import typed
 from tests.factories import A_PDF, GRADUATED, SAT, Pilot, contents, diploma_number, on, row, rows, state
@@ -237,6 +237,17 @@ def test_a_county_brings_its_students_with_their_numbers_and_the_operator_is_rec
     with read() as conn:
         assert audit.verify(conn).ok
     assert sent(SCORES, [score("2237006450017")]).accepted == 1
+
+
+def test_r3_5_a_status_that_is_being_taken_over_draws_no_other_number(any_pilot: Pilot) -> None:
+    with on(SAT):
+        import_roster(as_xlsx([CASE_HEAD, existing()]), "a.xlsx", "2209", OPERATOR, kind=TAKE_OVER)
+        [study] = rows("study")
+        with pytest.raises(Refused) as refused:
+            any_pilot.act("study", study["reference"], "confirm_status", any_pilot.chen_hui, SAT)
+        assert [(r.code, r.who) for r in refused.value.reasons] == [("no_status_is_taken_over", ("admin",))]
+        outbox.drain()
+    assert row("study", study["reference"])["student_number"] == "2237006450017"
 
 
 def test_nobody_is_taken_over_twice(any_pilot: Pilot) -> None:

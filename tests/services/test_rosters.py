@@ -68,7 +68,7 @@ def test_a_dry_run_tells_the_same_and_writes_nothing(app: Flask) -> None:
     assert (dry.records, len(wet.records)) == ((), wet.accepted)
 
 
-def test_already_registered_says_where_and_since_when_and_nothing_else(app: Flask, pilot: Pilot) -> None:
+def test_edge_01_already_registered_says_where_and_since_when_and_nothing_else(app: Flask, pilot: Pilot) -> None:
     pilot.registered()
     lines = [HEAD, line(1, "刘伟", LIU_WEI.id_number, "13800000001")]
     report = import_roster(as_csv(lines), "a.csv", "2209", OPERATOR)
@@ -82,7 +82,7 @@ def test_a_major_closed_for_the_intake_is_told(app: Flask) -> None:
     assert [t.reason.code for t in report.problems] == ["major_not_open"]
 
 
-def test_fifteen_digits_are_the_same_person(app: Flask) -> None:
+def test_edge_04_fifteen_digits_are_the_same_person(app: Flask) -> None:
     old = LIU[:6] + LIU[8:17]
     report = import_roster(as_xlsx([HEAD, line(1, "刘伟", old, "13800000001")]), "a.xlsx", "2209", OPERATOR)
     assert [t.reason.code for t in report.notices] == ["id_number_normalised"]

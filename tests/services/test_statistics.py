@@ -66,3 +66,25 @@ def test_a_setting_that_may_lose_a_commit_is_not_fine() -> None:
     assert readiness.sqlite_settings(journal).fine
     assert not readiness.sqlite_settings(journal | {"synchronous": 1}).fine
     assert not readiness.sqlite_settings(journal | {"foreign_keys": 0}).fine
+
+
+def test_edge_73_a_person_counts_once_by_the_unit_of_the_school_status(any_pilot: Pilot) -> None:
+    """R1.1: reproducible for any past day, whatever moved or ended since."""
+    moved, left = any_pilot.studying(), any_pilot.studying(worker(1))
+    any_pilot.enrolled(worker(2))
+    day = date(2023, 3, 1)
+    any_pilot.act("study", moved, "change_point", any_pilot.chen_hui, day, new_point="德城区教学点")
+    assert counted(any_pilot.chen_hui, day, "unit", "year") == {(QIHE, "2022"): 2}
+    assert counted(any_pilot.wang_fang, day, "unit") == {(QIHE,): 2}
+    assert counted(any_pilot.decheng_clerk, day, "unit") == {}
+    any_pilot.act("study", left, "cancel", any_pilot.chen_hui, date(2023, 4, 1), cancellation="NOT_REGISTERED")
+    assert counted(any_pilot.chen_hui, date(2023, 4, 1), "unit") == {(QIHE,): 1}
+    assert counted(any_pilot.chen_hui, day, "unit") == {(QIHE,): 2}
+
+
+def test_edge_73_who_begins_again_is_still_one_person(any_pilot: Pilot) -> None:
+    first = any_pilot.studying()
+    any_pilot.act("study", first, "withdraw", any_pilot.chen_hui, CONFIRMED, withdrawal="PERSONAL")
+    second = any_pilot.studying()
+    assert first != second
+    assert counted(any_pilot.chen_hui, CONFIRMED, "unit") == {(QIHE,): 1}

@@ -11,11 +11,11 @@ from flask import Flask
 
 from edu_pilot.extensions import read
 from edu_pilot.rules.study import plan
-from edu_pilot.services import accounts, audit, cases, due, outbox, papers, search, statistics
+from edu_pilot.services import accounts, audit, cases, due, outbox, papers, presenting, search, statistics
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import Case
 from edu_pilot.services.vault import vault
-from edu_pilot.workflow.reasons import Refused
+from edu_pilot.workflow.reasons import Forbidden, Refused
 from tests.factories import (
     A_PDF,
     BATCHED,
@@ -30,6 +30,7 @@ from tests.factories import (
     bank_says,
     case,
     contents,
+    diploma_number,
     on,
     row,
     rows,
@@ -152,6 +153,45 @@ def test_edge_29_a_composite_of_59_and_a_half_is_60_and_passes(pilot: Pilot) -> 
     assert (sitting["composite"], sitting["passed"]) == (60, True)
 
 
+# Flags
+
+
+def test_edge_27_a_public_welfare_post_is_noted_and_excludes_nobody(any_pilot: Pilot) -> None:
+    study = any_pilot.completed()
+    step = ("study", study, "note_welfare_post", any_pilot.wang_fang)
+    with pytest.raises(Refused) as refused:
+        any_pilot.act(*step, GRADUATED, welfare_post_on=CLAIMED)
+    assert codes(refused) == ["welfare_post_is_dated_soundly"]
+    any_pilot.act(*step, GRADUATED, welfare_post_on=date(2024, 3, 1))
+    with on(GRADUATED), read() as conn:
+        shown = presenting.show(conn, search.get(conn, "study", study, any_pilot.wang_fang), any_pilot.wang_fang)
+    assert shown.facts["welfare_post_on"] == date(2024, 3, 1)
+    any_pilot.graduate(study)
+    assert state("claim", any_pilot.approved(study)) == "approved"
+
+
+def test_edge_37_a_failed_face_comparison_blocks_the_diploma_and_no_claim_runs(any_pilot: Pilot) -> None:
+    study = any_pilot.completed()
+    step = ("study", study, "note_face_comparison", any_pilot.chen_hui, GRADUATED)
+    any_pilot.act(*step, face_check="failed", face_checked_on=GRADUATED)
+    with pytest.raises(Refused) as refused:
+        any_pilot.graduate(study)
+    assert codes(refused) == ["face_comparison_not_failed"]
+    with pytest.raises(Refused) as refused:
+        any_pilot.claim(study)
+    assert codes(refused) == ["diploma_recorded"]
+    passed_on = date(2025, 7, 20)
+    step = ("study", study, "note_face_comparison", any_pilot.chen_hui, passed_on)
+    any_pilot.act(*step, face_check="passed", face_checked_on=passed_on)
+    step = ("study", study, "graduate", any_pilot.chen_hui, date(2025, 8, 1))
+    with pytest.raises(Refused) as refused:
+        any_pilot.graduate(study)
+    assert codes(refused) == ["diploma_not_before_face_comparison"]
+    day = date(2025, 7, 31)
+    any_pilot.act(*step, diploma_number=diploma_number(study, day), diploma_on=day)
+    assert row("study", study)["diploma_on"] == day
+
+
 # Change of point
 
 
@@ -234,6 +274,52 @@ def test_edge_05_the_own_staff_account_stays_the_same_persons(pilot: Pilot) -> N
     study = with_proof(pilot, pilot.studying())
     correct(pilot, study, new_id_number=NEW_NUMBER)
     assert accounts.named("liu.wei").person_key == told_of(study)[0].key
+
+
+def account_of(pilot: Pilot, name: str, number: str, *roles: str, county: str | None = None) -> Any:
+    accounts.add(name, roles, county, number, OPERATOR, password="demo" + name)
+    return accounts.named(name)
+
+
+def test_an_account_under_the_corrected_number_waits_for_the_administrators_word(any_pilot: Pilot) -> None:
+    """R5.2: nobody is made one with a member of staff by a slip of the pen."""
+    account_of(any_pilot, "liu", NEW_NUMBER, "university_reviewer")
+    study = with_proof(any_pilot, any_pilot.studying())
+    before = contents()
+    with pytest.raises(Refused) as refused:
+        correct(any_pilot, study, new_id_number=NEW_NUMBER)
+    [reason] = refused.value.reasons
+    assert (reason.code, reason.who, reason.facts["accounts"]) == (
+        "accounts_of_the_number_are_confirmed", ("admin",), "liu",
+    )  # fmt: skip
+    assert contents() == before
+    with pytest.raises(Forbidden):
+        accounts.belongs_to("liu", study, any_pilot.chen_hui)
+    accounts.belongs_to("liu", study, accounts.named("admin"))
+    assert rows("audit_entry", workflow="account", action="person")[0]["actor"] == "admin"
+    correct(any_pilot, study, new_id_number=NEW_NUMBER)
+    assert accounts.named("liu").person_key == told_of(study)[0].key
+    assert sound_trail()
+
+
+def test_a_correction_that_makes_one_of_two_reviewers_leaves_their_acts_as_they_were(any_pilot: Pilot) -> None:
+    """R3.10: both bodies' checks of one claim were given by one human being under two numbers; no conflict for ever."""
+    union = account_of(any_pilot, "liu.union", LIU_WEI.id_number, "union_reviewer", county=QIHE)
+    university = account_of(any_pilot, "liu.university", NEW_NUMBER, "university_reviewer")
+    claim = any_pilot.submitted(any_pilot.graduated(worker(1)))
+    given = {"outcome": "pass", "reading": {"amount_fen": 479_000, "id_tail": worker(1).id_number[-4:]}}
+    given["reading"] |= {"diploma_on": "2025-01-31"}
+    for actor in (union, university):
+        any_pilot.act("claim", claim, "check", actor, CHECKED, **given)
+    study = with_proof(any_pilot, any_pilot.studying())
+    accounts.belongs_to("liu.university", study, OPERATOR)
+    correct(any_pilot, study, CHECKED, new_id_number=NEW_NUMBER)
+    keys = {accounts.named(name).person_key for name in ("liu.union", "liu.university")}
+    assert keys == {told_of(study)[0].key}
+    assert len({check["person_key"] for check in rows("claim_check")}) == 2
+    body = rows("audit_entry", action="correct_identity")[0]["body"]
+    assert '"acts_left_under_the_old_number":1' in body
+    assert sound_trail()
 
 
 def test_edge_04_a_fifteen_digit_correction_is_kept_in_its_long_form(pilot: Pilot) -> None:

@@ -87,7 +87,7 @@ def test_a_withdrawal_closes_the_study_it_had_opened(any_pilot: Pilot, decided: 
     assert [s["state"] for s in rows("study", application_id=gone)] == ["withdrawn"]
 
 
-def test_the_second_waits_for_the_first(any_pilot: Pilot, decided: list[str]) -> None:
+def test_edge_18_the_second_waits_for_the_first(any_pilot: Pilot, decided: list[str]) -> None:
     """Even where the first place that frees is not given out at once, nobody jumps the queue."""
     any_pilot.withdraw(decided[0])
     with pytest.raises(Refused) as refusal:
@@ -106,7 +106,7 @@ def test_a_late_comer_does_not_jump_the_queue(any_pilot: Pilot, decided: list[st
     assert [r.code for r in refusal.value.reasons] == ["next_in_the_queue"]
 
 
-def test_who_waits_is_told_the_place_in_the_queue(any_pilot: Pilot, decided: list[str]) -> None:
+def test_edge_19_who_waits_is_told_the_place_in_the_queue(any_pilot: Pilot, decided: list[str]) -> None:
     with pytest.raises(Refused) as refusal:
         any_pilot.admit(decided[4])
     facts = refusal.value.reasons[0].facts
@@ -280,7 +280,7 @@ def test_a_move_to_another_county_keeps_the_number(any_pilot: Pilot, decided: li
     assert (after["county"], after["queue_number"], after["state"]) == (DECHENG, before, "waitlisted")
 
 
-def test_nobody_loses_a_confirmed_place(any_pilot: Pilot, decided: list[str]) -> None:
+def test_edge_18_nobody_loses_a_confirmed_place(any_pilot: Pilot, decided: list[str]) -> None:
     """R1.4: after the student number is drawn the application can no longer be withdrawn."""
     admitted = row("application", decided[0])["id"]
     study = rows("study", application_id=admitted)[0]["reference"]

@@ -23,7 +23,7 @@ from tests.factories import (
     rows,
     state,
 )
-from tests.people import LIU_WEI, worker
+from tests.people import LIU_WEI, Human, worker
 from tests.web.visitor import Visitor, masked, text
 
 AtDesk = Callable[[str], Visitor]
@@ -66,6 +66,16 @@ def test_a_person_is_found_by_number_and_never_by_address(at_desk: AtDesk, hands
         assert reference in text(clerk.send("/search", number=number))
     assert reference not in text(clerk.get(f"/records/application?q={LIU_WEI.id_number}"))
     assert reference not in text(at_desk("decheng.clerk").send("/search", number=LIU_WEI.id_number))
+
+
+def test_edge_10_two_of_one_name_are_told_apart_by_the_end_of_their_numbers(at_desk: AtDesk, hands: Pilot) -> None:
+    other = Human(LIU_WEI.name, worker(3).id_number, worker(3).phone)
+    hands.registered()
+    hands.registered(other)
+    page = text(at_desk("wang.fang").get("/records/application"))
+    for who in (LIU_WEI, other):
+        assert f">{who.id_number[-4:]}</span>" in page
+        assert who.id_number not in page
 
 
 def test_numbers_are_masked_on_every_page(at_desk: AtDesk, hands: Pilot) -> None:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
+import pytest
+
+from edu_pilot import clock
 from edu_pilot.services.vault import vault
-from tests.factories import Pilot, row
+from tests.factories import GRADUATED, SAT, SETTLED, Pilot, diploma_number, row, rows, state
 from tests.people import LIU_WEI
-from tests.web.visitor import Visitor
+from tests.web.visitor import Visitor, text
+
+AtDesk = Callable[[str], Visitor]
 
 
 def test_a_worker_is_offered_no_roster(stranger: Visitor, hands: Pilot) -> None:
@@ -18,3 +24,96 @@ def test_a_worker_is_offered_no_roster(stranger: Visitor, hands: Pilot) -> None:
     assert stranger.get("/desk/roster").status_code == 403
     file = (io.BytesIO("姓名,身份证号\n".encode()), "roster.csv")
     assert stranger.send("/desk/roster", intake="2209", step="check", file=file).status_code == 403
+
+
+def sheet(head: list[str], *lines: list[str]) -> tuple[io.BytesIO, str]:
+    """Give a list as a file."""
+    return io.BytesIO("\n".join(",".join(cells) for cells in (head, *lines)).encode()), "list.csv"
+
+
+def test_a_score_list_is_judged_first_and_taken_on_request(at_desk: AtDesk, hands: Pilot) -> None:
+    study = hands.studying()
+    number = str(row("study", study)["student_number"])
+    head = ["学号", "姓名", "课程代码", "形考成绩", "终考成绩", "考试日期"]
+    lines = [
+        [number, LIU_WEI.name, "10002", "80", "70", "2022-09-20"],
+        [number, LIU_WEI.name, "1", "", "7", "2022-09-20"],
+    ]
+    with clock.on(SAT):
+        registrar = at_desk("chen.hui")
+        assert "/lists/scores" in text(registrar.get("/registry"))
+        told = text(registrar.send("/lists/scores", step="check", file=sheet(head, *lines)))
+        assert "Checked; nothing is written yet" in told and "Course" in told
+        assert rows("score") == []
+        assert registrar.send("/lists/scores", step="take", file=sheet(head, *lines)).status_code == 200
+        assert [s["course"] for s in rows("score")] == ["10002"]
+        assert at_desk("examiner").get("/lists/scores").status_code == 200
+        assert registrar.send("/lists/scores").status_code == 422
+
+
+def test_a_diploma_list_graduates_from_the_page(at_desk: AtDesk, hands: Pilot) -> None:
+    study = hands.completed()
+    head = ["学号", "姓名", "毕业证书编号", "毕业日期"]
+    line = [str(row("study", study)["student_number"]), LIU_WEI.name, diploma_number(study), "2025-01-31"]
+    with clock.on(GRADUATED):
+        registrar = at_desk("chen.hui")
+        assert registrar.send("/lists/diplomas", step="take", file=sheet(head, line)).status_code == 200
+    assert state("study", study) == "graduated"
+
+
+def test_existing_students_are_taken_over_from_the_page(at_desk: AtDesk, hands: Pilot) -> None:
+    head = [
+        "姓名",
+        "身份证号",
+        "手机号",
+        "县区",
+        "教学点",
+        "层次",
+        "专业",
+        "原毕业院校",
+        "原学历",
+        "拟考证书",
+        "学号",
+        "注册日期",
+    ]
+    rest = ["齐河县", "齐河县教学点", "专科", "电子商务", "一中", "高中", "互联网营销师", "2237006450017", "2022-09-06"]
+    with clock.on(SAT):
+        registrar = at_desk("chen.hui")
+        file = sheet(head, [LIU_WEI.name, LIU_WEI.id_number, LIU_WEI.phone, *rest])
+        answer = registrar.send("/lists/cases", intake="2209", step="take", file=file)
+        assert answer.status_code == 200, text(answer)
+    assert [(s["state"], s["student_number"]) for s in rows("study")] == [("studying", "2237006450017")]
+    assert rows("certification")[0]["occupation"] == "online_marketer"
+
+
+def test_the_banks_answer_settles_a_batch_from_the_page(at_desk: AtDesk, hands: Pilot) -> None:
+    batch = hands.batch(hands.approved(hands.graduated()))
+    hands.export(batch)
+    file = sheet(["付款编号", "结果"], [str(rows("payment_item")[0]["number"]), "成功"])
+    with clock.on(SETTLED):
+        maker = at_desk("he.jun")
+        assert f"/lists/results?batch={batch}" in text(maker.get(f"/records/payment/{batch}"))
+        assert maker.send("/lists/results", batch=batch, step="take", file=file).status_code == 200
+    assert state("payment", batch) == "settled"
+
+
+@pytest.mark.parametrize(
+    ("kind", "open_to"),
+    [
+        ("rosters", {"wang.fang"}),
+        ("cases", {"chen.hui"}),
+        ("scores", {"chen.hui", "examiner"}),
+        ("diplomas", {"chen.hui"}),
+        ("results", {"he.jun"}),
+    ],
+)
+def test_r6_3_each_list_is_for_those_whose_step_it_takes(
+    at_desk: AtDesk, hands: Pilot, kind: str, open_to: set[str]
+) -> None:
+    everybody = ("wang.fang", "chen.hui", "examiner", "zhao.min", "sun.li", "he.jun", "releaser", "xu.ning", "admin")
+    seen = {name: at_desk(name).get(f"/lists/{kind}").status_code for name in everybody}
+    assert seen == {name: 200 if name in open_to else 403 for name in everybody}
+
+
+def test_there_is_no_other_list(at_desk: AtDesk, hands: Pilot) -> None:
+    assert at_desk("chen.hui").get("/lists/persons").status_code == 404

@@ -9,7 +9,7 @@ from edu_pilot.models import LiveCase, Person, Quota, Study
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.calendar import working_days_after, years_without_holidays
 from edu_pilot.rules.identity import birth_of, normalise_id, normalise_name, normalise_phone, sex_of
-from edu_pilot.rules.lookups import county_code, level_code, major_code, point_code
+from edu_pilot.rules.lookups import county_code, level_code, major_code, occupation_code, point_code, suited_occupations
 from edu_pilot.rules.people import sex_code
 from edu_pilot.services import numbers
 from edu_pilot.services.facts.people import holder_of, humans
@@ -44,6 +44,8 @@ def amend_application(change: Change) -> None:
     # R2.3: what was read from the number before does not outlive it.
     if "id_number" in given and normalise_id(given["id_number"]) != change.case.id_number:
         change.values |= {"sex": None, "birth_on": None}
+    if given.get("new_intake"):
+        change.values["intake"] = given["new_intake"]
     _write(change, given)
 
 
@@ -64,6 +66,8 @@ def _write(change: Change, given: dict[str, Any]) -> None:
         change.values["level"] = level_code(policy, given["level"]) or given["level"]
     if "major" in given:
         change.values["major"] = major_code(policy, given["major"]) or given["major"]
+    if "occupation" in given:
+        change.values["occupation"] = occupation_code(policy, given["occupation"]) or given["occupation"]
     if "sex" in given:
         change.values["sex"] = sex_code(given["sex"])
     if "union_member" in given:
@@ -244,8 +248,7 @@ def plan_certification(change: Change) -> None:
     if change.to_state != "admitted":
         return
     case, policy = change.case, change.attempt.policy
-    major = policy.row("majors", case.major)
-    suited = major["second_certificates"].split() if major else []
+    suited = suited_occupations(policy, case.major)
     occupation = policy.row("occupations", case.occupation or (suited[0] if suited else None))
     if occupation is None:
         return
@@ -276,3 +279,24 @@ def move_county(change: Change) -> None:
     point = point_code(change.attempt.policy, change.input["new_point"], county)
     change.values |= {"county": county, "point": point}
     change.conn.execute(LIVE.update().where(LIVE.c.application_id == change.record_id).values(point=point))
+
+
+@effect
+def note_offer(change: Change) -> None:
+    """R3.4: the major offered instead, and the day until which the applicant may take it."""
+    policy, today = change.attempt.policy, change.unit.today
+    until = working_days_after(policy, today, policy.get("classes.offer_working_days"))
+    change.values |= {"offered_major": major_code(policy, change.input["offered_major"]), "offer_until": until}
+    if unknown := years_without_holidays(policy, today, until):
+        change.note["years_without_holidays"] = unknown
+
+
+@effect
+def take_offered_major(change: Change) -> None:
+    """R3.4: the case goes on in the other major; a certificate that does not suit it is asked for anew."""
+    case, major = change.case, change.case.offered_major
+    change.values |= {"major": major, "offered_major": None, "offer_until": None}
+    # Nothing was typed; the trail names the major, so that past figures can be told from it.
+    change.note["new_major"] = major
+    if case.occupation not in suited_occupations(change.attempt.policy, major):
+        change.values["occupation"] = None

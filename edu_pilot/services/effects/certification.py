@@ -141,6 +141,18 @@ def void_score_notice(change: Change) -> None:
     _void_papers(change, "score_notice")
 
 
+@effect
+def void_registration_form(change: Change) -> None:
+    """R3.2: only the newest registration form holds."""
+    _void_papers(change, "registration_form")
+
+
+@effect
+def void_completion_certificate(change: Change) -> None:
+    """R3.9: only the newest completion certificate holds."""
+    _void_papers(change, "completion_certificate")
+
+
 def _void_papers(change: Change, kind: str) -> None:
     papers = DOCUMENT.c.workflow == change.workflow, DOCUMENT.c.record_id == change.record_id
     standing = DOCUMENT.update().where(*papers, DOCUMENT.c.kind == kind, DOCUMENT.c.voided_at.is_(None))

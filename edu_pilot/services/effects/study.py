@@ -7,11 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 from dateutil.relativedelta import relativedelta
+from sqlalchemy.exc import IntegrityError
 
 from edu_pilot.extensions import Base
 from edu_pilot.models import Application, Certification, Claim, Document, LiveCase, Person, PersonAlias, Quota, Score
 from edu_pilot.models.base import new_id
-from edu_pilot.rules.calendar import season
+from edu_pilot.rules.calendar import season, working_days_after
 from edu_pilot.rules.identity import birth_of, sex_of
 from edu_pilot.rules.lookups import major_code, point_code
 from edu_pilot.rules.study import (
@@ -110,14 +111,34 @@ def record_score(change: Change) -> None:
         "final": parts[1],
         "composite": composite(course, *parts),
         "passed": passes(policy, course, *parts),
+        "published_on": _published_on(change),
     }
     change.add(Score, row)
     passed = _passed(change) | ({course["code"]} if row["passed"] else set())
     change.values["credits"] = credits_of(policy, change.case.major, passed)
 
 
+def _published_on(change: Change) -> date:
+    """R3.6: until this day a wrong line of a list is mended before the student reads it."""
+    policy = change.attempt.policy
+    days = policy.find("study.marks_shown_after_working_days", 0)
+    return working_days_after(policy, change.unit.today, days)
+
+
 def _passed(change: Change) -> set[str]:
     return {sitting.course for sitting in change.case.scores if sitting.passed}
+
+
+@effect
+def note_face_comparison(change: Change) -> None:
+    """R3.9: the last face comparison and its day."""
+    change.values |= {name: change.input[name] for name in ("face_check", "face_checked_on")}
+
+
+@effect
+def note_welfare_post(change: Change) -> None:
+    """R3.10: the first day on a public welfare post; shown, and nothing else follows from it."""
+    change.values["welfare_post_on"] = change.input["welfare_post_on"]
 
 
 @effect
@@ -208,9 +229,28 @@ def _follow_key(change: Change, new_key: str) -> None:
     """The live case and every account, step and check of the same human being go by the new number."""
     old_key = change.case.person.key
     change.conn.execute(LIVE.update().where(LIVE.c.id_index == old_key).values(id_index=new_key))
+    left = 0
     for table in Base.metadata.sorted_tables:
         for column in (table.c[name] for name in PERSON_KEYS if name in table.c):
-            change.conn.execute(table.update().where(column == old_key).values({column.name: new_key}))
+            left += _follow_in(change, table, column, old_key, new_key)
+    if left:
+        change.note["acts_left_under_the_old_number"] = left
+
+
+def _follow_in(change: Change, table: sa.Table, column: sa.Column[Any], old_key: str, new_key: str) -> int:
+    """Give the rows of a column the new key; return how many keep the old one.
+
+    Where one human being acted twice on one case, under either number, what happened cannot be written anew:
+    the second act stays under the old number, which remains an alias, and the trail tells how many did.
+    """
+    left = 0
+    for row in change.conn.execute(sa.select(table.c.id).where(column == old_key)).scalars().all():
+        try:
+            with change.conn.begin_nested():
+                change.conn.execute(table.update().where(table.c.id == row).values({column.name: new_key}))
+        except IntegrityError:
+            left += 1
+    return left
 
 
 def _rewrite(change: Change, values: dict[str, Any], number: str | None) -> None:

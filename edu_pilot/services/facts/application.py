@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -11,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.models import Application, LiveCase, Quota, Study
+from edu_pilot.models import Application, AuditEntry, ClaimCheck, LiveCase, Quota, Study
 from edu_pilot.services import policies
 from edu_pilot.services.cases import Case, fact
 from edu_pilot.services.facts.people import newest_keys
@@ -20,6 +22,10 @@ APPLICATION = Application.__table__
 LIVE = LiveCase.__table__
 QUOTA = Quota.__table__
 STUDY = Study.__table__
+ENTRY = AuditEntry.__table__
+CHECK = ClaimCheck.__table__
+# Who sits in a class, or may still come to.
+IN_A_CLASS = ("registered", "returned", "verified", "waitlisted", "admitted")
 
 
 @dataclass(frozen=True)
@@ -105,3 +111,51 @@ def student_number_is_anothers(conn: Connection, cases: Sequence[Case]) -> Mappi
         return taken
 
     return {c.id: asks(c) for c in cases}
+
+
+@fact("application")
+def class_size(conn: Connection, cases: Sequence[Case]) -> Mapping[str, int]:
+    """How many have chosen the same major at the same point for the same intake, each applicant included."""
+    columns = (APPLICATION.c.intake, APPLICATION.c.point, APPLICATION.c.major)
+    query = sa.select(*columns, sa.func.count()).where(APPLICATION.c.state.in_(IN_A_CLASS)).group_by(*columns)
+    sizes = {(r[0], r[1], r[2]): r[3] for r in conn.execute(query)}
+    return {c.id: sizes.get((c.intake, c.point, c.major), 0) for c in cases}
+
+
+RETURN, PERMIT = "return_for_correction", "permit_new_faults"
+
+
+@fact("application", "claim")
+def faults_named(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
+    """The faults that were named when each case was returned before; a claim's checks of this round are no return."""
+    named: dict[str, set[str]] = defaultdict(set)
+    for reference, _actor, _action, codes in _told(conn, cases, (RETURN,)):
+        named[reference].update(codes)
+    rounds = {c.id: c.round for c in cases if c.workflow == "claim"}
+    columns = (CHECK.c.claim_id, CHECK.c.round, CHECK.c.reasons)
+    query = sa.select(*columns).where(CHECK.c.claim_id.in_(rounds), CHECK.c.outcome == "correct")
+    for row in conn.execute(query) if rounds else ():
+        if row.round < rounds[row.claim_id]:
+            named[row.claim_id].update(row.reasons)
+    return {c.id: frozenset(named[c.reference] | named[c.id]) for c in cases}
+
+
+@fact("application", "claim")
+def faults_permitted(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[tuple[str, frozenset[str]]]]:
+    """Who permitted which further faults since the last return of each case."""
+    found: dict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
+    for reference, actor, action, codes in _told(conn, cases, (RETURN, PERMIT)):
+        found[reference] = [] if action == RETURN else [*found[reference], (actor, codes)]
+    return {c.id: found[c.reference] for c in cases}
+
+
+def _told(
+    conn: Connection, cases: Sequence[Case], actions: Sequence[str]
+) -> Iterator[tuple[str, str, str, frozenset[str]]]:
+    """Yield (reference, actor, action, faults) of some steps, oldest first, as the audit tells them."""
+    columns = (ENTRY.c.reference, ENTRY.c.actor, ENTRY.c.action, ENTRY.c.body)
+    of_these = ENTRY.c.workflow == cases[0].workflow, ENTRY.c.reference.in_([c.reference for c in cases])
+    query = sa.select(*columns).where(*of_these, ENTRY.c.action.in_(actions)).order_by(ENTRY.c.number)
+    for reference, actor, action, body in conn.execute(query):
+        given = json.loads(body)["input"]
+        yield reference, actor, action, frozenset(given.get("faults") or given.get("reasons") or ())

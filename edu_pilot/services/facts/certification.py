@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from edu_pilot.models import Ban, Certification, ListedCertificate, Person, Session, Study
 from edu_pilot.services.cases import Case, fact
+from edu_pilot.services.visibility import resit_is_told
 
 CERTIFICATION = Certification.__table__
 SESSION = Session.__table__
@@ -240,3 +241,11 @@ def is_listed(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool]:
     query = sa.select(LISTED.c.number).where(LISTED.c.number.in_([c.certificate_number for c in cases]))
     shown = set(conn.execute(query).scalars())
     return {c.id: c.certificate_number in shown for c in cases}
+
+
+@fact("certification")
+def follows_untold_failure(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool]:
+    """Whether each record is a re-sit whose failed attempt is not published yet."""
+    query = sa.select(CERTIFICATION.c.id).where(CERTIFICATION.c.id.in_([c.id for c in cases]))
+    told = set(conn.execute(query.where(resit_is_told(CERTIFICATION))).scalars())
+    return {c.id: c.id not in told for c in cases}

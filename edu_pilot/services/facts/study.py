@@ -11,17 +11,19 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot.models import Application, AuditEntry, Certification, Claim, PersonAlias, Score
+from edu_pilot.models import Account, Application, AuditEntry, Certification, Claim, Outbox, PersonAlias, Score
 from edu_pilot.services.cases import Case, fact, table
 from edu_pilot.services.facts.people import holder_of
 from edu_pilot.services.vault import vault
 
 APPLICATION = Application.__table__
 SCORE = Score.__table__
+ACCOUNT = Account.__table__
 CERTIFICATION = Certification.__table__
 CLAIM = Claim.__table__
 ENTRY = AuditEntry.__table__
 ALIAS = PersonAlias.__table__
+OUTBOX = Outbox.__table__
 
 
 @dataclass(frozen=True)
@@ -152,3 +154,27 @@ def numbers_before(conn: Connection, cases: Sequence[Case]) -> Mapping[str, froz
     for row in conn.execute(query):
         found[row.person_id].add(vault().open("person_alias.id_number", row.id, row.id_number))
     return {c.id: frozenset(found[c.person_id]) for c in cases}
+
+
+@fact("study")
+def takeover_waits(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool]:
+    """Whether the follow-up that hands each study its number and day is still to be carried out."""
+    waits = OUTBOX.c.workflow == "study", OUTBOX.c.action == "take_over", OUTBOX.c.done_at.is_(None)
+    query = sa.select(OUTBOX.c.reference).where(*waits, OUTBOX.c.reference.in_([c.reference for c in cases]))
+    open_ones = set(conn.execute(query).scalars())
+    return {c.id: c.reference in open_ones for c in cases}
+
+
+@fact("study")
+def accounts_of(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Callable[[str], list[str]]]:
+    """The names of the accounts under an ID number that is not the record's own person's."""
+
+    def asks(case: Case) -> Callable[[str], list[str]]:
+        def names(number: str) -> list[str]:
+            key = vault().index("id_number", number)
+            query = sa.select(ACCOUNT.c.name).where(ACCOUNT.c.person_key == key).order_by(ACCOUNT.c.name)
+            return [] if key == case.person_key else list(conn.execute(query).scalars())
+
+        return names
+
+    return {c.id: asks(c) for c in cases}

@@ -237,7 +237,7 @@ class Statistics(View):
     def get(self, asked: dict[str, Any]) -> Response:
         """Count persons by group as the audit tells them on a business date."""
         by = [name.strip() for name in asked.get("by", "workflow,state").split(",")]
-        if len(set(by)) != len(by) or not set(by) <= set(statistics.BY):
+        if len(set(by)) != len(by) or not set(by) <= {*statistics.BY, statistics.UNIT}:
             raise Malformed([malformed("malformed", "by")])
         with read() as conn:
             return reply(statistics.persons(conn, access.actor(), asked.get("as_of") or clock.today(), by))

@@ -297,7 +297,12 @@ class Asked(Shape):
     """The day and the groups of a count."""
 
     as_of = fields.Date()
-    by = _short(metadata={"description": "of workflow, county, major, intake, year, state; separated by commas"})
+    by = _short(
+        metadata={
+            "description": "of workflow, county, major, intake, year, state, separated by commas; "
+            "unit (the county of the school status) counts each person once"
+        }
+    )
 
 
 class Act(Shape):

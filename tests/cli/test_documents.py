@@ -1,0 +1,105 @@
+"""Documents by the command line: issued again where the workflow allows it, saved by the bundle."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pypdf
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from edu_pilot.services import papers, rendering
+from tests.cli.test_cli import typed
+from tests.factories import A_PDF, GRADUATED, SIGN_UP, Pilot, on, rows
+from tests.people import worker
+
+
+@pytest.fixture(autouse=True)
+def renderer() -> None:
+    """Skip where the renderer is not installed: the application runs without it."""
+    if rendering.missing_pieces():
+        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
+
+
+def told(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+def test_a_registration_form_is_issued_again_and_the_old_one_is_void(app: Flask, pilot: Pilot) -> None:
+    reference = pilot.registered()
+    with on(SIGN_UP):
+        result = typed(app)(
+            "documents", "issue", "registration_form", "application", reference, "--as", "wang.fang", "--json"
+        )
+    assert (result.exit_code, told(result)["reference"]) == (0, reference)
+    old, new = sorted(rows("document", kind="registration_form"), key=lambda d: str(d["number"]))
+    assert (old["voided_at"] is None, new["voided_at"], new["number"]) == (False, None, told(result)["number"])
+
+
+def test_a_completion_certificate_is_issued_again_under_the_corrected_name(app: Flask, pilot: Pilot) -> None:
+    study = pilot.graduated()
+    pilot.certified(study)
+    step = ("documents", "issue", "completion_certificate", "study", study, "--as", "chen.hui", "--json")
+    with on(GRADUATED):
+        assert typed(app)(*step).exit_code == 0
+        assert rows("audit_entry", action="issue_double_certificate") != []
+        papers.add("study", study, "identity_proof", A_PDF, pilot.chen_hui)
+        pilot.act("study", study, "correct_identity", pilot.chen_hui, GRADUATED, new_name="刘维")
+        assert typed(app)(*step).exit_code == 0
+        assert len(rows("audit_entry", action="reissue_double_certificate")) == 1
+    states = {d["voided_at"] is None for d in rows("document", kind="completion_certificate")}
+    assert states == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("account", "kind", "code", "error"),
+    [
+        ("wang.fang", "admission_notice", 1, "refused"),
+        ("operator", "registration_form", 1, "forbidden"),
+        ("decheng.clerk", "registration_form", 1, "not_found"),
+    ],
+)
+def test_what_the_workflow_does_not_issue_again_is_refused(
+    app: Flask, pilot: Pilot, account: str, kind: str, code: int, error: str
+) -> None:
+    reference = pilot.registered()
+    acting = ("--as", account) if account != "operator" else ()
+    with on(SIGN_UP):
+        result = typed(app)("documents", "issue", kind, "application", reference, *acting, "--json")
+    assert (result.exit_code, told(result)["error"]) == (code, error)
+    assert len(rows("document")) == 1
+
+
+def test_the_papers_of_a_list_go_into_one_zip_with_safe_names(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
+    first, second = pilot.registered(), pilot.registered(worker(1))
+    target = tmp_path / "papers.zip"
+    with on(SIGN_UP):
+        result = typed(app)("documents", "batch", str(target), "application", "--state", "registered", "--json")
+    assert (result.exit_code, told(result)["saved"], told(result)["left"]) == (0, 2, 0)
+    with zipfile.ZipFile(target) as archive:
+        assert archive.namelist() == [
+            f"{d['reference']}-registration_form-{d['number']}.pdf" for d in told(result)["documents"]
+        ]
+        assert [len(pypdf.PdfReader(io.BytesIO(archive.read(n))).pages) for n in archive.namelist()] == [1, 1]
+    assert [d["reference"] for d in told(result)["documents"]] == [first, second]
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_what_is_missing_is_told_and_the_rest_is_saved(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
+    reference, folder = pilot.registered(), tmp_path / "out"
+    words = ("documents", "batch", str(folder), "application", reference, "A2209-999999")
+    with on(SIGN_UP):
+        result = typed(app)(*words, "--kind", "registration_form", "--as", "wang.fang", "--json")
+    reasons = [[r["code"] for r in d["reasons"]] for d in told(result)["documents"]]
+    assert (result.exit_code, reasons) == (1, [[], ["not_found"]])
+    assert len(list(folder.glob("*.pdf"))) == 1
+    with on(SIGN_UP):
+        result = typed(app)(*words[:-1], "--as", "examiner", "--json", "--kind", "registration_form")
+    assert [r["code"] for d in told(result)["documents"] for r in d["reasons"]] == ["no_document"]
+    result = typed(app)("documents", "batch", str(folder), "application", "--json")
+    assert (result.exit_code, told(result)["error"]) == (2, "no_records")
