@@ -2,6 +2,7 @@
 
 from edu_pilot.models.journal import (
     AllowedEdge,
+    AuditAnchor,
     AuditEntry,
     AuditHead,
     Counter,
@@ -32,6 +33,7 @@ __all__ = [
     "Account",
     "AllowedEdge",
     "Application",
+    "AuditAnchor",
     "AuditEntry",
     "AuditHead",
     "Ban",
