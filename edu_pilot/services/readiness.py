@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from edu_pilot import clock
 from edu_pilot.extensions import SAFE_WAL, read, sqlite_module
 from edu_pilot.models import Outbox
-from edu_pilot.services import instance, rendering, store
+from edu_pilot.services import anchors, instance, rendering, store
 from edu_pilot.services.policies import NoPolicy
 from edu_pilot.services.vault import KeysMissing
 
@@ -105,6 +105,12 @@ def waiting() -> tuple[Any, int]:
     return row[0], int(row[1])
 
 
+def _anchors() -> Checked:
+    """Tell whether the trail is signed in time; where it is not, requests can be served all the same."""
+    with read() as conn:
+        return Checked(True, {"unsigned": anchors.appended_since(conn), "late": anchors.overdue(conn)})
+
+
 def _fonts() -> Checked:
     missing = rendering.missing_pieces()
     return Checked(not missing, {"missing": missing})
@@ -116,4 +122,5 @@ _CHECKS: Mapping[str, Callable[[], Checked]] = {
     "store": _store,
     "queue": _queue,
     "fonts": _fonts,
+    "anchors": _anchors,
 }

@@ -13,7 +13,7 @@ from flask import Flask
 
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Document
-from edu_pilot.services import documents, outbox, rendering, store, verification
+from edu_pilot.services import documents, outbox, proof, rendering, store, verification
 from edu_pilot.services.actors import OPERATOR, student
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.vault import vault
