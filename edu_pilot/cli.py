@@ -22,6 +22,7 @@ from edu_pilot.services import (
     anchors,
     audit,
     audit_export,
+    bank_files,
     cases,
     documents,
     due,
@@ -36,6 +37,7 @@ from edu_pilot.services import (
     presenting,
     proof,
     quotas,
+    reconciliation,
     rendering,
     rosters,
     search,
@@ -456,6 +458,21 @@ def payment_results(run: Run, file: Path, batch: str, dry_run: bool) -> None:
     """Settle a batch by the bank's answer; the same file once more changes nothing."""
     found = payments.import_results(file.read_bytes(), file.name, batch, run.actor, dry_run=dry_run)
     _answer_list(run, found, None)
+
+
+@command(payment_group, "reconcile")
+def payment_reconcile(run: Run) -> None:
+    """Count all the money twice, from claims and from payments, and name every difference."""
+    with read() as conn:
+        found = reconciliation.reconcile(conn)
+    names = ("approved_fen", "open_fen", "paid_fen", "recovering_fen", "recovered_fen", "kept_fen", "difference_fen")
+    lines = [f"{name}: {bank_files.plain_yuan(getattr(found, name))}" for name in names]
+    for one in found.differences:
+        where = " ".join(part for part in (one.claim, one.batch) if part)
+        lines.append(f"✗ {where}  {run.say(reconciliation.TEXTS[one.code])}  {one.expected_fen} ≠ {one.found_fen}")
+    run.answer(found.as_dict(), lines)
+    if not found.ok:
+        sys.exit(REFUSED)
 
 
 @command(top, "verify", before_init=True)
