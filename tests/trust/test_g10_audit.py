@@ -150,14 +150,21 @@ def test_what_is_no_trail_is_said_to_be_unreadable(tmp_path: Path) -> None:
 
 
 def test_how_fast_the_verifier_reads(world: World, tmp_path: Path) -> None:
-    """The figure is read by people: entries a second, chain alone and with all states."""
+    """The figure is read by people: entries a second of processor time, chain alone and with all states."""
     number = {"small": 20_000, "ci": 300_000, "release": 1_000_000}[column()]
     long = tmp_path / "long.jsonl"
     lengthened(world, long, number)
     with figure("G10", seed("G10"), "speed") as told:
-        chain, whole = run(str(long), "--chain-only")[1], run(str(long))[1]
-        told(entries=number, chain_a_second=chain["entries_a_second"], whole_a_second=whole["entries_a_second"])
-    assert chain["ok"] and whole["ok"] and whole["entries"] == number
+        chain, whole = pace(number, str(long), "--chain-only"), pace(number, str(long))
+        told(entries=number, chain_a_second=chain, whole_a_second=whole)
+
+
+def pace(number: int, *words: str) -> int:
+    """Give how many entries the verifier reads in a second of its own, whoever else is at work here."""
+    before = os.times().children_user
+    found = run(*words)[1]
+    assert found["ok"] and found["entries"] == number
+    return round(number / max(0.01, os.times().children_user - before))
 
 
 def lengthened(world: World, target: Path, number: int) -> None:
