@@ -19,7 +19,10 @@ from edu_pilot.extensions import read, write
 from edu_pilot.sample import load as sample_load
 from edu_pilot.services import (
     accounts,
+    anchors,
     audit,
+    audit_export,
+    bank_files,
     bundles,
     cases,
     documents,
@@ -37,6 +40,7 @@ from edu_pilot.services import (
     presenting,
     proof,
     quotas,
+    reconciliation,
     rendering,
     rosters,
     search,
@@ -545,6 +549,21 @@ def payment_results(run: Run, file: Path, batch: str, dry_run: bool) -> None:
     _answer_list(run, found, None)
 
 
+@command(payment_group, "reconcile")
+def payment_reconcile(run: Run) -> None:
+    """Count all the money twice, from claims and from payments, and name every difference."""
+    with read() as conn:
+        found = reconciliation.reconcile(conn)
+    names = ("approved_fen", "open_fen", "paid_fen", "recovering_fen", "recovered_fen", "kept_fen", "difference_fen")
+    lines = [f"{name}: {bank_files.plain_yuan(getattr(found, name))}" for name in names]
+    for one in found.differences:
+        where = " ".join(part for part in (one.claim, one.batch) if part)
+        lines.append(f"✗ {where}  {run.say(reconciliation.TEXTS[one.code])}  {one.expected_fen} ≠ {one.found_fen}")
+    run.answer(found.as_dict(), lines)
+    if not found.ok:
+        sys.exit(REFUSED)
+
+
 @command(top, "verify", before_init=True)
 @click.argument("what", metavar="FILE.pdf|CODE")
 @click.option("--key", type=EXISTING, help="A public key; then no database is needed.")
@@ -588,16 +607,18 @@ def _public_key(run: Run, file: Path) -> bytes:
 def public_key(run: Run) -> None:
     """Print the public key with which anyone can verify this installation's papers."""
     text = verification.public_pem(vault().public_key)
-    run.answer({"key_id": documents.key_id(vault().public_key), "pem": text}, [text.rstrip()])
+    run.answer({"key_id": proof.key_id(vault().public_key), "pem": text}, [text.rstrip()])
 
 
 @command(audit_group, "verify")
-@click.option("--head", type=EXISTING, help="A head exported before; then a cut tail shows too.")
-def audit_verify(run: Run, head: Path | None) -> None:
-    """Walk the whole trail and compare every record with it."""
+@click.option("--head", type=EXISTING, help="A head or an anchor kept outside; then a cut tail shows too.")
+@click.option("--key", "key_files", type=EXISTING, multiple=True, help="A public key kept outside, for the anchors.")
+def audit_verify(run: Run, head: Path | None, key_files: tuple[Path, ...]) -> None:
+    """Walk the whole trail and compare its anchors and every record with it."""
     kept = _head(run, head) if head else None
+    keys = dict(proof.named(_public_key(run, file)) for file in key_files) or None
     with read() as conn:
-        verdict = audit.verify(conn, kept)
+        verdict = audit.verify(conn, kept, keys)
     run.answer(vars(verdict), [f"{name}: {value}" for name, value in vars(verdict).items()])
     if not verdict.ok:
         sys.exit(REFUSED)
@@ -605,13 +626,10 @@ def audit_verify(run: Run, head: Path | None) -> None:
 
 def _head(run: Run, file: Path) -> dict[str, Any]:
     try:
-        kept = json.loads(_bytes(file).decode("utf-8"))
+        return audit.read_head(_bytes(file).decode("utf-8"))
     except ValueError:
-        kept = None
-    if isinstance(kept, dict) and type(kept.get("number")) is int and isinstance(kept.get("hash"), str):
-        return kept
-    text = N_("%(file)s is no head of the audit; `edu-pilot audit head` prints one.")
-    raise Stop(USAGE, "head_malformed", run.say(text, file=file))
+        text = N_("%(file)s is no head of the audit; `edu-pilot audit head` prints one.")
+        raise Stop(USAGE, "head_malformed", run.say(text, file=file)) from None
 
 
 @command(audit_group, "head")
@@ -620,6 +638,22 @@ def audit_head(run: Run) -> None:
     with read() as conn:
         value = audit.head(conn)
     run.answer(value, [json.dumps(value)])
+
+
+@command(audit_group, "anchor")
+def audit_anchor(run: Run) -> None:
+    """Sign the newest entry now and print the anchor, to be kept outside: as JSON, or as a sheet to print."""
+    made = anchors.make_now()
+    run.answer(vars(made), [run.say(label) + "  " + text for label, text in anchors.sheet(made)])
+
+
+@command(audit_group, "export")
+@click.argument("target", metavar="OUT", type=click.Path(dir_okay=False, path_type=Path))
+def audit_export_(run: Run, target: Path) -> None:
+    """Write the trail, its anchors and every record's state for other programs to check: docs/audit-format.md."""
+    with read() as conn, target.open("w", encoding="utf-8", newline="\n") as file:
+        written = sum(file.write(line + "\n") > 0 for line in audit_export.lines(conn))
+    run.answer({"file": str(target), "lines": written}, [str(target)])
 
 
 @command(users_group, "add")

@@ -18,6 +18,7 @@ from rich.progress import Progress
 
 from edu_pilot import config, i18n
 from edu_pilot.extensions import read
+from edu_pilot.instants import ClocksDisagree
 from edu_pilot.services import accounts, instance, presenting, rendering
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import NotFound
@@ -169,6 +170,10 @@ def _stop(run: Run, error: Exception) -> Stop:
         return Stop(REFUSED, "not_found", run.say(N_("Not found: %(what)s"), what=str(error)))
     if isinstance(error, rendering.RenderingRefused):
         return Stop(REFUSED, "not_rendered", run.say(error.text, **error.facts))
+    if isinstance(error, ClocksDisagree):
+        return Stop(
+            REFUSED, "unavailable", run.say(N_("Nothing is written: %(fault)s; set the clocks."), fault=str(error))
+        )
     if isinstance(error, config.Misconfigured):
         return Stop(USAGE, "misconfigured", str(error))
     raise error

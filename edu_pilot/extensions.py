@@ -9,13 +9,14 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import sqlalchemy as sa
-from flask import Flask
+from flask import Flask, current_app
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
 from sqlalchemy.orm import DeclarativeBase
 
 from edu_pilot import paths
+from edu_pilot.instants import Watch
 
 try:
     from pysqlite3 import dbapi2 as newest_sqlite
@@ -60,6 +61,7 @@ def engine_options(url: str) -> dict[str, Any]:
 
 def init_app(app: Flask) -> None:
     """Attach database and migrations to the application."""
+    app.extensions["clocks"] = Watch()
     db.init_app(app)
     migrate.init_app(app, db)
     with app.app_context():
@@ -105,11 +107,21 @@ def one_row(conn: Connection, query: sa.Executable) -> Row | None:
 
 @contextmanager
 def write() -> Iterator[Connection]:
-    """Open one writing transaction; it commits at the end of the block or leaves nothing behind."""
+    """Open one writing transaction; it commits at the end of the block or leaves nothing behind.
+
+    Raises ClocksDisagree where host and database do not agree on the instant.
+    """
     with db.engine.connect() as connection:
         connection.info["writes"] = True
         with connection.begin():
+            clocks().require_agreement(connection)
             yield connection
+
+
+def clocks() -> Watch:
+    """Return this application's watch over the clocks of host and database."""
+    found: Watch = current_app.extensions["clocks"]
+    return found
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from edu_pilot.models.journal import (
     AllowedEdge,
+    AuditAnchor,
     AuditEntry,
     AuditHead,
     Counter,
@@ -38,6 +39,7 @@ __all__ = [
     "Alert",
     "AllowedEdge",
     "Application",
+    "AuditAnchor",
     "AuditEntry",
     "AuditHead",
     "Ban",

@@ -67,6 +67,20 @@ class AuditHead(Base):
     hash: Mapped[str] = mapped_column(Key)
 
 
+class AuditAnchor(Base):
+    """A head signed under the instance's key; append-only by trigger, like the entries it vouches for (R6.1)."""
+
+    __tablename__ = "audit_anchor"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    head_number: Mapped[int]
+    head_hash: Mapped[str] = mapped_column(Key)
+    at: Mapped[datetime] = mapped_column(Instant)
+    key_id: Mapped[str] = mapped_column(Name)
+    cause: Mapped[str] = mapped_column(Name)
+    signature: Mapped[str] = mapped_column(sa.String(128))
+
+
 class PrivateInput(Base):
     """The personal part of an action's input; the audit holds only this row's id (R6.1)."""
 

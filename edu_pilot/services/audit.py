@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +13,8 @@ from sqlalchemy import Connection, RowMapping
 
 from edu_pilot import clock
 from edu_pilot.models import AuditEntry, AuditHead
-from edu_pilot.services import cases
+from edu_pilot.services import anchors, cases
+from edu_pilot.services.canonical import canonical, chained, stamp
 
 ENTRY = AuditEntry.__table__
 HEAD = AuditHead.__table__
@@ -35,6 +35,8 @@ class Entry:
     policy_version: int = 0
     input: Mapping[str, Any] = field(default_factory=dict)
     cause: int | None = None
+    # The record's version after a step; 0 for a note beside the record, which moves nothing.
+    record_version: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,19 +48,6 @@ class Verdict:
     records: int
     first_bad: int | None = None
     reason: str | None = None
-
-
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def canonical(value: Mapping[str, Any]) -> str:
-    """Return the one JSON text of a value: sorted keys, no blanks, unescaped."""
-    return _CANONICAL.encode(value)
-
-
-def chained(previous: str, body: str) -> str:
-    """Return the hash of an entry: SHA-256 over the previous hash and the canonical body."""
-    return hashlib.sha256((previous + body).encode()).hexdigest()
 
 
 _RESERVE = (
@@ -88,11 +77,11 @@ def append(conn: Connection, entries: Sequence[Entry]) -> int:
 
 def _chain(entries: Sequence[Entry], first: int, previous: str) -> tuple[list[dict[str, Any]], str]:
     at, on = clock.now(), clock.today().isoformat()
-    stamp = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     rows = []
     for number, entry in enumerate(entries, first):
         plain = {name: getattr(entry, name) for name in COLUMNS[1:]} | {"number": number}
-        body = canonical({**plain, "at": stamp, "on": on, "input": entry.input, "cause": entry.cause})
+        told = {"on": on, "input": entry.input, "cause": entry.cause, "record_version": entry.record_version}
+        body = canonical({**plain, **told, "at": stamp(at)})
         digest = chained(previous, body)
         rows.append({**plain, "at": at, "body": body, "previous_hash": previous, "hash": digest})
         previous = digest
@@ -105,26 +94,62 @@ def head(conn: Connection) -> dict[str, Any]:
     return {"number": number, "hash": digest}
 
 
-def verify(conn: Connection, kept: Mapping[str, Any] | None = None) -> Verdict:
-    """Walk the chain, replay every record's state and compare; `kept` is a head exported before.
+def read_head(text: str) -> dict[str, Any]:
+    """Read a head or an anchor that was kept outside, as `head` and `anchor` print it; ValueError for anything else."""
+    kept = json.loads(text)
+    if not isinstance(kept, dict) or type(kept.get("number")) is not int or not isinstance(kept.get("hash"), str):
+        raise ValueError("no head")
+    names = {column.name for column in fields(anchors.Anchor)}
+    if set(kept) not in ({"number", "hash"}, names):
+        raise ValueError("neither a head nor an anchor")
+    return kept
 
-    A deleted entry n is named as n; of two swapped ones the first; a record whose state is not
-    what its entries say, by its last entry.
+
+def verify(conn: Connection, kept: Mapping[str, Any] | None = None, keys: anchors.Keys | None = None) -> Verdict:
+    """Walk the chain and its anchors, replay every record and compare.
+
+    `kept` is a head or an anchor exported before; `keys` are public keys from outside, else the instance's own.
+    A deleted entry n is named as n; of two swapped ones the first; where only an anchor tells, the entry it
+    names; a record that is not what its entries say, by its last entry.
     """
-    states: dict[tuple[str, str], tuple[str, int]] = {}
-    previous, expected = GENESIS, 1
+    walk = _Walk(_promises(conn, kept, anchors.own_keys() if keys is None else keys))
     for row in _entries(conn):
-        if fault := _fault(row, expected, previous):
-            at, reason = fault
-            return Verdict(False, expected - 1, len(states), at, reason)
-        if kept and row["number"] == kept["number"] and row["hash"] != kept["hash"]:
-            return Verdict(False, expected, len(states), expected, "content")
-        states[row["workflow"], row["reference"]] = (row["to_state"], expected)
-        previous, expected = row["hash"], expected + 1
-    newest = max(head(conn)["number"], kept["number"] if kept else 0)
-    if newest >= expected:
-        return Verdict(False, expected - 1, len(states), expected, "missing")
-    return _replayed(conn, states, expected - 1)
+        if fault := walk.step(row):
+            return walk.verdict(fault)
+    if fault := walk.end(conn.execute(sa.select(HEAD.c.number, HEAD.c.hash)).one()):
+        return walk.verdict(fault)
+    return _compared(conn, walk)
+
+
+Fault = tuple[int | None, str]
+
+
+@dataclass(frozen=True)
+class Promises:
+    """What the trail must be like: (number, hash) of every signed or exported head, and what is no promise."""
+
+    heads: Mapping[int, frozenset[str]]
+    broken: frozenset[int]
+
+
+def _promises(conn: Connection, kept: Mapping[str, Any] | None, keys: anchors.Keys) -> Promises:
+    found = anchors.kept(conn)
+    heads = defaultdict(set)
+    unsound = set(anchors.unsound(found, keys))
+    for anchor in found:
+        if anchor not in unsound:
+            heads[anchor.number].add(anchor.hash)
+    broken = {anchor.number for anchor in unsound}
+    if kept:
+        heads[kept["number"]].add(kept["hash"])
+        if "anchor" in kept and not _still_there(found, anchors.Anchor(**kept), keys):
+            broken.add(kept["number"])
+    return Promises({number: frozenset(hashes) for number, hashes in heads.items()}, frozenset(broken))
+
+
+def _still_there(found: Sequence[anchors.Anchor], kept: anchors.Anchor, keys: anchors.Keys) -> bool:
+    """Whether an anchor that was carried out of the house is genuine, and still stands inside."""
+    return kept.holds(keys) and kept in found[kept.anchor - 1 : kept.anchor]
 
 
 def _entries(conn: Connection) -> Iterator[RowMapping]:
@@ -134,13 +159,79 @@ def _entries(conn: Connection) -> Iterator[RowMapping]:
         yield from found.mappings()
 
 
-def _fault(row: RowMapping, expected: int, previous: str) -> tuple[int, str] | None:
-    if row["number"] != expected:
-        return expected, "missing"
+# What the entries say of a record: its state, its version, the number of the last entry.
+Standing = tuple[str, int, int]
+UNBORN: Standing = ("", 0, 0)
+
+
+class _Walk:
+    """A walk along the chain: what is expected next, and how every record stands by what was read so far."""
+
+    def __init__(self, promises: Promises) -> None:
+        self.promises = promises
+        self.number = 0
+        self.hash = GENESIS
+        self.standings: dict[tuple[str, str], Standing] = {}
+
+    def verdict(self, fault: Fault) -> Verdict:
+        """Return what a walk that ended at a fault found."""
+        return Verdict(False, self.number, len(self.standings), *fault)
+
+    def step(self, row: RowMapping) -> Fault | None:
+        """Read one entry; return what is wrong with it, and then stay before it."""
+        number = self.number + 1
+        if row["number"] != number:
+            return number, "missing"
+        if number in self.promises.broken:
+            return number, "anchor"
+        body = _body(row)
+        fault = _fault(row, body, number, self.hash) or self._promised(row, number) or self._moved(row, body, number)
+        if fault is None:
+            self.number, self.hash = number, row["hash"]
+        return fault
+
+    def _promised(self, row: RowMapping, number: int) -> Fault | None:
+        heads = self.promises.heads.get(number, frozenset())
+        return None if heads <= {row["hash"]} else (number, "content")
+
+    def _moved(self, row: RowMapping, body: Mapping[str, Any], number: int) -> Fault | None:
+        """Follow a record: each step starts where the one before ended, and counts one version more.
+
+        A step that leaves no sign for others counts none; a note beside the record moves nothing.
+        """
+        key, version = (row["workflow"], row["reference"]), body.get("record_version", 0)
+        state, before, _ = self.standings.get(key, UNBORN)
+        still = row["from_state"] == row["to_state"]
+        if not version and still and row["to_state"] in ("", state):
+            self.standings[key] = (state, before, number)
+            return None
+        if row["from_state"] != state or version not in ((before, before + 1) if still and before else (before + 1,)):
+            return number, "state"
+        self.standings[key] = (row["to_state"], version, number)
+        return None
+
+    def end(self, head: Any) -> Fault | None:
+        """Return what is wrong behind the last entry: promises that reach further, or another head."""
+        following = self.number + 1
+        if max(head.number, *self.promises.heads, 0) > self.number:
+            return following, "missing"
+        if any(not 0 < number < following for number in self.promises.broken):
+            return following, "anchor"
+        if head.number < self.number:
+            return head.number + 1, "content"
+        return None if head.hash == self.hash else (self.number, "content")
+
+
+def _body(row: RowMapping) -> dict[str, Any]:
+    """Return what an entry says; what cannot be read says nothing."""
     try:
         body = json.loads(row["body"])
     except ValueError:
-        return expected, "content"
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _fault(row: RowMapping, body: Mapping[str, Any], expected: int, previous: str) -> Fault | None:
     if body.get("number") != expected and chained(row["previous_hash"], row["body"]) == row["hash"]:
         return expected, "order"
     if chained(previous, row["body"]) != row["hash"] or row["previous_hash"] != previous:
@@ -149,21 +240,22 @@ def _fault(row: RowMapping, expected: int, previous: str) -> tuple[int, str] | N
 
 
 def _same(row: RowMapping, body: Mapping[str, Any]) -> bool:
-    stamp: datetime = row["at"]
-    return body["at"] == stamp.strftime("%Y-%m-%dT%H:%M:%S.%fZ") and all(row[c] == body[c] for c in COLUMNS)
+    return body.get("at") == stamp(row["at"]) and all(row[c] == body.get(c) for c in COLUMNS)
 
 
-def _replayed(conn: Connection, states: Mapping[tuple[str, str], tuple[str, int]], entries: int) -> Verdict:
+def _compared(conn: Connection, walk: _Walk) -> Verdict:
+    """Compare every record with what its entries say of it."""
     records, wrong = 0, []
     for workflow in cases.workflows():
         columns = cases.table(workflow).c
-        stored = dict(conn.execute(sa.select(columns.reference, columns.state)).all())
+        query = sa.select(columns.reference, columns.state, columns.version)
+        stored = {row.reference: (row.state, row.version) for row in conn.execute(query)}
         records += len(stored)
-        replayed = {ref: found for (name, ref), found in states.items() if name == workflow}
-        for reference in stored.keys() | replayed.keys():
-            state, number = replayed.get(reference, ("", 0))
-            if stored.get(reference) != state:
+        told = {ref: found for (name, ref), found in walk.standings.items() if name == workflow}
+        for reference in stored.keys() | told.keys():
+            *standing, number = told.get(reference, UNBORN)
+            if stored.get(reference) != tuple(standing):
                 wrong.append(number)
     if wrong:
-        return Verdict(False, entries, records, min(wrong) or None, "state")
-    return Verdict(True, entries, records)
+        return Verdict(False, walk.number, records, min(wrong) or None, "state")
+    return Verdict(True, walk.number, records)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,7 +63,7 @@ def file_away(unit: Unit, version: Version, kind: str, context: Mapping[str, Any
     row, number = new_id(), _number(unit, version, kind)
     code = unit.vault.code("document", number, CODE_LENGTH)
     fixed = {"number": number, "code": grouped(code), "base_url": current_app.config["SETTINGS"].base_url}
-    fixed["key_id"] = key_id(unit.vault.public_key)
+    fixed["key_id"] = proof.key_id(unit.vault.public_key)
     frozen = json.dumps({**context, **fixed}, ensure_ascii=False)
     unit.conn.execute(
         DOCUMENT.insert().values(
@@ -136,11 +135,6 @@ class Frozen:
             certificate_number=context.get("certificate_number", ""),
             amount_fen=amount,
         )
-
-
-def key_id(public_key: bytes) -> str:
-    """Return the short name of a signing key."""
-    return hashlib.sha256(public_key).hexdigest()[:8]
 
 
 def frozen(conn: Connection, **by: str) -> Frozen:

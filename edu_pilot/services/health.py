@@ -11,7 +11,7 @@ from flask import current_app
 from sqlalchemy import text
 
 from edu_pilot.extensions import SAFE_WAL, db, read, sqlite_module
-from edu_pilot.services import documents, instance, outbox, rendering
+from edu_pilot.services import anchors, documents, instance, outbox, reconciliation, rendering
 from edu_pilot.workflow.reasons import N_
 
 LEAST_DISK = 500 * 1024 * 1024
@@ -33,7 +33,7 @@ def findings() -> list[Finding]:
     """Look at everything an installation needs; documents are wanted but not needed to run."""
     checks: list[Callable[[], Iterator[Finding]]] = [_installation, _database, _renderer, _disk]
     if instance.ready():
-        checks.append(_work)
+        checks += [_work, _trail, _money]
     return [finding for check in checks for finding in check()]
 
 
@@ -84,6 +84,23 @@ def _disk() -> Iterator[Finding]:
     free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
     facts = {"free": free // 1024 // 1024}
     yield Finding("disk", free > LEAST_DISK, N_("%(free)s MB of disk are free"), facts=facts)
+
+
+def _money() -> Iterator[Finding]:
+    with read() as conn:
+        found = reconciliation.reconcile(conn)
+    text = N_("all money is accounted for") if found.ok else N_("the money does not agree: %(number)s differences")
+    facts = {} if found.ok else {"number": len(found.differences)}
+    yield Finding("money", found.ok, text, "edu-pilot payment reconcile", False, facts)
+
+
+def _trail() -> Iterator[Finding]:
+    with read() as conn:
+        late, facts = anchors.overdue(conn), {"number": anchors.appended_since(conn)}
+    yield Finding(
+        "anchors", not late, N_("%(number)s entries of the trail are not signed yet"), "edu-pilot audit anchor", False,
+        facts,
+    )  # fmt: skip
 
 
 def _work() -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from edu_pilot.extensions import read, write
 from edu_pilot.models import AuditEntry
 from edu_pilot.models.base import new_id
 from edu_pilot.services import alerts, answers, audit, cases, documents, fitting, numbers, policies
+from edu_pilot.services.canonical import canonical
 from edu_pilot.services.cases import Case
 from edu_pilot.services.unit import Change, LostRace, Unit
 from edu_pilot.services.vault import vault
@@ -379,12 +380,19 @@ def _write(change: Change, action: Action) -> None:
     values: dict[str, Any] = {"state": change.to_state, **change.values}
     if moved:
         values["since_on"] = change.unit.today
-    if not _hidden(change, action, case.state):
-        values["version"] = case.version + 1
+    values["version"] = _next_version(change, action)
     seen = {"seen_id": case.id, "seen_state": case.state, "seen_version": case.version}
     if change.conn.execute(_move(records), values | seen).rowcount != 1:
         raise LostRace
     _insert_rows(change)
+
+
+def _next_version(change: Change, action: Action) -> int:
+    """Return the record's version after the step; one that leaves no sign for others does not raise it."""
+    if action.name == CREATE:
+        return 1
+    version: int = change.case.version
+    return version if _hidden(change, action, change.case.state) else version + 1
 
 
 def _hidden(change: Change, action: Action, from_state: str) -> bool:
@@ -418,6 +426,7 @@ def _finish(change: Change, action: Action, from_state: str) -> None:
             policy_version=change.version.number,
             input=_recorded(change, action, from_state) | change.note,
             cause=change.unit.cause,
+            record_version=_next_version(change, action),
         )
     )
 
@@ -430,7 +439,7 @@ def _recorded(change: Change, action: Action, from_state: str) -> dict[str, Any]
     plain = {name: _plain(v) for name, v in change.input.items() if name not in personal}
     private = {name: _plain(v) for name, v in change.input.items() if name in personal}
     if private:
-        plain["private"] = change.unit.keep_private(audit.canonical(private))
+        plain["private"] = change.unit.keep_private(canonical(private))
     return plain
 
 

@@ -127,6 +127,17 @@ def _signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
     return True
 
 
+def key_id(public_key: bytes) -> str:
+    """Return the short name of a signing key, from its 32 raw bytes."""
+    return hashlib.sha256(public_key).hexdigest()[:8]
+
+
+def named(public_key: bytes) -> tuple[str, bytes]:
+    """Return a key's short name and its 32 raw bytes, from either of its forms; ValueError for anything else."""
+    raw = key_of(public_key).public_bytes_raw()
+    return key_id(raw), raw
+
+
 def key_of(public_key: bytes) -> Ed25519PublicKey:
     """Take the key as its 32 raw bytes or as PEM; ValueError for anything else."""
     if len(public_key) == 32:

@@ -13,15 +13,17 @@ from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edu_pilot import clock
-from edu_pilot.extensions import SAFE_WAL, read, sqlite_module
+from edu_pilot.extensions import SAFE_WAL, clocks, read, sqlite_module
+from edu_pilot.instants import LIMIT, ClocksDisagree
 from edu_pilot.models import Outbox
-from edu_pilot.services import instance, rendering, store
+from edu_pilot.services import anchors, instance, rendering, store
 from edu_pilot.services.policies import NoPolicy
 from edu_pilot.services.vault import KeysMissing
 
 # What a request meets where the installation, not the request, is at fault: it may be sent again.
 UNAVAILABLE: tuple[type[Exception], ...] = (
     OperationalError, InterfaceError, ProgrammingError, PoolTimeout, OSError, KeysMissing, NoPolicy,
+    ClocksDisagree,
 )  # fmt: skip
 OUTBOX = Outbox.__table__
 # A worker that has not come round in an hour is not there.
@@ -105,6 +107,18 @@ def waiting() -> tuple[Any, int]:
     return row[0], int(row[1])
 
 
+def _clock() -> Checked:
+    with read() as conn:
+        apart = clocks().look(conn)
+    return Checked(abs(apart) <= LIMIT, {"seconds_apart": round(apart.total_seconds(), 3)})
+
+
+def _anchors() -> Checked:
+    """Tell whether the trail is signed in time; where it is not, requests can be served all the same."""
+    with read() as conn:
+        return Checked(True, {"unsigned": anchors.appended_since(conn), "late": anchors.overdue(conn)})
+
+
 def _fonts() -> Checked:
     missing = rendering.missing_pieces()
     return Checked(not missing, {"missing": missing})
@@ -116,4 +130,6 @@ _CHECKS: Mapping[str, Callable[[], Checked]] = {
     "store": _store,
     "queue": _queue,
     "fonts": _fonts,
+    "anchors": _anchors,
+    "clock": _clock,
 }

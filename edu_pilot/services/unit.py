@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.models import Outbox, PrivateInput
 from edu_pilot.models.base import new_id
-from edu_pilot.services import audit, idempotency
+from edu_pilot.services import anchors, audit, idempotency
 from edu_pilot.services.cases import Case
 from edu_pilot.services.policies import Version
 from edu_pilot.services.vault import Vault, vault
@@ -45,6 +45,8 @@ class Unit:
     following: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     private: list[dict[str, Any]] = field(default_factory=list)
     versions: dict[str, Any] = field(default_factory=dict)
+    # Whether the trail is to be signed as it stands after this transaction.
+    anchored: bool = False
 
     def keep_private(self, text: str) -> str:
         """Seal the personal part of an input and return the id that the audit holds instead."""
@@ -64,6 +66,8 @@ class Unit:
             self.conn.execute(PrivateInput.__table__.insert(), self.private)
         self._claim_key()
         first = audit.append(self.conn, self.entries)
+        if self.anchored:
+            anchors.make(self.conn, "batch")
         if self.following:
             rows = [self._outbox_row(place, first + n, r) for place, (n, r) in enumerate(self.following)]
             self.conn.execute(OUTBOX.insert(), rows)

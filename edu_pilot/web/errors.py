@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from edu_pilot.extensions import read
+from edu_pilot.instants import ClocksDisagree
 from edu_pilot.services import presenting
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.policies import NoPolicy
@@ -45,6 +46,7 @@ def init_app(app: Flask) -> None:
         (RenderingRefused, _not_rendered),
         (NoPolicy, lambda _error: page(503)),
         (OperationalError, lambda _error: page(503)),
+        (ClocksDisagree, lambda _error: page(503)),
         (DataError, lambda _error: page(400)),
         (CSRFError, _expired),
         (HTTPException, _http),

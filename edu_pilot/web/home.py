@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import accounts, alerts, counts, outbox, policies, presenting, search
+from edu_pilot.services import accounts, alerts, anchors, counts, outbox, policies, presenting, search
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.search import Wanted
 from edu_pilot.web import access
@@ -221,6 +221,18 @@ def admin() -> str:
             versions=policies.versions(conn),
             refused=outbox.refused(conn),
         )
+
+
+@pages.get("/admin/anchor")
+@access.signed_in
+def anchor_sheet() -> str:
+    """Show the newest anchor as a sheet to print, to sign and to keep outside."""
+    if not access.actor().roles & {"admin", "auditor"}:
+        abort(403)
+    with read() as conn:
+        found = anchors.latest(conn)
+    sheet = anchors.sheet(found) if found else []
+    return render_template("dashboard/anchor.html", sheet=sheet)
 
 
 @pages.post("/search")

@@ -1,12 +1,14 @@
-"""The bank file of an exported batch, for who releases the money."""
+"""The bank file of an exported batch, for who releases the money; whether all the money is accounted for."""
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response
+from flask import Blueprint, abort, make_response, render_template
 from werkzeug.wrappers import Response
 
-from edu_pilot.services import payments
+from edu_pilot.extensions import read
+from edu_pilot.services import payments, presenting, reconciliation
 from edu_pilot.web import access
+from edu_pilot.web.words import Words
 
 pages = Blueprint("payments", __name__, url_prefix="/payments")
 
@@ -20,3 +22,22 @@ def bank_file(reference: str) -> Response:
     answer.headers["Content-Disposition"] = f"attachment; filename={reference}.csv"
     answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return answer
+
+
+# Who sees the sums of the whole city.
+ACCOUNTANTS = frozenset({"finance_maker", "finance_releaser", "auditor"})
+NEWEST = 20
+
+
+@pages.get("/reconciliation")
+@access.signed_in
+def reconcile() -> str:
+    """Show what was approved, what is open, paid and given back, and every difference."""
+    if not access.actor().roles & ACCOUNTANTS:
+        abort(403)
+    with read() as conn:
+        found = reconciliation.reconcile(conn)
+        words = Words(presenting.in_force(conn))
+    return render_template(
+        "payments/reconciliation.html", found=found, words=words, texts=reconciliation.TEXTS, newest=NEWEST
+    )

@@ -4,6 +4,7 @@ A protection is taken away in the contestants' code, or in the schema of the dat
 `transaction`: on SQLite every statement by itself instead of BEGIN IMMEDIATE; on PostgreSQL the
 record is read without FOR UPDATE. `version`: the UPDATE of a record no longer asks for the state
 and version it was read with. `places`: a place is taken after a look instead of with a condition.
+`claims_held`: nothing that is read is held until the end of the transaction.
 """
 
 from __future__ import annotations
@@ -71,10 +72,18 @@ def _quota_after_a_look(change: Change, moves: Mapping[str, int], *, free: bool 
     return bool(change.conn.execute(query.values(values)).rowcount)
 
 
+@contextmanager
+def _without_claims_held() -> Iterator[None]:
+    # What a new batch reads of its claims is no longer held until it is drawn.
+    with mock.patch.object(sa.Select, "with_for_update", lambda query, **_how: query):
+        yield
+
+
 _WITHOUT: Mapping[str, Callable[[], Any]] = {
     "transaction": _without_transaction,
     "version": _without_version,
     "places": _without_places,
+    "claims_held": _without_claims_held,
 }
 
 

@@ -98,3 +98,60 @@ def test_edge_60_two_results_of_one_batch_count_once(racetrack: Track, any_place
         outbox.drain()
     assert state("claim", bank.claim) == "bounced"
     assert len(rows("audit_entry", action="bounce")) == len(rows("payment_item")) == rounds
+
+
+class CardOrPayment:
+    """The claimant gives another card while finance draws the batch (R5.8)."""
+
+    def __init__(self, pilot: Pilot) -> None:
+        self.pilot = pilot
+        self.claim = pilot.approved(pilot.graduated())
+        self.day = BATCHED
+        self.me = student(vault().index("id_number", LIU_WEI.id_number))
+        self.cards = cycle((OTHER_CARD, CARD))
+        self.paid_to: list[bool] = []
+
+    def steps(self, n: int) -> list[Step]:
+        if n:
+            self.begin_again()
+        given = {"account_number": next(self.cards), "account_holder": LIU_WEI.name}
+        change = Step("claim", self.claim, "change_account", self.me, self.day, given)
+        return [change, Step("payment", "", "create", self.pilot.he_jun, self.day, {"claims": [self.claim]})]
+
+    def begin_again(self) -> None:
+        """Let the batch go, or wait until the union has confirmed the card and its days are over."""
+        self.paid_to.append(self.unconfirmed_card_in_a_batch())
+        for batch in rows("payment", state="drawn"):
+            step = ("payment", batch["reference"], "cancel", self.pilot.he_jun, self.day)
+            self.pilot.act(*step, cancellation="ENTERED_BY_MISTAKE")
+        if self.unconfirmed():
+            self.pilot.act("claim", self.claim, "confirm_account", self.pilot.zhao_min, self.day)
+            self.day += timedelta(days=4)
+
+    def unconfirmed(self) -> bool:
+        claim = row("claim", self.claim)
+        return claim["account_changed_at"] is not None and claim["account_confirmed_at"] is None
+
+    def unconfirmed_card_in_a_batch(self) -> bool:
+        return self.unconfirmed() and any(item["live"] for item in rows("payment_item"))
+
+
+def test_r5_8_a_card_changed_at_the_last_moment_is_not_paid(
+    racetrack: Track, any_place: Place, any_pilot: Pilot
+) -> None:
+    """Either the batch holds the claim and the card stays, or the card is new and the batch is refused."""
+    claimant = CardOrPayment(any_pilot)
+    found = racetrack.race(any_place, claimant.steps, max(10, ROUNDS // 5))
+    assert winners(found) == [1] * len(found)
+    assert not any(claimant.paid_to) and not claimant.unconfirmed_card_in_a_batch()
+    sentences = {s for outcomes in found for outcome in outcomes for s in outcome.sentences}
+    assert all("account is not settled" in s or "batch" in s for s in sentences), sentences
+
+
+def test_without_its_lock_a_changed_card_is_paid(racetrack: Track, any_place: Place, any_pilot: Pilot) -> None:
+    """On SQLite the transaction, on PostgreSQL the lock on the claim, in both contestants."""
+    claimant = CardOrPayment(any_pilot)
+    racetrack.race(
+        any_place, claimant.steps, UNPROTECTED_ROUNDS, without=["transaction", "claims_held", "version"], until=both_won
+    )
+    assert claimant.unconfirmed_card_in_a_batch()

@@ -13,7 +13,7 @@ from flask import Flask
 
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Document
-from edu_pilot.services import documents, outbox, rendering, store, verification
+from edu_pilot.services import documents, outbox, proof, rendering, store, verification
 from edu_pilot.services.actors import OPERATOR, student
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.vault import vault
@@ -177,7 +177,7 @@ def test_a_moved_installation_draws_the_same_bytes(pilot: Pilot, app: Flask) -> 
     with read() as conn:
         document = documents.frozen(conn, kind="registration_form")
     assert document.context["base_url"].startswith("http://127.0.0.1")
-    assert document.context["key_id"] == documents.key_id(vault().public_key)
+    assert document.context["key_id"] == proof.key_id(vault().public_key)
     assert documents.bytes_of(document) == kept
 
 

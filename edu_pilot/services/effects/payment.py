@@ -43,6 +43,7 @@ def note_release(change: Change) -> None:
     """R5.8: the releaser is kept by person; every claim of the batch goes into payment."""
     actor = change.attempt.actor
     change.values |= {"released_by": actor.name, "releaser_key": actor.person_key}
+    change.note["total_fen"] = change.case.total_fen
     for item in change.case.items:
         change.then("pay", workflow="claim", reference=item.claim)
 
@@ -73,6 +74,12 @@ def _settle(change: Change, item: Item, result: Mapping[str, Any]) -> None:
         change.then("confirm_paid", workflow="claim", reference=item.claim)
     else:
         change.then("bounce", workflow="claim", reference=item.claim, bounce=result["reason"])
+
+
+@effect
+def sign_the_trail(change: Change) -> None:
+    """R6.1: the trail as it stands after this step is signed in the same commit, so that money has its anchor."""
+    change.unit.anchored = True
 
 
 @effect
