@@ -37,6 +37,7 @@ from edu_pilot.services import (
     rendering,
     rosters,
     search,
+    sweep,
     verification,
 )
 from edu_pilot.services.vault import vault
@@ -70,6 +71,7 @@ audit_group = group("audit", "Verify the audit trail, export its head.")
 users_group = group("users", "Accounts and their tokens.")
 quota_group = group("quota", "The places of a year and the counties' shares.")
 due_group = group("due", "What the calendar asks for.")
+store_group = group("store", "Kept files: documents and papers.")
 sample_group = group("sample", "The fictional pilot.")
 
 
@@ -114,7 +116,7 @@ def serve(run: Run, host: str, port: int) -> None:
 @command(top, "worker")
 def worker(run: Run) -> None:
     """Carry out follow-ups, render documents, and do hourly what is due."""
-    server.work()
+    server.work(current_app.config["SETTINGS"])
 
 
 @command(due_group, "run")
@@ -125,6 +127,21 @@ def due_run(run: Run, day: Any) -> None:
         raise Stop(USAGE, "misconfigured", run.say(N_("--on is refused in production: the business date is real.")))
     done = due.run_on(day.date() if day else None)
     run.answer(done, [f"{name}: {count}" for name, count in done.items()])
+
+
+@command(store_group, "sweep")
+@click.option("--delete", is_flag=True, help="Delete them; else they are only listed.")
+def store_sweep(run: Run, delete: bool) -> None:
+    """List files that no row refers to and that are older than a day, and rows whose file is missing."""
+    found = sweep.sweep() if delete else sweep.look()
+    orphans = [entry.key for entry in found.orphans]
+    facts = {"files": found.files, "bytes": found.size, "deleted": found.deleted}
+    text = N_("%(files)s files, %(orphans)s of them without a row (%(bytes)s bytes), %(missing)s missing.")
+    lines = [*(f"- {key}" for key in orphans), *(f"? {key}" for key in found.missing)]
+    told = run.say(text, **facts, orphans=len(orphans), missing=len(found.missing))
+    run.answer({**facts, "orphans": orphans, "missing": found.missing}, [*lines, told])
+    if found.missing:
+        sys.exit(REFUSED)
 
 
 def _answer_year(run: Run, found: quotas.Year) -> None:

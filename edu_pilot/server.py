@@ -17,14 +17,17 @@ import structlog
 from granian.constants import Interfaces
 from granian.server import Server
 
+from edu_pilot import faults
 from edu_pilot.config import LOOPBACK, Misconfigured, Settings
-from edu_pilot.services import due, outbox
+from edu_pilot.services import due, outbox, readiness
 
 POLL_SECONDS = 1.0
 DUE_SECONDS = 3600.0
 RENDER_AT_ONCE = 20
 # A web process that does not end by itself when told to is ended after this time.
 STOP_SECONDS = 10
+# The old process has ended already; the library waits so long before it looks after it.
+RESPAWN_SECONDS = 0.1
 WORKER = (sys.executable, "-m", "edu_pilot.cli", "worker")
 log = structlog.get_logger()
 
@@ -34,6 +37,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     if settings.env == "local" and host not in LOOPBACK:
         raise Misconfigured("EDU_PILOT_ENV: local mode serves this machine only; use --host 127.0.0.1")
     _require_free(host, port)
+    readiness.require_sound(settings)
     embedded = settings.database_url.startswith("sqlite")
     click.echo(f"edu-pilot: http://{host}:{port}", err=True)
     with helped(WORKER) if embedded else nullcontext():
@@ -88,11 +92,18 @@ def web(host: str, port: int, *, app: str = "edu_pilot.wsgi:app", workers: int =
         blocking_threads=1,
         log_access=False,
         workers_kill_timeout=STOP_SECONDS,
+        # One whose disk failed ends itself.
+        respawn_failed_workers=True,
+        respawn_interval=RESPAWN_SECONDS,
     ).serve()
 
 
-def work() -> None:
-    """Carry out what waits, again and again, until told to stop; a stop lets the present task end."""
+def work(settings: Settings) -> None:
+    """Carry out what waits, again and again, until told to stop; a stop lets the present task end.
+
+    After an I/O fault the process ends with an exit code of its own, to be started anew.
+    """
+    readiness.require_sound(settings)
     stop = threading.Event()
 
     def told(_signal: int, _frame: FrameType | None) -> None:
@@ -103,6 +114,8 @@ def work() -> None:
     rounds = Rounds()
     while not stop.is_set():
         stop.wait(0 if rounds.busy() else POLL_SECONDS)
+        if faults.broken():
+            sys.exit(faults.EXIT_CODE)
 
 
 class Rounds:
