@@ -13,7 +13,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, FlaskGroup, ScriptInfo
 
-from edu_pilot import __version__, config, create_app, server
+from edu_pilot import __version__, config, create_app, keeping, server
 from edu_pilot.console import REFUSED, USAGE, Run, Stop, command
 from edu_pilot.extensions import read, write
 from edu_pilot.sample import load as sample_load
@@ -37,7 +37,6 @@ from edu_pilot.services import (
     rendering,
     rosters,
     search,
-    sweep,
     verification,
 )
 from edu_pilot.services.vault import vault
@@ -48,6 +47,7 @@ from edu_pilot.workflow.registry import shipped
 from edu_pilot.workflow.versions import read_folder, unused_rules
 
 top = AppGroup("edu-pilot")
+top.commands.update(keeping.commands.commands)
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -71,7 +71,6 @@ audit_group = group("audit", "Verify the audit trail, export its head.")
 users_group = group("users", "Accounts and their tokens.")
 quota_group = group("quota", "The places of a year and the counties' shares.")
 due_group = group("due", "What the calendar asks for.")
-store_group = group("store", "Kept files: documents and papers.")
 sample_group = group("sample", "The fictional pilot.")
 
 
@@ -127,21 +126,6 @@ def due_run(run: Run, day: Any) -> None:
         raise Stop(USAGE, "misconfigured", run.say(N_("--on is refused in production: the business date is real.")))
     done = due.run_on(day.date() if day else None)
     run.answer(done, [f"{name}: {count}" for name, count in done.items()])
-
-
-@command(store_group, "sweep")
-@click.option("--delete", is_flag=True, help="Delete them; else they are only listed.")
-def store_sweep(run: Run, delete: bool) -> None:
-    """List files that no row refers to and that are older than a day, and rows whose file is missing."""
-    found = sweep.sweep() if delete else sweep.look()
-    orphans = [entry.key for entry in found.orphans]
-    facts = {"files": found.files, "bytes": found.size, "deleted": found.deleted}
-    text = N_("%(files)s files, %(orphans)s of them without a row (%(bytes)s bytes), %(missing)s missing.")
-    lines = [*(f"- {key}" for key in orphans), *(f"? {key}" for key in found.missing)]
-    told = run.say(text, **facts, orphans=len(orphans), missing=len(found.missing))
-    run.answer({**facts, "orphans": orphans, "missing": found.missing}, [*lines, told])
-    if found.missing:
-        sys.exit(REFUSED)
 
 
 def _answer_year(run: Run, found: quotas.Year) -> None:

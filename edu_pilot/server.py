@@ -19,7 +19,7 @@ from granian.server import Server
 
 from edu_pilot import faults
 from edu_pilot.config import LOOPBACK, Misconfigured, Settings
-from edu_pilot.services import due, outbox, readiness
+from edu_pilot.services import due, instance, outbox, readiness, snapshots
 
 POLL_SECONDS = 1.0
 DUE_SECONDS = 3600.0
@@ -40,7 +40,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     readiness.require_sound(settings)
     embedded = settings.database_url.startswith("sqlite")
     click.echo(f"edu-pilot: http://{host}:{port}", err=True)
-    with helped(WORKER) if embedded else nullcontext():
+    with instance.at_work(settings), helped(WORKER) if embedded else nullcontext():
         web(host, port)
 
 
@@ -104,6 +104,11 @@ def work(settings: Settings) -> None:
     After an I/O fault the process ends with an exit code of its own, to be started anew.
     """
     readiness.require_sound(settings)
+    with instance.at_work(settings):
+        _rounds()
+
+
+def _rounds() -> None:
     stop = threading.Event()
 
     def told(_signal: int, _frame: FrameType | None) -> None:
@@ -123,6 +128,7 @@ class Rounds:
 
     def __init__(self) -> None:
         self.next_due = 0.0
+        self.keeper = snapshots.Keeper()
 
     def busy(self) -> bool:
         """Carry out one round and return whether there was work; a fault ends the round, never the worker."""
@@ -136,4 +142,12 @@ class Rounds:
         if time.monotonic() >= self.next_due:
             self.next_due = time.monotonic() + DUE_SECONDS
             due.run()
+        self._keep()
         return bool(outbox.drain() + outbox.drain(RENDER_AT_ONCE, task="render"))
+
+    def _keep(self) -> None:
+        """Take a snapshot when it is time; one that cannot be taken must not stop the work."""
+        try:
+            self.keeper.round()
+        except Exception:  # a full disk, say: the next round tries again, and the log tells
+            log.exception("no snapshot could be taken")

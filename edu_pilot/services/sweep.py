@@ -12,8 +12,8 @@ import structlog
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.extensions import Base, read
-from edu_pilot.services import store
+from edu_pilot.extensions import read
+from edu_pilot.services import figures, store
 
 # A step writes its file and then its row, within minutes; a day is beyond doubt.
 OLD_ENOUGH = timedelta(hours=24)
@@ -46,7 +46,8 @@ class Swept:
 
 def referenced(conn: Connection) -> set[str]:
     """Return the key of every file that a row refers to."""
-    columns = [t.c.store_key for t in Base.metadata.tables.values() if "store_key" in t.c]
+    # As the database stands: it may be a copy of an older version.
+    columns = [table.c.store_key for table in figures.tables(conn) if "store_key" in table.c]
     return {key for column in columns for key in conn.execute(sa.select(column).where(column.is_not(None))).scalars()}
 
 
