@@ -18,7 +18,6 @@ EXIT_CODE = 74
 # Seconds. The answer must leave first; and a supervisor takes processes that end within 5.5 s for a crash loop.
 ANSWER_TIME, LEAST_AGE = 0.3, 6.0
 log = structlog.get_logger()
-_born = time.monotonic()
 _broken = threading.Event()
 
 
@@ -50,6 +49,8 @@ def forget() -> None:
 def init_app(app: Flask) -> None:
     """Refuse requests after an I/O fault, and end the process where a supervisor replaces it."""
     app.config.setdefault("REPLACEABLE", False)
+    # A forked process has its modules from its parent, but makes its application itself.
+    app.extensions["born"] = time.monotonic()
     app.before_request(_refuse)
     app.after_request(_leave)
 
@@ -61,7 +62,7 @@ def _refuse() -> None:
 
 def _leave(response: Response) -> Response:
     if broken() and current_app.config["REPLACEABLE"]:
-        pause = max(ANSWER_TIME, LEAST_AGE - (time.monotonic() - _born))
+        pause = max(ANSWER_TIME, LEAST_AGE - (time.monotonic() - current_app.extensions["born"]))
         timer = threading.Timer(pause, os._exit, (EXIT_CODE,))
         timer.daemon = True
         timer.start()

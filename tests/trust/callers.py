@@ -64,8 +64,8 @@ class Callers:
 
         def go_on() -> None:
             while not stop.is_set():
-                if self.enter() == UNKNOWN:
-                    stop.wait(0.02)
+                if self.enter() != 201:
+                    stop.wait(0.2)
 
         threads = [threading.Thread(target=go_on) for _ in range(clients)]
         for thread in threads:

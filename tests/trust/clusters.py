@@ -48,9 +48,15 @@ class Cluster:
             # A server that is started here must outlive the program that started it.
             prefix = [word for word in postgres.as_account(self.owner) if word not in ("--pdeathsig", "INT")]
             done = subprocess.run(
-                [*(prefix if os.geteuid() == 0 else ()), *words], env=self.environ(**more), cwd=self.home, stdin=subprocess.DEVNULL,
-                stdout=told, stderr=subprocess.STDOUT, timeout=PATIENCE_SECONDS, check=False,
-            )  # fmt: skip
+                [*(prefix if os.geteuid() == 0 else ()), *words],
+                env=self.environ(**more),
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=told,
+                stderr=subprocess.STDOUT,
+                timeout=PATIENCE_SECONDS,
+                check=False,
+            )
             told.seek(0)
             text = told.read().decode()
         assert done.returncode == 0, f"{words}: {text}"
@@ -97,4 +103,3 @@ def stop_anything(made: Cluster) -> None:
     """Stop the server if it runs."""
     if (made.data / "postmaster.pid").exists():
         made.stop("immediate")
-

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from edu_pilot.extensions import read, write
@@ -75,7 +76,9 @@ def empty(bench: Bench, name: str) -> Path:
 # The whole backup
 
 
-def test_a_backup_comes_back_on_an_empty_machine(any_place: Place, request: pytest.FixtureRequest, bench: Bench) -> None:
+def test_a_backup_comes_back_on_an_empty_machine(
+    any_place: Place, request: pytest.FixtureRequest, bench: Bench
+) -> None:
     """By the runbook's commands only: counts, sums, 1,000 sampled hashes and the audit head agree."""
     filled(any_place)
     kept = {"BACKUP": bench.folder / "pilot.backup", "FIGURES": bench.folder / "figures.json"}
@@ -341,7 +344,9 @@ def test_a_database_goes_back_to_the_second(own_cluster: Cluster, sqlite_place: 
 def settled(made: Cluster) -> None:
     """Wait until the archive has everything that was switched away."""
     patience = time.monotonic() + 30
-    while made.sql("SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM pg_stat_archiver") != "t":
+    while (
+        made.sql("SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1) FROM pg_stat_archiver") != "t"
+    ):
         assert time.monotonic() < patience, made.sql("SELECT * FROM pg_stat_archiver")
         time.sleep(0.1)
 
@@ -370,10 +375,15 @@ def test_a_county_moves_whole_and_leaves_its_file_aside(
 
 @POSTGRES
 def test_a_county_at_work_or_a_filled_target_is_refused(
-    sqlite_place: Place, postgres_place: Place, postgres: postgres_server.Server, bench: Bench
+    sqlite_place: Place, postgres: postgres_server.Server, bench: Bench
 ) -> None:
     here = bench.settings(sqlite_place.data)
-    answer = runbook.run("migrate-to", bench.commands, DATABASE_URL=postgres_place.url, **here)
+    url = postgres.fresh_database("target_of_somebody_else")
+    engine = sa.create_engine(url)
+    with engine.begin() as conn:
+        conn.exec_driver_sql("CREATE TABLE theirs (id INTEGER)")
+    engine.dispose()
+    answer = runbook.run("migrate-to", bench.commands, DATABASE_URL=url, **here)
     assert answer.returncode == 1 and "not empty" in answer.stderr
     url = postgres.fresh_database("target_of_a_busy_county")
     with busy(sqlite_place):
