@@ -253,11 +253,15 @@ def _checked(path: Path) -> Archive:
                     continue
                 _digest(digest, info, content)
         manifest = json.loads(last[MANIFEST])
-        if manifest["digest"] != digest.hexdigest():
-            raise ValueError
+        _require_digest(manifest, digest.hexdigest())
         return Archive(path, manifest, last[MANIFEST], last[SIGNATURE])
     except (tarfile.TarError, KeyError, ValueError, OSError, EOFError):
         raise Unfit("archive_damaged", N_("The backup is cut or altered; nothing of it was used.")) from None
+
+
+def _require_digest(manifest: Mapping[str, Any], digest: str) -> None:
+    if manifest["digest"] != digest:
+        raise ValueError("digest")
 
 
 def _digest(digest: Any, info: tarfile.TarInfo, content: IO[bytes]) -> None:
