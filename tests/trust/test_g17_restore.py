@@ -18,9 +18,10 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from edu_pilot.config import RECIPIENT
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Counter
-from edu_pilot.services import archive, backup, figures, instance, restore, snapshots
+from edu_pilot.services import archive, backup, figures, instance, moving, restore, snapshots
 from edu_pilot.services.archive import Unfit
 from tests import postgres as postgres_server
 from tests.app import Place, at_work, build, copy_sqlite, opened
@@ -52,9 +53,17 @@ class Bench:
 def bench(tmp_path: Path) -> Bench:
     commands = runbook.command_folder(tmp_path / "bin")
     identity = tmp_path / "identity.txt"
-    data = {"EDU_PILOT_DATA": str(tmp_path / "elsewhere"), "EDU_PILOT_LANG": "en"}
-    told = runbook.done("new-identity", commands, IDENTITY=identity, **data)
-    return Bench(tmp_path, commands, identity, told.strip())
+    text, public = archive.new_identity()
+    identity.write_text(text)
+    return Bench(tmp_path, commands, identity, public)
+
+
+def test_the_command_writes_a_key_that_is_taken(tmp_path: Path) -> None:
+    data, identity = {"EDU_PILOT_DATA": str(tmp_path / "elsewhere")}, tmp_path / "identity.txt"
+    told = runbook.done("new-identity", runbook.command_folder(tmp_path / "bin"), IDENTITY=identity, **data)
+    assert RECIPIENT.fullmatch(told.strip()) and told.strip() in identity.read_text()
+    assert archive.identity_of(identity.read_text())
+    assert identity.stat().st_mode & 0o077 == 0
 
 
 def filled(place: Place, people: int = 3) -> None:
@@ -374,21 +383,19 @@ def test_a_county_moves_whole_and_leaves_its_file_aside(
 
 
 @POSTGRES
-def test_a_county_at_work_or_a_filled_target_is_refused(
-    sqlite_place: Place, postgres: postgres_server.Server, bench: Bench
-) -> None:
-    here = bench.settings(sqlite_place.data)
+def test_a_county_at_work_or_a_filled_target_is_refused(sqlite_place: Place, postgres: postgres_server.Server) -> None:
     url = postgres.fresh_database("target_of_somebody_else")
     engine = sa.create_engine(url)
     with engine.begin() as conn:
         conn.exec_driver_sql("CREATE TABLE theirs (id INTEGER)")
     engine.dispose()
-    answer = runbook.run("migrate-to", bench.commands, DATABASE_URL=url, **here)
-    assert answer.returncode == 1 and "not empty" in answer.stderr
-    url = postgres.fresh_database("target_of_a_busy_county")
-    with busy(sqlite_place):
-        answer = runbook.run("migrate-to", bench.commands, DATABASE_URL=url, **here)
-    assert answer.returncode == 1 and "at work" in answer.stderr
+    with opened(sqlite_place) as app, app.app_context():
+        with pytest.raises(Unfit) as refused:
+            moving.move(url)
+        assert refused.value.code == "not_empty"
+        with busy(sqlite_place), pytest.raises(Unfit) as refused:
+            moving.move(postgres.fresh_database("target_of_a_busy_county"))
+        assert refused.value.code == "at_work"
     assert (sqlite_place.data / "edu-pilot.db").exists()
 
 
