@@ -7,7 +7,7 @@ import sys
 import structlog
 from flask import Flask
 
-from edu_pilot import clock, config, extensions, i18n, rules, web
+from edu_pilot import clock, config, extensions, faults, i18n, rules, web
 from edu_pilot.services import cases, effects, store, vault
 
 __version__ = "0.1.0"
@@ -22,6 +22,7 @@ def create_app(settings: config.Settings | None = None, **overrides: object) -> 
     app.config.update(overrides)
     # Standard output belongs to the answers of commands; the stream is asked for at every line.
     structlog.configure(logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr))
+    faults.init_app(app)
     extensions.init_app(app)
     i18n.set_default(settings.lang)
     i18n.init_app(app)

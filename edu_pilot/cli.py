@@ -13,7 +13,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, FlaskGroup, ScriptInfo
 
-from edu_pilot import __version__, config, create_app, server
+from edu_pilot import __version__, config, create_app, keeping, server
 from edu_pilot.console import REFUSED, USAGE, Run, Stop, command
 from edu_pilot.extensions import read, write
 from edu_pilot.sample import load as sample_load
@@ -54,6 +54,7 @@ from edu_pilot.workflow.registry import shipped
 from edu_pilot.workflow.versions import read_folder, unused_rules
 
 top = AppGroup("edu-pilot")
+top.commands.update(keeping.commands.commands)
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -123,7 +124,7 @@ def serve(run: Run, host: str, port: int) -> None:
 @command(top, "worker")
 def worker(run: Run) -> None:
     """Carry out follow-ups, render documents, and do hourly what is due."""
-    server.work()
+    server.work(current_app.config["SETTINGS"])
 
 
 @command(due_group, "run")

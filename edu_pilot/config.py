@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,10 @@ from urllib.parse import urlsplit
 
 from edu_pilot import paths
 
+# A public key in the age format.
+RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
+# What a database file is renamed to when its county has moved to PostgreSQL.
+MOVED = ".moved"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -30,11 +35,23 @@ class Settings:
     secret_key: str | None
     workflows: Path
     lang: str
+    backup_recipients: tuple[str, ...] = ()
+    snapshots: Path | None = None
 
     @property
     def production(self) -> bool:
         """Whether real people's data is at stake."""
         return self.env == "production"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is a file of this machine."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def database_file(self) -> Path:
+        """The file of an embedded database."""
+        return Path(self.database_url.removeprefix("sqlite:///"))
 
     @property
     def keys(self) -> Path:
@@ -55,6 +72,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         secret_key=_secret(environ, "EDU_PILOT_SECRET_KEY"),
         workflows=Path(environ.get("EDU_PILOT_WORKFLOWS") or paths.workflows()),
         lang=_choice(environ, "EDU_PILOT_LANG", ("zh", "en"), "zh"),
+        backup_recipients=_recipients(environ),
+        snapshots=_folder(environ, "EDU_PILOT_SNAPSHOTS"),
     )
     _check(settings, environ)
     return settings
@@ -99,13 +118,41 @@ def _secret(environ: Mapping[str, str], name: str) -> str | None:
 def _database(environ: Mapping[str, str], data: Path) -> str:
     url = _secret(environ, "EDU_PILOT_DATABASE_URL")
     if url is None:
+        _require_not_moved(data / "edu-pilot.db")
         return f"sqlite:///{data / 'edu-pilot.db'}"
+    return database_url(url)
+
+
+def database_url(url: str) -> str:
+    """Return an address as the database library reads it; raises Misconfigured."""
     scheme = url.split(":", 1)[0]
     if scheme in ("postgresql", "postgres"):
         return "postgresql+psycopg:" + url.split(":", 1)[1]
     if scheme not in ("sqlite", "postgresql+psycopg"):
         raise Misconfigured(f"EDU_PILOT_DATABASE_URL: {scheme!r} is neither sqlite nor postgresql")
     return url
+
+
+def _require_not_moved(file: Path) -> None:
+    """Refuse to begin a new database beside one that has moved on: the county would have two."""
+    if file.with_name(file.name + MOVED).exists() and not file.exists():
+        raise Misconfigured(
+            "EDU_PILOT_DATABASE_URL: this installation has moved to PostgreSQL; set the address it moved to"
+        )
+
+
+def _recipients(environ: Mapping[str, str]) -> tuple[str, ...]:
+    found = tuple((_secret(environ, "EDU_PILOT_BACKUP_RECIPIENTS") or "").replace(",", " ").split())
+    for key in found:
+        if not RECIPIENT.fullmatch(key):
+            raise Misconfigured(
+                f"EDU_PILOT_BACKUP_RECIPIENTS: {key!r} is no public key; edu-pilot backup --new-identity makes one"
+            )
+    return found
+
+
+def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+    return Path(environ[name]).resolve() if environ.get(name) else None
 
 
 def _base_url(environ: Mapping[str, str]) -> str:

@@ -21,6 +21,7 @@ from edu_pilot.extensions import read
 from edu_pilot.instants import ClocksDisagree
 from edu_pilot.services import accounts, instance, presenting, rendering
 from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services.archive import Unfit
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.rosters import Unusable
 from edu_pilot.workflow.reading import Invalid
@@ -63,6 +64,12 @@ class Run:
                     self.say(N_("Set EDU_PILOT_TOKEN to the token of %(name)s."), name=actor.name),
                 )
         return actor
+
+    def require_init(self) -> None:
+        """Stop a command that needs what `init` makes."""
+        if not instance.ready():
+            text = N_("There is no installation here yet; run: edu-pilot init")
+            raise Stop(USAGE, "not_initialised", self.say(text))
 
     def say(self, message: str, **facts: Any) -> str:
         """Return a message in the command's language."""
@@ -141,7 +148,7 @@ def command(
             i18n.set_default(run.lang)
             try:
                 if not before_init:
-                    _require_init(run)
+                    run.require_init()
                 function(run, **given)
             except Exception as error:
                 run.fail(_stop(run, error))
@@ -149,11 +156,6 @@ def command(
         return group.command(name)(run_it)
 
     return declare
-
-
-def _require_init(run: Run) -> None:
-    if not instance.ready():
-        raise Stop(USAGE, "not_initialised", run.say(N_("There is no installation here yet; run: edu-pilot init")))
 
 
 def _stop(run: Run, error: Exception) -> Stop:
@@ -174,6 +176,8 @@ def _stop(run: Run, error: Exception) -> Stop:
         return Stop(
             REFUSED, "unavailable", run.say(N_("Nothing is written: %(fault)s; set the clocks."), fault=str(error))
         )
+    if isinstance(error, Unfit):
+        return Stop(REFUSED, error.code, run.say(error.text, **error.facts))
     if isinstance(error, config.Misconfigured):
         return Stop(USAGE, "misconfigured", str(error))
     raise error

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from flask import Flask, current_app
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
+from sqlalchemy import Connection, Engine, ExceptionContext, PoolProxiedConnection, event
 from sqlalchemy.orm import DeclarativeBase
 
-from edu_pilot import paths
+from edu_pilot import faults, paths
 from edu_pilot.instants import Watch
 
 try:
@@ -65,8 +65,19 @@ def init_app(app: Flask) -> None:
     db.init_app(app)
     migrate.init_app(app, db)
     with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            _prepare_sqlite(db.engine)
+        prepare(db.engine)
+
+
+def prepare(engine: Engine) -> Engine:
+    """Give an engine its settings, and let it tell what its disk does."""
+    event.listen(engine, "handle_error", _note_fault)
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    return engine
+
+
+def _note_fault(context: ExceptionContext) -> None:
+    faults.note(context.original_exception)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -17,14 +17,17 @@ import structlog
 from granian.constants import Interfaces
 from granian.server import Server
 
+from edu_pilot import faults
 from edu_pilot.config import LOOPBACK, Misconfigured, Settings
-from edu_pilot.services import due, outbox
+from edu_pilot.services import due, instance, outbox, readiness, snapshots
 
 POLL_SECONDS = 1.0
 DUE_SECONDS = 3600.0
 RENDER_AT_ONCE = 20
 # A web process that does not end by itself when told to is ended after this time.
 STOP_SECONDS = 10
+# The old process has ended already; the library waits so long before it looks after it.
+RESPAWN_SECONDS = 0.1
 WORKER = (sys.executable, "-m", "edu_pilot.cli", "worker")
 log = structlog.get_logger()
 
@@ -34,9 +37,10 @@ def serve(settings: Settings, host: str, port: int) -> None:
     if settings.env == "local" and host not in LOOPBACK:
         raise Misconfigured("EDU_PILOT_ENV: local mode serves this machine only; use --host 127.0.0.1")
     _require_free(host, port)
+    readiness.require_sound(settings)
     embedded = settings.database_url.startswith("sqlite")
     click.echo(f"edu-pilot: http://{host}:{port}", err=True)
-    with helped(WORKER) if embedded else nullcontext():
+    with instance.at_work(settings), helped(WORKER) if embedded else nullcontext():
         web(host, port)
 
 
@@ -88,11 +92,23 @@ def web(host: str, port: int, *, app: str = "edu_pilot.wsgi:app", workers: int =
         blocking_threads=1,
         log_access=False,
         workers_kill_timeout=STOP_SECONDS,
+        # One whose disk failed ends itself.
+        respawn_failed_workers=True,
+        respawn_interval=RESPAWN_SECONDS,
     ).serve()
 
 
-def work() -> None:
-    """Carry out what waits, again and again, until told to stop; a stop lets the present task end."""
+def work(settings: Settings) -> None:
+    """Carry out what waits, again and again, until told to stop; a stop lets the present task end.
+
+    After an I/O fault the process ends with an exit code of its own, to be started anew.
+    """
+    readiness.require_sound(settings)
+    with instance.at_work(settings):
+        _rounds()
+
+
+def _rounds() -> None:
     stop = threading.Event()
 
     def told(_signal: int, _frame: FrameType | None) -> None:
@@ -103,6 +119,8 @@ def work() -> None:
     rounds = Rounds()
     while not stop.is_set():
         stop.wait(0 if rounds.busy() else POLL_SECONDS)
+        if faults.broken():
+            sys.exit(faults.EXIT_CODE)
 
 
 class Rounds:
@@ -110,6 +128,7 @@ class Rounds:
 
     def __init__(self) -> None:
         self.next_due = 0.0
+        self.keeper = snapshots.Keeper()
 
     def busy(self) -> bool:
         """Carry out one round and return whether there was work; a fault ends the round, never the worker."""
@@ -123,4 +142,12 @@ class Rounds:
         if time.monotonic() >= self.next_due:
             self.next_due = time.monotonic() + DUE_SECONDS
             due.run()
+        self._keep()
         return bool(outbox.drain() + outbox.drain(RENDER_AT_ONCE, task="render"))
+
+    def _keep(self) -> None:
+        """Take a snapshot when it is time; one that cannot be taken must not stop the work."""
+        try:
+            self.keeper.round()
+        except Exception:  # a full disk, say: the next round tries again, and the log tells
+            log.exception("no snapshot could be taken")

@@ -1,5 +1,9 @@
 """What a WSGI server loads."""
 
 from edu_pilot import create_app
+from edu_pilot.services import readiness
 
-app = create_app()
+# Who starts a web process starts another in its place when it ends.
+app = create_app(REPLACEABLE=True)
+with app.app_context():
+    readiness.require_sound(app.config["SETTINGS"])

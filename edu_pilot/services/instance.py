@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import flask_migrate
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
@@ -9,8 +13,11 @@ from alembic.script import ScriptDirectory
 from flask import current_app
 
 from edu_pilot import extensions, paths
+from edu_pilot.config import Settings
 from edu_pilot.services import policies, vault
 from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services.archive import Unfit
+from edu_pilot.workflow.reasons import N_
 from edu_pilot.workflow.versions import read_folder
 
 
@@ -28,6 +35,34 @@ def init() -> bool:
     return True
 
 
+LOCK = ".at-work"
+
+
+@contextmanager
+def at_work(settings: Settings) -> Iterator[None]:
+    """Tell others for the block that a server or worker is at work here."""
+    with _lock(settings, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Keep servers and workers away for the block; raises Unfit where one is at work."""
+    try:
+        with _lock(settings, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            yield
+    except BlockingIOError:
+        raise Unfit("at_work", N_("A server or worker is at work here: stop it first.")) from None
+
+
+@contextmanager
+def _lock(settings: Settings, kind: int) -> Iterator[None]:
+    with (settings.data / LOCK).open("ab") as file:
+        # Ends with the process, however that ends.
+        fcntl.flock(file, kind)
+        yield
+
+
 def upgrade() -> None:
     """Bring the database to the newest revision."""
     flask_migrate.upgrade(directory=str(paths.migrations()))
@@ -35,9 +70,13 @@ def upgrade() -> None:
 
 def at_head() -> bool:
     """Return whether the database stands at the newest revision."""
-    newest = ScriptDirectory(str(paths.migrations())).get_current_head()
     with extensions.db.engine.connect() as conn:
-        return MigrationContext.configure(conn).get_current_revision() == newest
+        return MigrationContext.configure(conn).get_current_revision() == newest()
+
+
+def newest() -> str | None:
+    """Return the newest revision this version knows."""
+    return ScriptDirectory(str(paths.migrations())).get_current_head()
 
 
 def ready() -> bool:

@@ -8,11 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DatabaseError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from edu_pilot import clock
+from edu_pilot.config import Misconfigured, Settings
 from edu_pilot.extensions import SAFE_WAL, clocks, read, sqlite_module
 from edu_pilot.instants import LIMIT, ClocksDisagree
 from edu_pilot.models import Outbox
@@ -22,16 +24,18 @@ from edu_pilot.services.vault import KeysMissing
 
 # What a request meets where the installation, not the request, is at fault: it may be sent again.
 UNAVAILABLE: tuple[type[Exception], ...] = (
-    OperationalError, InterfaceError, ProgrammingError, PoolTimeout, OSError, KeysMissing, NoPolicy,
-    ClocksDisagree,
+    DatabaseError, InterfaceError, PoolTimeout, OSError, KeysMissing, NoPolicy, ClocksDisagree,
 )  # fmt: skip
 OUTBOX = Outbox.__table__
 # A worker that has not come round in an hour is not there.
 LONGEST_WAIT = timedelta(hours=1)
 PROBE = "probe/ready"
 # PRAGMA synchronous answers a number; 2 is FULL.
-SQLITE = {"synchronous": 2, "foreign_keys": 1}
+SQLITE = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "recursive_triggers": 1}
 POSTGRESQL = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+# Without them a page that the disk has altered is read as if it were sound; `initdb --data-checksums` sets them.
+WANTED = {"data_checksums": "on"}
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,8 @@ def _database() -> Checked:
 def _settings() -> Checked:
     with read() as conn:
         if conn.dialect.name == "sqlite":
-            return sqlite_settings({name: _pragma(conn, name) for name in ("journal_mode", *SQLITE)})
-        return postgresql_settings({name: _shown(conn, name) for name in (*POSTGRESQL, "data_checksums")})
+            return sqlite_settings({name: _pragma(conn, name) for name in SQLITE})
+        return postgresql_settings({name: _shown(conn, name) for name in (*POSTGRESQL, *WANTED)})
 
 
 def _pragma(conn: Connection, name: str) -> Any:
@@ -74,17 +78,49 @@ def _shown(conn: Connection, name: str) -> Any:
 
 
 def sqlite_settings(found: Mapping[str, Any]) -> Checked:
-    """Judge SQLite's settings; a library whose write-ahead log may lose data must not use one."""
-    version = sqlite_module().sqlite_version_info
-    journal = "wal" if version >= SAFE_WAL else "delete"
-    wanted = {"journal_mode": journal, **SQLITE}
-    facts = {**found, "version": ".".join(map(str, version))}
-    return Checked(all(found[name] == value for name, value in wanted.items()), facts)
+    """Judge SQLite's settings and library: an older one may lose what its write-ahead log holds."""
+    version = tuple(sqlite_module().sqlite_version_info)
+    faults = _other(found, SQLITE)
+    if version < SAFE_WAL:
+        faults.append(f"SQLite must be {_dotted(SAFE_WAL)} or newer (pip install --upgrade pysqlite3)")
+    return Checked(not faults, {**found, "version": _dotted(version), **_listed("wrong", faults)})
 
 
 def postgresql_settings(found: Mapping[str, Any]) -> Checked:
     """Judge PostgreSQL's settings: an acknowledged commit is on disk."""
-    return Checked(all(found[name] == value for name, value in POSTGRESQL.items()), found)
+    faults, warnings = _other(found, POSTGRESQL), _other(found, WANTED)
+    return Checked(not faults, {**found, **_listed("wrong", faults), **_listed("warnings", warnings)})
+
+
+def _other(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """Name the settings that are not as they must be."""
+    return [f"{name} must be {value}, is {found[name]}" for name, value in wanted.items() if found[name] != value]
+
+
+def _listed(name: str, told: list[str]) -> dict[str, list[str]]:
+    return {name: told} if told else {}
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def require_sound(settings: Settings) -> None:
+    """Refuse to start in production on a database that may lose a commit, warn elsewhere; raises Misconfigured.
+
+    One that is away is no reason: the server starts, answers 503, and serves when it is back.
+    """
+    found = _made(_settings)
+    if "fault" in found.facts:
+        return
+    if warnings := found.facts.get("warnings"):
+        log.warning("the database could be safer", settings=warnings)
+    if found.fine:
+        return
+    told = f"EDU_PILOT_DATABASE_URL: the database may lose data: {'; '.join(found.facts['wrong'])}"
+    if settings.production:
+        raise Misconfigured(told)
+    log.warning(told)
 
 
 def _store() -> Checked:

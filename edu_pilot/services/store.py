@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import fsspec
 from flask import current_app
+
+from edu_pilot import faults
 
 
 class Store(Protocol):
@@ -22,6 +26,21 @@ class Store(Protocol):
     def get(self, key: str) -> bytes:
         """Return the bytes; FileNotFoundError if there are none."""
 
+    def entries(self) -> Iterator[Entry]:
+        """Walk over everything kept."""
+
+    def delete(self, key: str) -> None:
+        """Delete what is kept under a key."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One kept file: its key, bytes, and when it was written."""
+
+    key: str
+    size: int
+    written_at: datetime
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -30,20 +49,58 @@ class Folder:
     root: Path
 
     def put(self, key: str, content: bytes) -> None:
-        """Write under a temporary name, sync, rename, sync the folder."""
+        """Write under a temporary name, sync, rename, sync the folder; raises OSError and leaves nothing behind."""
         path = self.root / key
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{uuid.uuid4().hex}")
+        try:
+            _make_folder(path.parent)
+            _write(path, content)
+        except OSError as error:
+            faults.note(error)
+            raise
+
+    def get(self, key: str) -> bytes:
+        """Read the bytes."""
+        return (self.root / key).read_bytes()
+
+    def entries(self) -> Iterator[Entry]:
+        """Walk over every file below the folder."""
+        for folder, _folders, names in os.walk(self.root):
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    found = path.stat()
+                except FileNotFoundError:  # a temporary name that has just become its final one
+                    continue
+                written = datetime.fromtimestamp(found.st_mtime, UTC)
+                yield Entry(path.relative_to(self.root).as_posix(), found.st_size, written)
+
+    def delete(self, key: str) -> None:
+        """Delete one file; one that is gone already is no fault."""
+        (self.root / key).unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it; the name of each is synced where it stands."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync(folder.parent)
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{uuid.uuid4().hex}")
+    try:
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(path)
-        _sync(path.parent)
-
-    def get(self, key: str) -> bytes:
-        """Read the bytes."""
-        return (self.root / key).read_bytes()
+    except OSError:
+        # A full disk stays full while the halves of what was refused lie about.
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
 
 
 def _sync(folder: Path) -> None:
@@ -70,6 +127,26 @@ class Remote:
         with fsspec.open(f"{self.url.rstrip('/')}/{key}", "rb") as file:
             content: bytes = file.read()
         return content
+
+    def entries(self) -> Iterator[Entry]:
+        """Walk over every object; one whose store tells no time counts as new."""
+        files, root = fsspec.core.url_to_fs(self.url)
+        for path, facts in files.find(root, detail=True).items():
+            written = facts.get("LastModified") or facts.get("last_modified") or facts.get("created")
+            yield Entry(path[len(root) :].lstrip("/"), facts["size"], _instant(written))
+
+    def delete(self, key: str) -> None:
+        """Delete one object."""
+        files, root = fsspec.core.url_to_fs(self.url)
+        files.rm(f"{root}/{key}")
+
+
+def _instant(value: Any) -> datetime:
+    if isinstance(value, (int, float)):
+        return datetime.fromtimestamp(value, UTC)
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return datetime.now(UTC)
 
 
 def connect(url: str) -> Store:

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, g, render_template
+import structlog
+from flask import Flask, g, render_template, request
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from edu_pilot import faults
 from edu_pilot.extensions import read
-from edu_pilot.instants import ClocksDisagree
 from edu_pilot.services import presenting
 from edu_pilot.services.cases import NotFound
-from edu_pilot.services.policies import NoPolicy
+from edu_pilot.services.readiness import UNAVAILABLE
 from edu_pilot.services.rendering import RenderingRefused
 from edu_pilot.services.rosters import Unusable
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Refused
 
+log = structlog.get_logger()
 Answer = tuple[str, int] | tuple[str, int, dict[str, str]]
 # The first that fits; every other refusal is a conflict with the record as it stands.
 STATUS: tuple[tuple[type[Refused], int], ...] = ((Malformed, 422), (Unusable, 422), (Forbidden, 403))
@@ -44,9 +46,7 @@ def init_app(app: Flask) -> None:
         (Refused, _refused),
         (NotFound, lambda _error: page(404)),
         (RenderingRefused, _not_rendered),
-        (NoPolicy, lambda _error: page(503)),
-        (OperationalError, lambda _error: page(503)),
-        (ClocksDisagree, lambda _error: page(503)),
+        *((kind, _unavailable) for kind in UNAVAILABLE),
         (DataError, lambda _error: page(400)),
         (CSRFError, _expired),
         (HTTPException, _http),
@@ -70,6 +70,14 @@ def _http(error: HTTPException) -> Any:
         g.actor = None  # the page must not depend on what just failed
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     return *page(status), headers
+
+
+def _unavailable(error: Exception) -> Answer:
+    g.actor = None  # the page must not ask what just failed
+    g.pop("again", None)
+    faults.note(error)
+    log.error("the installation failed a request", route=str(request.url_rule), fault=type(error).__name__)
+    return page(503)
 
 
 def _expired(_error: CSRFError) -> Answer:

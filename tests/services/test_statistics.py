@@ -59,13 +59,16 @@ def test_what_each_database_must_be_set_to_is_looked_at(any_pilot: Pilot) -> Non
 
 
 def test_a_setting_that_may_lose_a_commit_is_not_fine() -> None:
-    sound = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+    sound = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "data_checksums": "off"}
     assert readiness.postgresql_settings(sound).fine
     assert not readiness.postgresql_settings(sound | {"fsync": "off"}).fine
-    journal = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    assert readiness.postgresql_settings(sound).facts["warnings"] == ["data_checksums must be on, is off"]
+    journal = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "recursive_triggers": 1}
     assert readiness.sqlite_settings(journal).fine
     assert not readiness.sqlite_settings(journal | {"synchronous": 1}).fine
     assert not readiness.sqlite_settings(journal | {"foreign_keys": 0}).fine
+    assert not readiness.sqlite_settings(journal | {"recursive_triggers": 0}).fine
+    assert not readiness.sqlite_settings(journal | {"journal_mode": "delete"}).fine
 
 
 def test_edge_73_a_person_counts_once_by_the_unit_of_the_school_status(any_pilot: Pilot) -> None:

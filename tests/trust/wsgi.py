@@ -10,4 +10,4 @@ from tests.trust import guards
 KEPT = ExitStack()
 KEPT.enter_context(guards.taken_away())
 # Errors must become answers here as they do in earnest.
-app = create_app(**CHEAP | {"TESTING": False})
+app = create_app(**CHEAP | {"TESTING": False, "REPLACEABLE": True})

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
-from edu_pilot import i18n
+from edu_pilot import faults, i18n
 from edu_pilot.extensions import read
 from edu_pilot.services import idempotency, presenting
 from edu_pilot.services.cases import NotFound
@@ -102,6 +102,12 @@ def _unusable(error: Unusable) -> Response:
     return shaped(422, error.code, error.reasons, MESSAGES["unusable"])
 
 
+def _unavailable(error: Exception) -> Response:
+    faults.note(error)
+    log.error("the installation failed a request", route=str(request.url_rule), fault=type(error).__name__)
+    return shaped(503, "unavailable")
+
+
 def _http(error: HTTPException) -> AnyResponse:
     status = error.code or 500
     # Redirects of the router are exceptions too, and no errors.
@@ -123,6 +129,6 @@ _ANSWERS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[A
     (idempotency.InProgress, lambda _error: shaped(409, "in_progress")),
     (HTTPException, _http),
     (RenderingRefused, lambda _error: shaped(503, "not_rendered")),
-    (UNAVAILABLE, lambda _error: shaped(503, "unavailable")),
     (DataError, lambda _error: shaped(422, "malformed")),
+    (UNAVAILABLE, _unavailable),
 )
