@@ -16,6 +16,8 @@ from flask.cli import AppGroup, FlaskGroup, ScriptInfo
 from edu_pilot import __version__, config, create_app, server
 from edu_pilot.console import REFUSED, USAGE, Run, Stop, command
 from edu_pilot.extensions import read, write
+from edu_pilot.personal_commands import keys_group
+from edu_pilot.process import leave_no_dump
 from edu_pilot.sample import load as sample_load
 from edu_pilot.services import (
     accounts,
@@ -47,6 +49,7 @@ from edu_pilot.workflow.registry import shipped
 from edu_pilot.workflow.versions import read_folder, unused_rules
 
 top = AppGroup("edu-pilot")
+top.add_command(keys_group)
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -114,7 +117,7 @@ def serve(run: Run, host: str, port: int) -> None:
 @command(top, "worker")
 def worker(run: Run) -> None:
     """Carry out follow-ups, render documents, and do hourly what is due."""
-    server.work()
+    server.work(current_app.config["SETTINGS"])
 
 
 @command(due_group, "run")
@@ -578,6 +581,7 @@ def register(app: Flask) -> None:
 
 def main() -> None:
     """Run the command line; a wrong setting is one line and exit code 2."""
+    leave_no_dump()
     try:
         app = create_app()
     except config.Misconfigured as error:

@@ -17,7 +17,9 @@ import structlog
 from granian.constants import Interfaces
 from granian.server import Server
 
+
 from edu_pilot.config import LOOPBACK, Misconfigured, Settings
+from edu_pilot.process import at_work
 from edu_pilot.services import due, outbox
 
 POLL_SECONDS = 1.0
@@ -34,6 +36,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     if settings.env == "local" and host not in LOOPBACK:
         raise Misconfigured("EDU_PILOT_ENV: local mode serves this machine only; use --host 127.0.0.1")
     _require_free(host, port)
+    at_work(settings.data)
     embedded = settings.database_url.startswith("sqlite")
     click.echo(f"edu-pilot: http://{host}:{port}", err=True)
     with helped(WORKER) if embedded else nullcontext():
@@ -91,8 +94,9 @@ def web(host: str, port: int, *, app: str = "edu_pilot.wsgi:app", workers: int =
     ).serve()
 
 
-def work() -> None:
+def work(settings: Settings) -> None:
     """Carry out what waits, again and again, until told to stop; a stop lets the present task end."""
+    at_work(settings.data)
     stop = threading.Event()
 
     def told(_signal: int, _frame: FrameType | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -217,6 +217,8 @@ def _require_reader(conn: Connection, kind: str, actor: Actor) -> None:
 def bytes_of(document: Frozen) -> bytes:
     """Return the sealed PDF of a frozen document; the same each time under the same renderer."""
     keys, base = vault(), document.context["base_url"]
+    # The key may have been changed since the content was frozen; a paper names the one that signs it.
+    document = replace(document, context=document.context | {"key_id": key_id(keys.public_key)})
     token = proof.token(document.proof, keys.sign)
     qr = proof.qr_png(proof.address(base, document.row["code"], token))
     context = {**document.context, "verify_at": f"{base}/verify"}

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from flask import current_app
 
 from edu_pilot import extensions, paths
-from edu_pilot.services import policies, vault
+from edu_pilot.services import keys, policies, vault
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.workflow.versions import read_folder
 
@@ -19,7 +19,7 @@ def init() -> bool:
     settings = current_app.config["SETTINGS"]
     settings.data.mkdir(parents=True, exist_ok=True)
     vault.create_keys(settings.keys)
-    current_app.extensions["vault"] = vault.load(settings.keys)
+    current_app.extensions["vault"] = vault.Keeper(settings.keys, keys.index_keys)
     upgrade()
     with extensions.write() as conn:
         if policies.versions(conn):
