@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
-import structlog
 from flask import current_app
 from sqlalchemy import Connection
 
@@ -17,8 +16,8 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Document, Outbox
 from edu_pilot.models.base import new_id
-from edu_pilot.services import cases, numbers, policies, portraits, proof, rendering, store
-from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services import cases, erasure, look_ups, numbers, policies, portraits, proof, rendering, store
+from edu_pilot.services.actors import OPERATOR, STUDENT
 from edu_pilot.services.cases import Case, NotFound, table
 from edu_pilot.services.contexts import context_of
 from edu_pilot.services.policies import Version
@@ -33,7 +32,6 @@ OUTBOX = Outbox.__table__
 CODE_LENGTH = 16
 # Two facts and their message fit into the column.
 FACT_LIMIT = 500
-log = structlog.get_logger()
 
 
 def issue(change: Change, kind: str) -> None:
@@ -159,6 +157,8 @@ def render(number: str) -> bytes:
     """
     with read() as conn:
         document = frozen(conn, number=number)
+    if document.row["erased_at"]:
+        raise NotFound(number)
     if document.row["store_key"]:
         return store.store().get(document.row["store_key"])
     try:
@@ -193,9 +193,14 @@ def content(number: str, actor: Actor) -> bytes:
     Raises NotFound, Forbidden for a role that the kind is not for, RenderingRefused.
     """
     with read() as conn:
-        kind = seen(conn, number, actor)[0].row["kind"]
-        _require_reader(conn, kind, actor)
-    log.info("document read", actor=actor.name, document=number, kind=kind)
+        found, case = seen(conn, number, actor)
+        _require_reader(conn, found.row["kind"], actor)
+        if case and actor.roles != {STUDENT}:
+            erasure.require_in_use(case)
+    if found.row["erased_at"]:
+        raise NotFound(number)
+    if not found.is_public:
+        look_ups.note(actor, look_ups.DOCUMENT, case, number)
     return render(number)
 
 

@@ -12,7 +12,7 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row
 from edu_pilot.models import Application, Document, PaymentItem, Person, PersonAlias
 from edu_pilot.rules.identity import normalise_id, normalise_phone
-from edu_pilot.services import cases, documents
+from edu_pilot.services import cases, documents, look_ups
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import unit_of, version_of
@@ -86,7 +86,13 @@ def get(conn: Connection, workflow: str, reference: str, actor: Actor) -> Case:
 
 
 def by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str | None) -> list[Case]:
-    """Return every visible record of the persons with an ID number or phone; never called by a URL."""
+    """Return every visible record of the persons with an ID number or phone; who searched stands on record."""
+    found = _by_person(conn, actor, id_number, phone)
+    look_ups.searched(actor, "id_number" if id_number else "phone", found)
+    return found
+
+
+def _by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str | None) -> list[Case]:
     people = sa.select(PERSON.c.id).where(_person(PERSON, id_number, phone))
     if id_number:
         people = sa.select(people.union(sa.select(ALIAS.c.person_id).where(_person(ALIAS, id_number, None))).subquery())

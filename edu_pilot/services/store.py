@@ -22,6 +22,9 @@ class Store(Protocol):
     def get(self, key: str) -> bytes:
         """Return the bytes; FileNotFoundError if there are none."""
 
+    def drop(self, key: str) -> None:
+        """Let the bytes go; nothing happens if there are none."""
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -44,6 +47,13 @@ class Folder:
     def get(self, key: str) -> bytes:
         """Read the bytes."""
         return (self.root / key).read_bytes()
+
+    def drop(self, key: str) -> None:
+        """Remove the file, and make that last."""
+        path = self.root / key
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _sync(path.parent)
 
 
 def _sync(folder: Path) -> None:
@@ -70,6 +80,12 @@ class Remote:
         with fsspec.open(f"{self.url.rstrip('/')}/{key}", "rb") as file:
             content: bytes = file.read()
         return content
+
+    def drop(self, key: str) -> None:
+        """Remove one object."""
+        system, path = fsspec.url_to_fs(f"{self.url.rstrip('/')}/{key}")
+        if system.exists(path):
+            system.rm_file(path)
 
 
 def connect(url: str) -> Store:
