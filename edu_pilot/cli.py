@@ -16,7 +16,7 @@ from flask.cli import AppGroup, FlaskGroup, ScriptInfo
 from edu_pilot import __version__, config, create_app, server
 from edu_pilot.console import REFUSED, USAGE, Run, Stop, command
 from edu_pilot.extensions import read, write
-from edu_pilot.personal_commands import keys_group
+from edu_pilot.personal_commands import add_look_ups, keys_group, people_group
 from edu_pilot.process import leave_no_dump
 from edu_pilot.sample import load as sample_load
 from edu_pilot.services import (
@@ -50,6 +50,7 @@ from edu_pilot.workflow.versions import read_folder, unused_rules
 
 top = AppGroup("edu-pilot")
 top.add_command(keys_group)
+top.add_command(people_group)
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -70,6 +71,7 @@ case_group = group("case", "Create, show and act on single cases.")
 documents_group = group("documents", "Render and list issued documents.")
 payment_group = group("payment", "Files to and from the bank.")
 audit_group = group("audit", "Verify the audit trail, export its head.")
+add_look_ups(audit_group)
 users_group = group("users", "Accounts and their tokens.")
 quota_group = group("quota", "The places of a year and the counties' shares.")
 due_group = group("due", "What the calendar asks for.")

@@ -111,6 +111,9 @@ def _keep_values_out_of_the_server_log(connection: Any, _record: object) -> None
 # Kinds of errors whose text names no value: no connection, broken off, syntax, resources, a rollback.
 _TELLING = ("08", "25", "40", "42", "53", "54", "55", "57", "58")
 
+# What our own triggers raise is their name and nothing else.
+_RAISED = ("P0001", "23514")
+
 
 def _drop_values(context: ExceptionContext) -> None:
     """Leave of an error what names a constraint or a kind, before anything can log, show or chain its text."""
@@ -118,7 +121,8 @@ def _drop_values(context: ExceptionContext) -> None:
     state, found = getattr(orig, "sqlstate", None), getattr(orig, "diag", None)
     if told is None or state is None or found is None or state.startswith(_TELLING):
         return
-    orig.args = (f"{state}: {found.constraint_name or found.column_name or 'no value is told'}",)
+    own = found.message_primary if state in _RAISED else None
+    orig.args = (f"{state}: {found.constraint_name or found.column_name or own or 'no value is told'}",)
     told.args = (f"({type(orig).__name__}) {orig.args[0]}",)
 
 

@@ -17,7 +17,6 @@ import structlog
 from granian.constants import Interfaces
 from granian.server import Server
 
-
 from edu_pilot.config import LOOPBACK, Misconfigured, Settings
 from edu_pilot.process import at_work
 from edu_pilot.services import due, outbox

@@ -134,7 +134,9 @@ def _whole_of(conn: Connection, person_id: str) -> Whole:
         own = records.c.person_id == person_id
         if workflow == "application" and person is not None:
             own = sa.or_(own, records.c.id_index == person["id_index"])
-        found += [(workflow, row) for row in all_rows(conn, sa.select(records).where(own).order_by(records.c.reference))]
+        found += [
+            (workflow, row) for row in all_rows(conn, sa.select(records).where(own).order_by(records.c.reference))
+        ]
     return Whole(person, tuple(found))
 
 
@@ -224,9 +226,7 @@ def restrict(reference: str, reason: str, actor: Actor) -> None:
 class _Erasure:
     """One person's erasure inside one transaction."""
 
-    def __init__(
-        self, conn: Connection, opener: Vault, about: Whole, kept: Sequence[Mapping[str, Any]] = ()
-    ) -> None:
+    def __init__(self, conn: Connection, opener: Vault, about: Whole, kept: Sequence[Mapping[str, Any]] = ()) -> None:
         self.conn, self.vault, self.about, self.kept = conn, opener, about, kept
         # Stands for the person from now on: figures still count one, and no number leads to it.
         self.token = secrets.token_hex(32)

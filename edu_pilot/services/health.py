@@ -77,7 +77,7 @@ def _server_log() -> Finding:
         role = conn.execute(text("SELECT current_user")).scalar()
         found = {name: conn.execute(text("SELECT current_setting(:name)"), {"name": name}).scalar() for name in WANTED}
     wrong = [name for name, value in WANTED.items() if found[name] != value]
-    mend = "; ".join(f'ALTER ROLE "{role}" SET {name} = \'{WANTED[name]}\'' for name in wrong)
+    mend = "; ".join(f"ALTER ROLE \"{role}\" SET {name} = '{WANTED[name]}'" for name in wrong)
     return Finding(
         "server_log", not wrong, N_("PostgreSQL's log is kept free of personal data"), f'psql -U postgres -c "{mend}"'
     )

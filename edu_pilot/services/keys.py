@@ -168,9 +168,7 @@ def _under_another(table: sa.Table, number: int) -> sa.ColumnElement[bool]:
 
 def _left(number: int) -> int:
     with read() as conn:
-        queries = (
-            sa.select(sa.func.count()).select_from(t).where(_under_another(t, number)) for t in sealed_tables()
-        )
+        queries = (sa.select(sa.func.count()).select_from(t).where(_under_another(t, number)) for t in sealed_tables())
         return sum(int(conn.execute(query).scalar_one()) for query in queries)
 
 
@@ -256,7 +254,9 @@ def _reindexed(conn: Connection, table: sa.Table, keys: Vault, had: int) -> int:
     change = table.update().where(*(c == sa.bindparam(f"own_{c.name}") for c in names))
     fresh = [_fresh_indexes(row, names, blind, keys, had) for row in rows]
     for start in range(0, len(fresh), CHUNK):
-        conn.execute(change.values({c.name: sa.bindparam(f"new_{c.name}") for c in blind}), fresh[start : start + CHUNK])
+        conn.execute(
+            change.values({c.name: sa.bindparam(f"new_{c.name}") for c in blind}), fresh[start : start + CHUNK]
+        )
     return len(rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -133,16 +133,11 @@ def _has_task(conn: Connection, case: Case, actor: Actor) -> bool:
 
 
 def note(actor: Actor, kind: str, case: Case | None, name: str) -> None:
-    """Put on record that a paper or file was read, or a person searched; without it nothing is shown."""
+    """Put on record that a paper or file was read; without it nothing is shown."""
     if actor.roles == {STUDENT}:
         return
     with write() as conn:
         keep(conn, actor, kind, case, name)
-
-
-def searched(actor: Actor, name: str, found: Sequence[Case]) -> None:
-    """Put a search by ID number or phone on record, with the first record it led to."""
-    note(actor, SEARCH, found[0] if found else None, name)
 
 
 @dataclass(frozen=True)
@@ -184,4 +179,4 @@ def of_record(conn: Connection, workflow: str, reference: str) -> list[Mapping[s
     return all_rows(conn, query.order_by(LOOK_UP.c.at.desc()).limit(LIMIT))
 
 
-__all__ = ["Day", "days", "keep", "newest", "note", "of_record", "offered", "reasons", "reveal", "searched"]
+__all__ = ["Day", "days", "keep", "newest", "note", "of_record", "offered", "reasons", "reveal"]

@@ -79,7 +79,12 @@ def _records(conn: Connection, about: Whole) -> list[Case]:
 def _person(records: list[Case], about: Whole) -> dict[str, Any]:
     if about.person is None:
         first = records[0]
-        return {"name": first.name, "id_number": first.id_number, "phone": first.phone, "birth_on": _plain(first.birth_on)}
+        return {
+            "name": first.name,
+            "id_number": first.id_number,
+            "phone": first.phone,
+            "birth_on": _plain(first.birth_on),
+        }
     row, opener = about.person, vault()
     opened = {name: opener.open(f"person.{name}", row["id"], row[name]) for name in ("id_number", "phone")}
     dates = {name: _plain(row[name]) for name in ("birth_on", "restricted_on", "erased_on")}
@@ -87,16 +92,14 @@ def _person(records: list[Case], about: Whole) -> dict[str, Any]:
 
 
 def _told(conn: Connection, case: Case, about: Whole) -> dict[str, Any]:
-    policy = policies.of(conn, case.policy_version_id).policy
-    found = presenting.facts(case, policy)
-    facts = {name: _plain(value) for name, value in found.items() if name not in OF_OTHERS}
+    version = policies.of(conn, case.policy_version_id)
+    found = presenting.facts(case, version.policy)
+    facts = {name: value for name, value in found.items() if name not in OF_OTHERS}
     if case.workflow == "claim":
         facts["account_number"] = case.account_number
-    return {
-        "workflow": case.workflow,
-        "reference": case.reference,
-        "state": case.state,
-        "facts": facts,
+    told = presenting.as_json(presenting.Shown(case, version, facts, ()))
+    del told["offers"]
+    return told | {
         "history": _history(conn, case, about),
         "documents": [_paper(row) for row in documents.of_record(conn, case.workflow, case.id) if row["person_id"]],
         "files": [
@@ -183,6 +186,3 @@ def _table(values: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row
 from edu_pilot.models import Application, Document, PaymentItem, Person, PersonAlias
-from edu_pilot.rules.identity import normalise_id, normalise_phone
+from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id, normalise_phone, phone_fault
 from edu_pilot.services import cases, documents, look_ups
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import Case
@@ -86,9 +86,12 @@ def get(conn: Connection, workflow: str, reference: str, actor: Actor) -> Case:
 
 
 def by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str | None) -> list[Case]:
-    """Return every visible record of the persons with an ID number or phone; who searched stands on record."""
+    """Return every visible record of the persons with an ID number or phone, in a writing transaction.
+
+    Who searched, and the first record it led to, stands on record.
+    """
     found = _by_person(conn, actor, id_number, phone)
-    look_ups.searched(actor, "id_number" if id_number else "phone", found)
+    look_ups.keep(conn, actor, look_ups.SEARCH, found[0] if found else None, "id_number" if id_number else "phone")
     return found
 
 
@@ -107,6 +110,14 @@ def _by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str
         query = sa.select(records).where(own, visible_to(actor, records)).order_by(records.c.reference).limit(LIMIT)
         found += cases.batch_of(conn, vault(), workflow, all_rows(conn, query))
     return found
+
+
+def person_number(text: str) -> tuple[str | None, str | None] | None:
+    """Return a typed text as (ID number, phone) if it is one of the two, else None: such must not stand in a URL."""
+    number, phone = normalise_id(text), normalise_phone(text)[0]
+    if id_is_well_formed(number) and not id_faults(number, clock.today()):
+        return number, None
+    return None if phone_fault(phone) else (None, phone)
 
 
 def _person(table: sa.Table, id_number: str | None, phone: str | None) -> sa.ColumnElement[bool]:

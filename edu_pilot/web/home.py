@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
-from edu_pilot.extensions import read
+from edu_pilot.extensions import read, write
 from edu_pilot.services import accounts, counts, outbox, policies, presenting, search
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.search import Wanted
@@ -228,7 +228,7 @@ def by_number() -> str:
     """Find records by ID number or phone, which never stand in an address."""
     number = "".join(request.form.get("number", "").split())[:32]
     phone = len(number) == 11 and not number.endswith(("x", "X"))
-    with read() as conn:
+    with write() as conn:
         asked = (None, number) if phone else (number, None)
         found = search.by_person(conn, access.actor(), *asked) if number else []
         words = Words(presenting.in_force(conn))
