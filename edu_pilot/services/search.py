@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,9 +17,9 @@ from edu_pilot.models import Application, Document, PaymentItem, Person, PersonA
 from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id, normalise_phone, phone_fault
 from edu_pilot.services import cases, documents, look_ups
 from edu_pilot.services.actors import SYSTEM
-from edu_pilot.services.cases import Case
+from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import unit_of, version_of
-from edu_pilot.services.vault import vault
+from edu_pilot.services.vault import Unreadable, vault
 from edu_pilot.services.visibility import require_visible, visible_to
 from edu_pilot.workflow.registry import Actor
 
@@ -95,7 +98,32 @@ def by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str 
     return found
 
 
+# How long the page of what was found can be loaded again.
+FOUND = timedelta(minutes=10)
+PLACE = "search.asked"
+
+
+def sealed(actor: Actor, asked: tuple[str | None, str | None]) -> str:
+    """Return what was searched for, sealed for the account that asked; fit for an address."""
+    text = json.dumps([clock.now().isoformat(), *asked])
+    return base64.urlsafe_b64encode(vault().seal(PLACE, actor.name, text)).decode().rstrip("=")
+
+
+def again(conn: Connection, actor: Actor, name: str) -> list[Case]:
+    """Return what the search of that sealed name finds; it is on record already. NotFound for others' and old ones."""
+    try:
+        blob = base64.urlsafe_b64decode(name + "=" * (-len(name) % 4))
+        at, id_number, phone = json.loads(vault().open(PLACE, actor.name, blob))
+    except (ValueError, Unreadable):
+        raise NotFound("search") from None
+    if clock.now() - datetime.fromisoformat(at) > FOUND:
+        raise NotFound("search")
+    return _by_person(conn, actor, id_number, phone)
+
+
 def _by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str | None) -> list[Case]:
+    if not (id_number or phone):
+        return []
     people = sa.select(PERSON.c.id).where(_person(PERSON, id_number, phone))
     if id_number:
         people = sa.select(people.union(sa.select(ALIAS.c.person_id).where(_person(ALIAS, id_number, None))).subquery())

@@ -224,15 +224,28 @@ def admin() -> str:
 
 @pages.post("/search")
 @access.signed_in
-def by_number() -> str:
-    """Find records by ID number or phone, which never stand in an address."""
+def by_number() -> Response:
+    """Find records by ID number or phone, which stand in no address and in no history of a browser."""
     number = "".join(request.form.get("number", "").split())[:32]
     phone = len(number) == 11 and not number.endswith(("x", "X"))
+    return to_found((None, number) if phone else (number, None))
+
+
+def to_found(asked: tuple[str | None, str | None]) -> Response:
+    """Search, put that on record, and lead to what was found under a sealed name that only this account can open."""
     with write() as conn:
-        asked = (None, number) if phone else (number, None)
-        found = search.by_person(conn, access.actor(), *asked) if number else []
+        search.by_person(conn, access.actor(), *asked)
+    return redirect(url_for("home.found", sealed=search.sealed(access.actor(), asked)), 303)
+
+
+@pages.get("/search/<sealed>")
+@access.signed_in
+def found(sealed: str) -> str:
+    """Show what a search found; the page can be loaded again for ten minutes."""
+    with read() as conn:
+        shown = lines(conn, search.again(conn, access.actor(), sealed))
         words = Words(presenting.in_force(conn))
-        return render_template("records/found.html", lines=lines(conn, found), words=words, columns=COLUMNS)
+        return render_template("records/found.html", lines=shown, words=words, columns=COLUMNS)
 
 
 @pages.post("/language/<lang>")

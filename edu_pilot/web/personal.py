@@ -7,11 +7,12 @@ from typing import Any
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from edu_pilot.extensions import read, write
+from edu_pilot.extensions import read
 from edu_pilot.services import look_ups, own_data, presenting, search
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.web import access
-from edu_pilot.web.records import COLUMNS, detail_page, lines
+from edu_pilot.web.home import to_found
+from edu_pilot.web.records import detail_page
 from edu_pilot.web.words import Words
 
 pages = Blueprint("personal", __name__)
@@ -47,10 +48,7 @@ def find(workflow: str) -> Any:
     number = search.person_number(asked.get("q", ""))
     if number is None:
         return redirect(url_for("records.index", workflow=workflow, **asked), 303)
-    with write() as conn:
-        found = search.by_person(conn, access.actor(), *number)
-        words = Words(presenting.in_force(conn))
-        return render_template("records/found.html", lines=lines(conn, found), words=words, columns=COLUMNS)
+    return to_found(number)
 
 
 @pages.post("/status/copy")

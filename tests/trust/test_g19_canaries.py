@@ -33,7 +33,7 @@ from tests.app import TODAY, Place, at_work, opened
 from tests.browser.test_walk import ARGUMENTS, CHROMIUM, NOT_HERE
 from tests.factories import CLAIMED, Pilot, application_form, on
 from tests.people import Human, id_number
-from tests.trust.client import Caller
+from tests.trust.client import Caller, callers
 from tests.trust.figures import figure, seed, size
 from tests.trust.servers import ROOT, Site, served
 from tests.web.visitor import Visitor
@@ -135,27 +135,33 @@ def by_roster(place: Place, traces: Traces, people: Iterable[Human]) -> None:
 
 def by_api(site: Site, traces: Traces, people: list[Human]) -> None:
     """Create, register, search and look up over HTTP, and ask wrongly in every way that comes to mind."""
-    caller = Caller(site.base, site.token("wang.fang"))
-    for one in people:
-        made = caller.post("/records/application", application_form(one), key=f"key-{people.index(one)}")
-        assert made.status == 201, made.body
-        caller.act("application", made.body["reference"], "register", 1)
-        address = f"/records/application/{made.body['reference']}"
-        shown = [caller.get(address), caller.get(f"{address}/history"), caller.post("/search", {"phone": one.phone})]
-        wrong = [
-            caller.get(f"/records/application/{one.id_number}"),
-            caller.get(f"/records/application?q={one.id_number}"),
-            caller.post("/records/application", application_form(one, phone=one.id_number, level=one.phone)),
-            caller.post("/search", {"id_number": one.id_number, "phone": one.phone}),
-            caller.post(f"/records/application/{one.phone}/actions/verify", {"version": one.phone}),
-            caller.post(f"{address}/look-ups", {"field": one.id_number, "reason": one.phone}),
-            caller.post("/status", {"code": one.id_number, "id_tail": one.id_number[-6:]}),
-        ]
-        asked = caller.post(f"{address}/look-ups", {"field": "id_number", "reason": "COMPARE"})
-        assert asked.body["value"] == one.id_number
-        for answer in (*shown, *wrong):
-            traces.keep("answers", f"{answer.status} {answer.headers} {answer.body}\n")
-        traces.keep("headers", str(asked.headers))
+    with callers(site.base, [site.token("wang.fang")]) as [caller]:
+        for one in people:
+            at_the_api(caller, traces, one)
+
+
+def at_the_api(caller: Caller, traces: Traces, one: Human) -> None:
+    """Send one person through the API."""
+    made = caller.post("/records/application", application_form(one), key="key-" + one.id_number[6:14])
+    assert made.status == 201, made.body
+    caller.act("application", made.body["reference"], "register", 1)
+    address = f"/records/application/{made.body['reference']}"
+    shown = [caller.get(address), caller.get(f"{address}/history"), caller.post("/search", {"phone": one.phone})]
+    wrong = [
+        caller.get(f"/records/application/{one.id_number}"),
+        caller.get(f"/records/application?q={one.id_number}"),
+        caller.post("/records/application", application_form(one, phone=one.id_number, level=one.phone)),
+        caller.post("/records/application", application_form(one, name=one.id_number, employer=f"厂 {one.phone}")),
+        caller.post("/search", {"id_number": one.id_number, "phone": one.phone}),
+        caller.post(f"/records/application/{one.phone}/actions/verify", {"version": one.phone}),
+        caller.post(f"{address}/look-ups", {"field": one.id_number, "reason": one.phone}),
+        caller.post("/status", {"code": one.id_number, "id_tail": one.id_number[-6:]}),
+    ]
+    asked = caller.post(f"{address}/look-ups", {"field": "id_number", "reason": "COMPARE"})
+    assert asked.body["value"] == one.id_number
+    for answer in (*shown, *wrong):
+        traces.keep("answers", f"{answer.status} {answer.headers} {answer.body}\n")
+    traces.keep("headers", str(asked.headers))
 
 
 def by_claims(hands: Pilot, cards: Iterable[str]) -> None:
@@ -191,6 +197,7 @@ def by_pages(app: Flask, traces: Traces, people: Iterable[Human]) -> None:
             desk.send("/records/application/find", q=one.phone),
             desk.get("/records/application", query_string={"q": one.id_number}),
         ]
+        sent += [desk.get(answer.location) for answer in sent[:2]]
         for answer in sent:
             traces.keep("pages", f"{answer.status} {answer.headers}\n".encode() + answer.data)
 
@@ -280,7 +287,7 @@ def test_no_marked_number_is_found_in_clear(any_place: Place, tmp_path: Path, te
     work = tmp_path / "work"
     work.mkdir()
     traces = Traces(work)
-    with figure(GOAL, seed(GOAL), any_place.database_url.partition(":")[0]) as told:
+    with figure(GOAL, seed(GOAL), "postgresql" if any_place.url else "sqlite") as told:
         with logging_to(traces), opened(any_place) as app:
             drive(app, any_place, traces, people)
         traces.keep_folder("installation", any_place.data)
