@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from bench import drivers, imports, instance, reference, spent
+from bench import drivers, imports, instance, protections, reference, spent
 from bench.measure import Figure, Record, Records, Ways, compare
 from bench.steps import STEPS, TODAY, Step
 from edu_pilot.extensions import read
@@ -27,6 +27,7 @@ def main() -> int:
     print(f"\n{'figure':58}{'by hand/s':>11}{'ours/s':>9}{'ratio':>7}{'goal':>6}  verdict")
     for figure in figures:
         print(_line(figure))
+    protections.tell()
     return int(any(f.verdict == "NOT MET" for f in figures))
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-
-import structlog
 from flask import Flask
 
-from edu_pilot import clock, config, extensions, faults, i18n, rules, web
-from edu_pilot.services import cases, effects, store, vault
+from edu_pilot import clock, config, extensions, faults, i18n, logs, rules, web
+from edu_pilot.services import cases, effects, keys, store, vault
 
 __version__ = "0.1.0"
 __all__ = ["clock", "create_app", "effects", "rules"]
@@ -20,8 +17,7 @@ def create_app(settings: config.Settings | None = None, **overrides: object) -> 
     app = Flask("edu_pilot", template_folder=None, static_folder="static", instance_path=str(settings.data))
     _configure(app, settings)
     app.config.update(overrides)
-    # Standard output belongs to the answers of commands; the stream is asked for at every line.
-    structlog.configure(logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr))
+    logs.configure()
     faults.init_app(app)
     extensions.init_app(app)
     i18n.set_default(settings.lang)
@@ -48,7 +44,11 @@ def _configure(app: Flask, settings: config.Settings) -> None:
 def _open_vault(app: Flask, settings: config.Settings) -> None:
     """Open the keys, once `init` has made them; commands that need none work without."""
     try:
-        app.extensions["vault"] = vault.load(settings.keys)
+        sessions = vault.load(settings.keys, 1).sessions
     except vault.KeysMissing:
         return
-    app.secret_key = settings.secret_key or app.extensions["vault"].session
+    app.extensions["vault"] = vault.Keeper(settings.keys, keys.index_keys)
+    given = settings.secret_key.splitlines() if settings.secret_key else []
+    # The first signs, the others still open what they signed.
+    app.secret_key, *earlier = given or reversed(sessions)
+    app.config["SECRET_KEY_FALLBACKS"] = earlier

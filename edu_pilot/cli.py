@@ -16,6 +16,8 @@ from flask.cli import AppGroup, FlaskGroup, ScriptInfo
 from edu_pilot import __version__, config, create_app, keeping, server
 from edu_pilot.console import REFUSED, USAGE, Run, Stop, command
 from edu_pilot.extensions import read, write
+from edu_pilot.personal_commands import add_look_ups, keys_group, people_group
+from edu_pilot.process import leave_no_dump
 from edu_pilot.sample import load as sample_load
 from edu_pilot.services import (
     accounts,
@@ -55,6 +57,8 @@ from edu_pilot.workflow.versions import read_folder, unused_rules
 
 top = AppGroup("edu-pilot")
 top.commands.update(keeping.commands.commands)
+top.add_command(keys_group)
+top.add_command(people_group)
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -77,6 +81,7 @@ documents_group = group("documents", "Issue, render and save documents.")
 payment_group = group("payment", "Files to and from the bank.")
 audit_group = group("audit", "Verify the audit trail, export its head.")
 point_group = group("point", "Teaching points that close or join another.")
+add_look_ups(audit_group)
 users_group = group("users", "Accounts and their tokens.")
 quota_group = group("quota", "The places of a year and the counties' shares.")
 due_group = group("due", "What the calendar asks for.")
@@ -711,6 +716,7 @@ def register(app: Flask) -> None:
 
 def main() -> None:
     """Run the command line; a wrong setting is one line and exit code 2."""
+    leave_no_dump()
     try:
         app = create_app()
     except config.Misconfigured as error:

@@ -94,7 +94,7 @@ def _check_production(settings: Settings, environ: Mapping[str, str]) -> None:
         raise Misconfigured("EDU_PILOT_TODAY: refused in production, the business date is real; unset it")
     if not settings.base_url.startswith("https://"):
         raise Misconfigured("EDU_PILOT_BASE_URL: production needs an https address, e.g. https://pilot.example.cn")
-    if len(settings.secret_key or "") < 32:
+    if any(len(line) < 32 for line in (settings.secret_key or "-").splitlines()):
         raise Misconfigured("EDU_PILOT_SECRET_KEY: production needs a secret of at least 32 characters")
 
 

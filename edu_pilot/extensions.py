@@ -73,6 +73,8 @@ def prepare(engine: Engine) -> Engine:
     event.listen(engine, "handle_error", _note_fault)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
+    else:
+        _prepare_postgresql(engine)
     return engine
 
 
@@ -95,6 +97,46 @@ def _sqlite_settings(connection: Any, _record: object) -> None:
     # Without recursive triggers INSERT OR REPLACE would pass the append-only audit.
     for pragma in ("foreign_keys=ON", "recursive_triggers=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    event.listen(engine, "connect", _keep_values_out_of_the_server_log)
+    event.listen(engine, "handle_error", _drop_values)
+
+
+# The server writes the values of a refused row, and the statement, into its own log.
+NOT_PERMITTED = "42501"
+LOG_SETTINGS = {"log_error_verbosity": "terse", "log_min_error_statement": "panic"}
+
+
+def _keep_values_out_of_the_server_log(connection: Any, _record: object) -> None:
+    """Ask the server to keep values out of its log; where the role may not ask, `doctor` names the line that does."""
+    connection.autocommit = True
+    for name, value in LOG_SETTINGS.items():
+        try:
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        except Exception as error:  # the driver is there only where PostgreSQL is used
+            if getattr(error, "sqlstate", None) != NOT_PERMITTED:
+                raise
+    connection.autocommit = False
+
+
+# Kinds of errors whose text names no value: no connection, broken off, syntax, resources, a rollback.
+_TELLING = ("08", "25", "40", "42", "53", "54", "55", "57", "58")
+
+# What our own triggers raise is their name and nothing else.
+_RAISED = ("P0001", "23514")
+
+
+def _drop_values(context: ExceptionContext) -> None:
+    """Leave of an error what names a constraint or a kind, before anything can log, show or chain its text."""
+    told, orig = context.sqlalchemy_exception, context.original_exception
+    state, found = getattr(orig, "sqlstate", None), getattr(orig, "diag", None)
+    if told is None or state is None or found is None or state.startswith(_TELLING):
+        return
+    own = found.message_primary if state in _RAISED else None
+    orig.args = (f"{state}: {found.constraint_name or found.column_name or own or 'no value is told'}",)
+    told.args = (f"({type(orig).__name__}) {orig.args[0]}",)
 
 
 def _sqlite_begin(connection: PoolProxiedConnection) -> None:

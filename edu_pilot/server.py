@@ -19,7 +19,8 @@ from granian.server import Server
 
 from edu_pilot import faults
 from edu_pilot.config import LOOPBACK, Misconfigured, Settings
-from edu_pilot.services import due, instance, outbox, readiness, snapshots
+from edu_pilot.process import at_work
+from edu_pilot.services import due, outbox, readiness, snapshots
 
 POLL_SECONDS = 1.0
 DUE_SECONDS = 3600.0
@@ -38,9 +39,10 @@ def serve(settings: Settings, host: str, port: int) -> None:
         raise Misconfigured("EDU_PILOT_ENV: local mode serves this machine only; use --host 127.0.0.1")
     _require_free(host, port)
     readiness.require_sound(settings)
+    at_work(settings.data)
     embedded = settings.database_url.startswith("sqlite")
     click.echo(f"edu-pilot: http://{host}:{port}", err=True)
-    with instance.at_work(settings), helped(WORKER) if embedded else nullcontext():
+    with helped(WORKER) if embedded else nullcontext():
         web(host, port)
 
 
@@ -104,11 +106,7 @@ def work(settings: Settings) -> None:
     After an I/O fault the process ends with an exit code of its own, to be started anew.
     """
     readiness.require_sound(settings)
-    with instance.at_work(settings):
-        _rounds()
-
-
-def _rounds() -> None:
+    at_work(settings.data)
     stop = threading.Event()
 
     def told(_signal: int, _frame: FrameType | None) -> None:

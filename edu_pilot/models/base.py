@@ -22,6 +22,13 @@ class Sealed(sa.TypeDecorator[bytes]):
     cache_ok = True
 
 
+class Blind(sa.TypeDecorator[str]):
+    """A keyed index of a personal value: equal values meet, and a rotation of the index key rewrites it (R2.9)."""
+
+    impl = sa.String(64)
+    cache_ok = True
+
+
 class Instant(sa.TypeDecorator[datetime]):
     """A UTC instant, kept as sortable text on both databases."""
 
@@ -56,7 +63,7 @@ class Record:
     created_on: Mapped[date]
     created_at: Mapped[datetime] = mapped_column(Instant)
     created_by: Mapped[str] = mapped_column(Name)
-    creator_key: Mapped[str | None] = mapped_column(Key)
+    creator_key: Mapped[str | None] = mapped_column(Blind)
     since_on: Mapped[date]
     county: Mapped[str | None] = mapped_column(sa.String(6), index=True)
 

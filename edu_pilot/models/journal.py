@@ -99,6 +99,33 @@ class Counter(Base):
     value: Mapped[int]
 
 
+class KeyUse(Base):
+    """How many keys of a purpose the stored values went through; written in the commit that rewrites them."""
+
+    __tablename__ = "key_use"
+
+    purpose: Mapped[str] = mapped_column(Name, primary_key=True)
+    number: Mapped[int]
+
+
+class LookUp(Base):
+    """Who looked at which personal value, file or paper, and why; append-only by trigger (R2.9)."""
+
+    __tablename__ = "look_up"
+    __table_args__ = (sa.Index("ix_look_up_record", "workflow", "reference"),)
+
+    id: Mapped[str] = id_column()
+    at: Mapped[datetime] = mapped_column(Instant, index=True)
+    looked_on: Mapped[date]
+    actor: Mapped[str] = mapped_column(Name)
+    kind: Mapped[str] = mapped_column(Name)
+    workflow: Mapped[str] = mapped_column(Name)
+    reference: Mapped[str] = mapped_column(Name)
+    field: Mapped[str] = mapped_column(Name)
+    reason: Mapped[str] = mapped_column(Name)
+    task: Mapped[bool]
+
+
 class Outbox(Base):
     """What must follow a commit: a step on another record, or a document to render."""
 
@@ -156,6 +183,7 @@ class Document(Base):
     problem: Mapped[str | None] = mapped_column(sa.String(2000))
     rendered_at: Mapped[datetime | None] = mapped_column(Instant)
     voided_at: Mapped[datetime | None] = mapped_column(Instant)
+    erased_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Idempotency(Base):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from edu_pilot.extensions import Base
-from edu_pilot.models.base import Id, Instant, Key, Name, Sealed, id_column
+from edu_pilot.models.base import Blind, Id, Instant, Key, Name, Sealed, id_column
 
 
 class Person(Base):
@@ -20,11 +20,13 @@ class Person(Base):
     name: Mapped[str] = mapped_column(Name, index=True)
     name_keys: Mapped[str] = mapped_column(sa.String(255), index=True)
     id_number: Mapped[bytes] = mapped_column(Sealed)
-    id_index: Mapped[str] = mapped_column(Key, unique=True)
+    id_index: Mapped[str] = mapped_column(Blind, unique=True)
     sex: Mapped[str] = mapped_column(sa.String(6))
     birth_on: Mapped[date]
     phone: Mapped[bytes] = mapped_column(Sealed)
-    phone_index: Mapped[str] = mapped_column(Key, index=True)
+    phone_index: Mapped[str] = mapped_column(Blind, index=True)
+    restricted_on: Mapped[date | None]
+    erased_on: Mapped[date | None]
 
 
 class PersonAlias(Base):
@@ -35,7 +37,7 @@ class PersonAlias(Base):
     id: Mapped[str] = id_column()
     person_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("person.id"), index=True)
     id_number: Mapped[bytes] = mapped_column(Sealed)
-    id_index: Mapped[str] = mapped_column(Key, unique=True)
+    id_index: Mapped[str] = mapped_column(Blind, unique=True)
     until_on: Mapped[date]
 
 
@@ -44,7 +46,7 @@ class LiveCase(Base):
 
     __tablename__ = "live_case"
 
-    id_index: Mapped[str] = mapped_column(Key, primary_key=True)
+    id_index: Mapped[str] = mapped_column(Blind, primary_key=True)
     level: Mapped[str] = mapped_column(Name, primary_key=True)
     application_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("application.id"), unique=True)
     point: Mapped[str] = mapped_column(Name)
@@ -61,7 +63,7 @@ class Account(Base):
     password_hash: Mapped[str] = mapped_column(sa.String(255))
     roles: Mapped[str] = mapped_column(sa.String(255))
     county: Mapped[str | None] = mapped_column(sa.String(6))
-    person_key: Mapped[str | None] = mapped_column(Key)
+    person_key: Mapped[str | None] = mapped_column(Blind)
     token_hash: Mapped[str | None] = mapped_column(Key, unique=True)
     active: Mapped[bool] = mapped_column(default=True)
     demo: Mapped[bool] = mapped_column(default=False)
@@ -84,3 +86,4 @@ class Paper(Base):
     store_key: Mapped[str] = mapped_column(sa.String(255))
     uploaded_at: Mapped[datetime] = mapped_column(Instant)
     uploaded_by: Mapped[str] = mapped_column(Name)
+    erased_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from edu_pilot.extensions import Base
-from edu_pilot.models.base import Id, Instant, Key, Name, Record, Sealed, id_column
+from edu_pilot.models.base import Blind, Id, Instant, Name, Record, Sealed, id_column
 
 Code = sa.String(32)
 LIVE = sa.text("live")
@@ -23,11 +23,11 @@ class Application(Record, Base):
     name: Mapped[str] = mapped_column(Name)
     name_keys: Mapped[str] = mapped_column(sa.String(255), index=True)
     id_number: Mapped[bytes | None] = mapped_column(Sealed)
-    id_index: Mapped[str | None] = mapped_column(Key, index=True)
+    id_index: Mapped[str | None] = mapped_column(Blind, index=True)
     sex: Mapped[str | None] = mapped_column(Name)
     birth_on: Mapped[date | None]
     phone: Mapped[bytes | None] = mapped_column(Sealed)
-    phone_index: Mapped[str | None] = mapped_column(Key, index=True)
+    phone_index: Mapped[str | None] = mapped_column(Blind, index=True)
     point: Mapped[str | None] = mapped_column(Name)
     intake: Mapped[str] = mapped_column(sa.String(4), index=True)
     level: Mapped[str | None] = mapped_column(Name)
@@ -40,13 +40,14 @@ class Application(Record, Base):
     occupation: Mapped[str | None] = mapped_column(Code)
     person_id: Mapped[str | None] = mapped_column(Id, sa.ForeignKey("person.id"), index=True)
     query_code: Mapped[bytes | None] = mapped_column(Sealed)
-    query_index: Mapped[str | None] = mapped_column(Key, unique=True)
+    query_index: Mapped[str | None] = mapped_column(Blind, unique=True)
     registered_on: Mapped[date | None]
     queue_number: Mapped[int | None] = mapped_column(index=True)
     answer_until: Mapped[date | None]
     offered_major: Mapped[str | None] = mapped_column(Code)
     offer_until: Mapped[date | None]
     place: Mapped[str] = mapped_column(Name, default="none")
+    erased_on: Mapped[date | None]
 
 
 class Quota(Base):
@@ -224,7 +225,7 @@ class Claim(Record, Base):
     objection_on: Mapped[date | None]
     account_changed_at: Mapped[datetime | None] = mapped_column(Instant)
     account_changed_by: Mapped[str | None] = mapped_column(Name)
-    account_changer_key: Mapped[str | None] = mapped_column(Key)
+    account_changer_key: Mapped[str | None] = mapped_column(Blind)
     account_confirmed_at: Mapped[datetime | None] = mapped_column(Instant)
     bounce_reason: Mapped[str | None] = mapped_column(Name)
     paid_on: Mapped[date | None]
@@ -276,7 +277,7 @@ class ClaimCheck(Base):
     reading: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
     reasons: Mapped[list[str]] = mapped_column(sa.JSON)
     checked_by: Mapped[str] = mapped_column(Name)
-    person_key: Mapped[str] = mapped_column(Key)
+    person_key: Mapped[str] = mapped_column(Blind)
     checked_at: Mapped[datetime] = mapped_column(Instant)
 
 
@@ -288,7 +289,7 @@ class Payment(Record, Base):
 
     total_fen: Mapped[int] = mapped_column(sa.BigInteger)
     released_by: Mapped[str | None] = mapped_column(Name)
-    releaser_key: Mapped[str | None] = mapped_column(Key)
+    releaser_key: Mapped[str | None] = mapped_column(Blind)
 
 
 class PaymentItem(Base):

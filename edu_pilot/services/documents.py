@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
-import structlog
 from flask import current_app
 from sqlalchemy import Connection
 
@@ -16,8 +15,8 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Document, Outbox
 from edu_pilot.models.base import new_id
-from edu_pilot.services import cases, numbers, policies, portraits, proof, rendering, store
-from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services import cases, erasure, look_ups, numbers, policies, portraits, proof, rendering, store
+from edu_pilot.services.actors import OPERATOR, STUDENT
 from edu_pilot.services.cases import Case, NotFound, table
 from edu_pilot.services.contexts import context_of
 from edu_pilot.services.policies import Version
@@ -32,7 +31,6 @@ OUTBOX = Outbox.__table__
 CODE_LENGTH = 16
 # Two facts and their message fit into the column.
 FACT_LIMIT = 500
-log = structlog.get_logger()
 
 
 def issue(change: Change, kind: str) -> None:
@@ -153,6 +151,8 @@ def render(number: str) -> bytes:
     """
     with read() as conn:
         document = frozen(conn, number=number)
+    if document.row["erased_at"]:
+        raise NotFound(number)
     if document.row["store_key"]:
         return store.store().get(document.row["store_key"])
     try:
@@ -187,13 +187,17 @@ def content(number: str, actor: Actor) -> bytes:
     Raises NotFound, Forbidden for a role that the kind is not for, RenderingRefused.
     """
     with read() as conn:
-        found = seen(conn, number, actor)[0]
-        kind = found.row["kind"]
-        _require_reader(conn, kind, actor)
+        found, case = seen(conn, number, actor)
+        _require_reader(conn, found.row["kind"], actor)
+        if case and actor.roles != {STUDENT}:
+            erasure.require_in_use(case)
     if found.is_public and found.row["voided_at"] is not None:
         # A list is voided because it shows what it must not: nobody is given it any more.
         raise Refused([blocked(N_("This list has been taken down."), code="taken_down")])
-    log.info("document read", actor=actor.name, document=number, kind=kind)
+    if found.row["erased_at"]:
+        raise NotFound(number)
+    if not found.is_public:
+        look_ups.note(actor, look_ups.DOCUMENT, case, number)
     return render(number)
 
 
@@ -215,6 +219,8 @@ def _require_reader(conn: Connection, kind: str, actor: Actor) -> None:
 def bytes_of(document: Frozen) -> bytes:
     """Return the sealed PDF of a frozen document; the same each time under the same renderer."""
     keys, base = vault(), document.context["base_url"]
+    # The key may have been changed since the content was frozen; a paper names the one that signs it.
+    document = replace(document, context=document.context | {"key_id": key_id(keys.public_key)})
     token = proof.token(document.proof, keys.sign)
     qr = proof.qr_png(proof.address(base, document.row["code"], token))
     context = {**document.context, "verify_at": f"{base}/verify"}

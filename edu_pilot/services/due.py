@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.models import Application, Quota
-from edu_pilot.services import anchors, deadlines, idempotency, outbox, reconciliation, sweep
+from edu_pilot.services import anchors, deadlines, erasure, idempotency, outbox, reconciliation, sweep
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.perform import perform
 from edu_pilot.workflow.reasons import Refused
@@ -28,6 +28,7 @@ def run() -> dict[str, int]:
         **deadlines.studies(),
         **deadlines.claims(),
         "keys_dropped": idempotency.purge(),
+        **erasure.run_due(),
         "money_differences": reconciliation.watch(),
         "files_swept": sweep.due(),
         # Last, so that what this run did is signed with it.

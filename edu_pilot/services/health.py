@@ -10,10 +10,12 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import text
 
-from edu_pilot.extensions import SAFE_WAL, db, read, sqlite_module
+from edu_pilot.extensions import LOG_SETTINGS, SAFE_WAL, db, read, sqlite_module
 from edu_pilot.services import anchors, documents, instance, outbox, reconciliation, rendering
 from edu_pilot.workflow.reasons import N_
 
+# Statements carry no values, but a server that logs each of them logs their parameters too.
+WANTED = LOG_SETTINGS | {"log_statement": "none", "log_min_duration_statement": "-1"}
 LEAST_DISK = 500 * 1024 * 1024
 
 
@@ -48,7 +50,10 @@ def _installation() -> Iterator[Finding]:
 
 def _database() -> Iterator[Finding]:
     if db.engine.dialect.name != "sqlite":
-        yield Finding("database", _answers(), N_("PostgreSQL answers"), "systemctl start postgresql")
+        answers = _answers()
+        yield Finding("database", answers, N_("PostgreSQL answers"), "systemctl start postgresql")
+        if answers:
+            yield _server_log()
         return
     found = ".".join(str(part) for part in sqlite_module().sqlite_version_info)
     safe = sqlite_module().sqlite_version_info >= SAFE_WAL
@@ -64,6 +69,18 @@ def _answers() -> bool:
             return bool(conn.execute(text("SELECT 1")).scalar())
     except Exception:  # any failure of the driver means the same here: it does not answer
         return False
+
+
+def _server_log() -> Finding:
+    """R2.9: an error must not write the refused row or the statement into the server's log."""
+    with read() as conn:
+        role = conn.execute(text("SELECT current_user")).scalar()
+        found = {name: conn.execute(text("SELECT current_setting(:name)"), {"name": name}).scalar() for name in WANTED}
+    wrong = [name for name, value in WANTED.items() if found[name] != value]
+    mend = "; ".join(f"ALTER ROLE \"{role}\" SET {name} = '{WANTED[name]}'" for name in wrong)
+    return Finding(
+        "server_log", not wrong, N_("PostgreSQL's log is kept free of personal data"), f'psql -U postgres -c "{mend}"'
+    )
 
 
 def _renderer() -> Iterator[Finding]:

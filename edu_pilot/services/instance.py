@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,9 +11,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
 
-from edu_pilot import extensions, paths
+from edu_pilot import extensions, paths, process
 from edu_pilot.config import Settings
-from edu_pilot.services import policies, vault
+from edu_pilot.services import keys, policies, vault
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.archive import Unfit
 from edu_pilot.workflow.reasons import N_
@@ -26,7 +25,7 @@ def init() -> bool:
     settings = current_app.config["SETTINGS"]
     settings.data.mkdir(parents=True, exist_ok=True)
     vault.create_keys(settings.keys)
-    current_app.extensions["vault"] = vault.load(settings.keys)
+    current_app.extensions["vault"] = vault.Keeper(settings.keys, keys.index_keys)
     upgrade()
     with extensions.write() as conn:
         if policies.versions(conn):
@@ -35,31 +34,12 @@ def init() -> bool:
     return True
 
 
-LOCK = ".at-work"
-
-
-@contextmanager
-def at_work(settings: Settings) -> Iterator[None]:
-    """Tell others for the block that a server or worker is at work here."""
-    with _lock(settings, fcntl.LOCK_SH):
-        yield
-
-
 @contextmanager
 def alone(settings: Settings) -> Iterator[None]:
     """Keep servers and workers away for the block; raises Unfit where one is at work."""
-    try:
-        with _lock(settings, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            yield
-    except BlockingIOError:
-        raise Unfit("at_work", N_("A server or worker is at work here: stop it first.")) from None
-
-
-@contextmanager
-def _lock(settings: Settings, kind: int) -> Iterator[None]:
-    with (settings.data / LOCK).open("ab") as file:
-        # Ends with the process, however that ends.
-        fcntl.flock(file, kind)
+    with process.alone(settings.data) as nobody:
+        if not nobody:
+            raise Unfit("at_work", N_("A server or worker is at work here: stop it first."))
         yield
 
 

@@ -18,7 +18,7 @@ from edu_pilot.rules.application import remarks
 from edu_pilot.rules.certification import PARTS, objections_until, passed_part_until
 from edu_pilot.rules.claim import BODIES
 from edu_pilot.rules.claim_dates import claim_deadline
-from edu_pilot.services import documents, papers, policies, veil
+from edu_pilot.services import documents, erasure, papers, policies, veil
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import rules_policy, unit_of, version_of
@@ -111,7 +111,20 @@ def _plain(value: Any) -> Any:
 
 def facts(case: Case, policy: Policy) -> dict[str, Any]:
     """Return the facts of a record that everyone who may see it sees; personal numbers masked (R2.9)."""
-    return _FACTS[case.workflow](case, policy)
+    return _FACTS[case.workflow](case, policy) | _put_away(case)
+
+
+# Of what may only be stored, nobody reads these.
+STORED_ONLY = ("account_tail", "account_holder", "phone", "previous_school", "employer", "job")
+
+
+def _put_away(case: Case) -> dict[str, Any]:
+    """R2.9: since when a person's data are erased or only stored, and what is hidden therefore."""
+    if not erasure.out_of_use(case):
+        return {}
+    standing, known = case.person_standing, {*case.row, "phone"}
+    told = {"restricted_on": standing.restricted_on, "erased_on": standing.erased_on}
+    return told | {name: None for name in STORED_ONLY if name in known}
 
 
 def _columns(case: Case, *names: str) -> dict[str, Any]:

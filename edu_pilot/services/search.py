@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,12 +14,12 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row
 from edu_pilot.models import Application, Document, PaymentItem, Person, PersonAlias
-from edu_pilot.rules.identity import normalise_id, normalise_phone
-from edu_pilot.services import budgets, cases, documents, veil
+from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id, normalise_phone, phone_fault
+from edu_pilot.services import budgets, cases, documents, look_ups, veil
 from edu_pilot.services.actors import SYSTEM, student
-from edu_pilot.services.cases import Case
+from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import unit_of, version_of
-from edu_pilot.services.vault import vault
+from edu_pilot.services.vault import Unreadable, vault
 from edu_pilot.services.visibility import require_visible, resit_is_told, visible_to
 from edu_pilot.workflow.registry import Actor
 
@@ -87,7 +90,41 @@ def get(conn: Connection, workflow: str, reference: str, actor: Actor) -> Case:
 
 
 def by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str | None) -> list[Case]:
-    """Return every visible record of the persons with an ID number or phone; never called by a URL."""
+    """Return every visible record of the persons with an ID number or phone, in a writing transaction.
+
+    Who searched, and the first record it led to, stands on record.
+    """
+    found = _by_person(conn, actor, id_number, phone)
+    look_ups.keep(conn, actor, look_ups.SEARCH, found[0] if found else None, "id_number" if id_number else "phone")
+    return found
+
+
+# How long the page of what was found can be loaded again.
+FOUND = timedelta(minutes=10)
+PLACE = "search.asked"
+
+
+def sealed(actor: Actor, asked: tuple[str | None, str | None]) -> str:
+    """Return what was searched for, sealed for the account that asked; fit for an address."""
+    text = json.dumps([clock.now().isoformat(), *asked])
+    return base64.urlsafe_b64encode(vault().seal(PLACE, actor.name, text)).decode().rstrip("=")
+
+
+def again(conn: Connection, actor: Actor, name: str) -> list[Case]:
+    """Return what the search of that sealed name finds; it is on record already. NotFound for others' and old ones."""
+    try:
+        blob = base64.urlsafe_b64decode(name + "=" * (-len(name) % 4))
+        at, id_number, phone = json.loads(vault().open(PLACE, actor.name, blob))
+    except (ValueError, Unreadable):
+        raise NotFound("search") from None
+    if clock.now() - datetime.fromisoformat(at) > FOUND:
+        raise NotFound("search")
+    return _by_person(conn, actor, id_number, phone)
+
+
+def _by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str | None) -> list[Case]:
+    if not (id_number or phone):
+        return []
     people = sa.select(PERSON.c.id).where(_person(PERSON, id_number, phone))
     if id_number:
         people = sa.select(people.union(sa.select(ALIAS.c.person_id).where(_person(ALIAS, id_number, None))).subquery())
@@ -103,6 +140,14 @@ def by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str 
         batch = cases.batch_of(conn, vault(), workflow, all_rows(conn, query))
         found += [veil.veiled(conn, case, actor) for case in batch]
     return found
+
+
+def person_number(text: str) -> tuple[str | None, str | None] | None:
+    """Return a typed text as (ID number, phone) if it is one of the two, else None: such must not stand in a URL."""
+    number, phone = normalise_id(text), normalise_phone(text)[0]
+    if id_is_well_formed(number) and not id_faults(number, clock.today()):
+        return number, None
+    return None if phone_fault(phone) else (None, phone)
 
 
 def _person(table: sa.Table, id_number: str | None, phone: str | None) -> sa.ColumnElement[bool]:

@@ -138,7 +138,8 @@ class Remote:
     def delete(self, key: str) -> None:
         """Delete one object."""
         files, root = fsspec.core.url_to_fs(self.url)
-        files.rm(f"{root}/{key}")
+        if files.exists(f"{root}/{key}"):
+            files.rm_file(f"{root}/{key}")
 
 
 def _instant(value: Any) -> datetime:

@@ -16,6 +16,7 @@ from edu_pilot.web import (
     health,
     home,
     payments,
+    personal,
     places,
     public,
     records,
@@ -39,6 +40,6 @@ def init_app(app: Flask) -> None:
     app.before_request(lambda: access.require_permission(sessions.ask_to_sign_in))
     words.init_app(app)
     errors.init_app(app)
-    for pages in (sign_in, home, places, payments, rosters, records, documents, public):
+    for pages in (sign_in, home, places, payments, rosters, records, personal, documents, public):
         app.register_blueprint(pages.pages)
     access.require_declared(app)

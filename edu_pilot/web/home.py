@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
-from edu_pilot.extensions import read
+from edu_pilot.extensions import read, write
 from edu_pilot.services import accounts, alerts, anchors, counts, outbox, policies, presenting, search
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.search import Wanted
@@ -237,15 +237,28 @@ def anchor_sheet() -> str:
 
 @pages.post("/search")
 @access.signed_in
-def by_number() -> str:
-    """Find records by ID number or phone, which never stand in an address."""
+def by_number() -> Response:
+    """Find records by ID number or phone, which stand in no address and in no history of a browser."""
     number = "".join(request.form.get("number", "").split())[:32]
     phone = len(number) == 11 and not number.endswith(("x", "X"))
+    return to_found((None, number) if phone else (number, None))
+
+
+def to_found(asked: tuple[str | None, str | None]) -> Response:
+    """Search, put that on record, and lead to what was found under a sealed name that only this account can open."""
+    with write() as conn:
+        search.by_person(conn, access.actor(), *asked)
+    return redirect(url_for("home.found", sealed=search.sealed(access.actor(), asked)), 303)
+
+
+@pages.get("/search/<sealed>")
+@access.signed_in
+def found(sealed: str) -> str:
+    """Show what a search found; the page can be loaded again for ten minutes."""
     with read() as conn:
-        asked = (None, number) if phone else (number, None)
-        found = search.by_person(conn, access.actor(), *asked) if number else []
+        shown = lines(conn, search.again(conn, access.actor(), sealed))
         words = Words(presenting.in_force(conn))
-        return render_template("records/found.html", lines=lines(conn, found), words=words, columns=COLUMNS)
+        return render_template("records/found.html", lines=shown, words=words, columns=COLUMNS)
 
 
 @pages.post("/language/<lang>")

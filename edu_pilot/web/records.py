@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import cases, counts, documents, outbox, papers, policies, presenting, search
+from edu_pilot.services import cases, counts, documents, look_ups, outbox, papers, policies, presenting, search
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import create
@@ -69,6 +69,8 @@ def index(workflow: str) -> str:
     """Show one page of a workflow's records; the filters stand in the address, personal numbers never."""
     cases.table(workflow)
     asked = {name: request.args.get(name, "").strip() or None for name in FILTERS}
+    if search.person_number(asked["q"] or ""):
+        abort(400)
     wanted = Wanted(**asked, after=request.args.get("after"), limit=PAGE)
     with read() as conn:
         actor = access.actor()
@@ -98,8 +100,14 @@ def detail(workflow: str, reference: str) -> str:
     return detail_page(workflow, reference)
 
 
-def detail_page(workflow: str, reference: str, tried: Answers | None = None, refused: Refused | None = None) -> str:
-    """Render a record's page; the form that was tried keeps its entries and shows its faults."""
+def detail_page(
+    workflow: str,
+    reference: str,
+    tried: Answers | None = None,
+    refused: Refused | None = None,
+    revealed: Mapping[str, str] | None = None,
+) -> str:
+    """Render a record's page; the form that was tried keeps its entries, a value looked at stands in full."""
     with read() as conn:
         actor = access.actor()
         case = search.get(conn, workflow, reference, actor)
@@ -118,6 +126,9 @@ def detail_page(workflow: str, reference: str, tried: Answers | None = None, ref
             refused=refused,
             stuck=_stuck(conn, case),
             kinds=_kinds(words),
+            revealed=revealed or {},
+            look_ups=look_ups.offered(conn, case, actor),
+            look_up_reasons=look_ups.reasons(conn),
             readable=documents.readable(conn, actor),
             next_kind=next(iter(whole.shown.facts.get("papers_missing", ())), None),
         )

@@ -18,7 +18,7 @@ from edu_pilot.extensions import write
 from edu_pilot.services import instance
 from edu_pilot.workflow.versions import read_folder
 from tests.app import CHEAP
-from tests.factories import Pilot, contents
+from tests.factories import Pilot, contents, rows
 from tests.people import id_number, worker
 
 ROSTER = Path(__file__).parent.parent / "rosters" / "roster-qihe-messy.xlsx"
@@ -124,12 +124,13 @@ def test_the_port_of_serve_is_the_port_in_the_qr_codes(run: Type, monkeypatch: p
 
 
 def test_a_paper_is_saved_by_whom_it_is_for(run: Type, pilot: Pilot, tmp_path: Path) -> None:
-    """One JSON document on stdout, the log of the look-up on stderr without the person."""
+    """One JSON document on stdout, and the look-up on record without the person."""
     pilot.registered()
     words = ("documents", "save", "BM2207-000001", str(tmp_path / "paper.pdf"), "--json")
     mine, refused = run(*words, "--as", "wang.fang"), run(*words, "--as", "zhao.min")
     assert answer(mine)["number"] == "BM2207-000001"
-    assert "document read" in mine.stderr
+    looked = rows("look_up")
+    assert [(row["actor"], row["field"]) for row in looked] == [("wang.fang", "BM2207-000001")]
     assert "刘伟" not in mine.stderr
     assert (refused.exit_code, answer(refused)["error"]) == (1, "forbidden")
 

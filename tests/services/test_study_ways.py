@@ -9,7 +9,7 @@ import pytest
 from dateutil.relativedelta import relativedelta
 from flask import Flask
 
-from edu_pilot.extensions import read
+from edu_pilot.extensions import read, write
 from edu_pilot.rules.study import plan
 from edu_pilot.services import accounts, audit, cases, due, outbox, papers, presenting, search, statistics
 from edu_pilot.services.actors import OPERATOR
@@ -59,7 +59,7 @@ def codes(refused: pytest.ExceptionInfo[Refused]) -> list[str]:
 
 def found(number: str) -> list[Case]:
     """Give the records found by an ID number."""
-    with read() as conn:
+    with write() as conn:
         return search.by_person(conn, OPERATOR, number, None)
 
 

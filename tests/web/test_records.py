@@ -60,12 +60,26 @@ def test_a_long_list_goes_on_where_it_ended(at_desk: AtDesk, hands: Pilot, monke
     assert f"after={first}&state=draft" in page
 
 
+def found(visitor: Visitor, number: str) -> str:
+    """Give the page that a search by number leads to; its address does not hold the number."""
+    address = visitor.send("/search", number=number).location
+    assert number not in address
+    return text(visitor.get(address))
+
+
+def test_what_was_searched_is_opened_by_who_searched(at_desk: AtDesk, hands: Pilot) -> None:
+    reference, clerk = hands.registered(), at_desk("wang.fang")
+    address = clerk.send("/search", number=LIU_WEI.id_number).location
+    assert reference in text(clerk.get(address))
+    assert at_desk("chen.hui").get(address).status_code == clerk.get(address + "x").status_code == 404
+
+
 def test_a_person_is_found_by_number_and_never_by_address(at_desk: AtDesk, hands: Pilot) -> None:
     reference, clerk = hands.registered(), at_desk("wang.fang")
     for number in (LIU_WEI.id_number, LIU_WEI.phone, LIU_WEI.id_number.lower()):
-        assert reference in text(clerk.send("/search", number=number))
+        assert reference in found(clerk, number)
     assert reference not in text(clerk.get(f"/records/application?q={LIU_WEI.id_number}"))
-    assert reference not in text(at_desk("decheng.clerk").send("/search", number=LIU_WEI.id_number))
+    assert reference not in found(at_desk("decheng.clerk"), LIU_WEI.id_number)
 
 
 def test_edge_10_two_of_one_name_are_told_apart_by_the_end_of_their_numbers(at_desk: AtDesk, hands: Pilot) -> None:

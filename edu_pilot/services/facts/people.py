@@ -35,6 +35,14 @@ class Human:
     birth_on: date
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Since when a person's data may only be stored, and since when they are gone."""
+
+    restricted_on: date | None = None
+    erased_on: date | None = None
+
+
 @fact(*WITH_PERSON)
 def person(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Human]:
     """The person behind each record."""
@@ -82,6 +90,15 @@ def person_key(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str | No
     query = sa.select(PERSON.c.id, PERSON.c.id_index).where(PERSON.c.id.in_(ids))
     keys = dict(conn.execute(query).all()) if ids else {}
     return {c.id: c.row.get("id_index") or keys.get(c.row.get("person_id", "")) for c in cases}
+
+
+@fact("application", *WITH_PERSON)
+def person_standing(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Standing]:
+    """Whether what is known of the person may still be used, or is erased."""
+    ids = {c.row["person_id"] for c in cases if c.row["person_id"]}
+    query = sa.select(PERSON.c.id, PERSON.c.restricted_on, PERSON.c.erased_on).where(PERSON.c.id.in_(ids))
+    found = {row.id: Standing(row.restricted_on, row.erased_on) for row in conn.execute(query)} if ids else {}
+    return {c.id: found.get(c.row["person_id"]) or Standing(None, c.row.get("erased_on")) for c in cases}
 
 
 @fact(*ALL)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from werkzeug.utils import secure_filename
 
 from edu_pilot.extensions import read
-from edu_pilot.services import outbox, papers, presenting, search
+from edu_pilot.services import look_ups, outbox, papers, presenting, search
 from edu_pilot.services.cases import Case
 from edu_pilot.services.idempotency import Deed
 from edu_pilot.services.perform import create, unit_of, version_of
@@ -53,7 +53,9 @@ class Records(View):
     @api.arguments(schemas.Wanted, location="query")
     @says(200, schemas.Records)
     def get(self, wanted: dict[str, Any], workflow: str) -> Response:
-        """List records by reference, a page at a time."""
+        """List records by reference, a page at a time; an ID number or phone is asked for by `POST /search`."""
+        if search.person_number(wanted.get("q") or ""):
+            raise Malformed([malformed("malformed", "q")])
         with read() as conn:
             found, following = search.find(conn, workflow, access.actor(), Wanted(**wanted))
             return reply({"records": listed(conn, found), "next": following})
@@ -116,6 +118,24 @@ def _files(workflow: str, reference: str) -> list[dict[str, Any]]:
     with read() as conn:
         case = search.get(conn, workflow, reference, access.actor())
         return [_file(row) for row in papers.of_record(conn, case)]
+
+
+@api.route(RECORD + "/look-ups", endpoint="look_ups")
+class LookUps(View):
+    """A personal value in full."""
+
+    @api.arguments(schemas.LookUp)
+    @says(200, schemas.LookedUp)
+    def post(self, asked: dict[str, Any], workflow: str, reference: str) -> Response:
+        """Show a value in full; who asks, what and why stands on record."""
+        value = look_ups.reveal(workflow, reference, asked["field"], asked["reason"], access.actor())
+        return reply({"field": asked["field"], "value": value})
+
+    def recount(self, deed: Deed) -> Response:
+        """Show the value whose look-up is on record already."""
+        with read() as conn:
+            value = look_ups.value_of(conn, deed["workflow"], deed["reference"], deed["field"], access.actor())
+        return reply({"field": deed["field"], "value": value})
 
 
 MULTIPART = {

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response, current_app, request
 
 from edu_pilot import clock, i18n
-from edu_pilot.extensions import read
+from edu_pilot.extensions import read, write
 from edu_pilot.services import (
     alerts,
     documents,
@@ -267,7 +267,7 @@ class Search(View):
         number, phone = ((asked.get(name) or "").strip() or None for name in ("id_number", "phone"))
         if (number is None) == (phone is None):
             raise Malformed([malformed("malformed", "phone" if number else "id_number")])
-        with read() as conn:
+        with write() as conn:
             return reply({"records": listed(conn, search.by_person(conn, access.actor(), number, phone))})
 
 

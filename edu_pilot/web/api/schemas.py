@@ -312,6 +312,20 @@ class Act(Shape):
     input = fields.Dict(keys=fields.String(), allow_none=True)
 
 
+class LookUp(Shape):
+    """Which personal value is needed in full, and why: a code of the policy."""
+
+    field = _short(required=True)
+    reason = _short(required=True)
+
+
+class LookedUp(Shape):
+    """A personal value in full."""
+
+    field = fields.String(required=True)
+    value = fields.String(required=True)
+
+
 class Search(Shape):
     """One of the two."""
 

@@ -1,0 +1,45 @@
+"""Keys and a person's data on the command line."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.cli.test_cli import Type, answer, typed
+from tests.factories import Pilot
+
+
+@pytest.fixture
+def run(app: Flask) -> Type:
+    return typed(app)
+
+
+def test_keys_are_rotated_by_a_command(run: Type, pilot: Pilot) -> None:
+    pilot.registered()
+    done = run("keys", "rotate", "--json")
+    assert (done.exit_code, answer(done)["key"], answer(done)["retired"]) == (0, 2, [1])
+    assert run("keys", "rotate", "--what", "letters").exit_code == 2
+
+
+def test_a_person_is_exported_and_refused_while_the_case_lives(run: Type, pilot: Pilot, tmp_path: Path) -> None:
+    reference, target = pilot.registered(), tmp_path / "copy.zip"
+    assert run("people", "export", reference, str(target)).exit_code == 0
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert "data.json" in zipfile.ZipFile(target).namelist()
+    refused = run("people", "erase", reference, "--reason", "REQUEST_OF_PERSON", "--json")
+    assert (refused.exit_code, answer(refused)["reasons"][0]["code"]) == (1, "case_lives")
+    seen = answer(run("audit", "look-ups", "--json"))
+    assert [(r["actor"], r["kind"]) for r in seen["look_ups"]] == [("operator", "export")]
+
+
+def test_a_rejected_person_is_erased_by_a_command(run: Type, pilot: Pilot) -> None:
+    reference = pilot.registered()
+    pilot.reject(reference)
+    done = run("people", "erase", reference, "--reason", "REQUEST_OF_PERSON", "--json")
+    assert (done.exit_code, answer(done)["records"]) == (0, [reference])
+    assert run("audit", "verify").exit_code == 0
+    assert answer(run("case", "show", "application", reference, "--json"))["facts"]["erased_on"] == "2022-08-20"

@@ -1,0 +1,228 @@
+"""Keys are rotated while the installation lives on, and nothing of the old ones is left in it (R2.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask, current_app
+
+from edu_pilot import process
+from edu_pilot.extensions import Base, db, read, write
+from edu_pilot.models.base import Blind
+from edu_pilot.services import audit, documents, keys, search, statistics, vault, verification
+from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services.vault import FIELD, INDEX, SESSION, SIGNING
+from edu_pilot.workflow.reasons import Refused
+from tests.factories import SETTLED, Pilot, case, rows
+from tests.people import LIU_WEI, worker
+
+
+def folder() -> Path:
+    return current_app.config["SETTINGS"].keys
+
+
+def stored(kind: type) -> list[bytes]:
+    """Give every stored value of a column type, as bytes."""
+    found: list[bytes] = []
+    with read() as conn:
+        for table in Base.metadata.sorted_tables:
+            for column in (c for c in table.c if isinstance(c.type, kind)):
+                values = conn.execute(sa.select(column).where(column.is_not(None))).scalars()
+                found += [v if isinstance(v, bytes) else v.encode() for v in values]
+    return found
+
+
+def database_bytes() -> bytes:
+    """Give the database's file and what is written ahead of it."""
+    place = Path(db.engine.url.database or "")
+    return b"".join(p.read_bytes() for p in (place, place.with_name(place.name + "-wal")) if p.exists())
+
+
+def test_every_sealed_value_goes_under_the_new_key(any_pilot: Pilot) -> None:
+    any_pilot.paid(any_pilot.graduated())
+    before = set(stored(keys.Sealed))
+    done = keys.rotate("seal", OPERATOR)
+    assert (done.key, done.values, done.unreadable, done.retired, done.complete) == (
+        2,
+        len(rows_sealed()),
+        0,
+        (1,),
+        True,
+    )
+    assert {blob[0] for blob in stored(keys.Sealed)} == {2}
+    assert not before & set(stored(keys.Sealed))
+    assert case("application", "A2209-000001").id_number == LIU_WEI.id_number
+    assert vault.numbers(folder(), FIELD) == [2]
+    with read() as conn:
+        assert audit.verify(conn).ok
+
+
+def rows_sealed() -> list[object]:
+    with read() as conn:
+        return [row for table in keys.sealed_tables() for row in conn.execute(sa.select(table)).all()]
+
+
+def test_nothing_of_the_old_values_is_left_in_the_file(pilot: Pilot) -> None:
+    """T16: a copy of the disk taken later, and the old key, open nothing together."""
+    pilot.submitted(pilot.graduated())
+    sealed, blind = stored(keys.Sealed), stored(Blind)
+    assert any(blob in database_bytes() for blob in sealed)
+    keys.rotate("seal", OPERATOR)
+    keys.rotate("index", OPERATOR)
+    file = database_bytes()
+    assert [blob for blob in sealed + blind if blob in file] == []
+
+
+def test_without_the_rewriting_old_pages_would_be_found(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    pilot.submitted(pilot.graduated())
+    sealed = stored(keys.Sealed)
+    monkeypatch.setattr(keys, "forget_old_pages", lambda _tables: True)
+    keys.rotate("seal", OPERATOR)
+    file = database_bytes()
+    assert any(blob in file for blob in sealed)
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+def test_a_rotation_that_was_killed_goes_on(any_pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    any_pilot.submitted(any_pilot.graduated())
+    monkeypatch.setattr(keys, "CHUNK", 2)
+    once = keys._reseal
+
+    def killed(conn: sa.Connection, table: sa.Table, *rest: object) -> bool:
+        if table.name == "document":
+            raise Killed
+        return once(conn, table, *rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as broken:
+        broken.setattr(keys, "_reseal", killed)
+        with pytest.raises(Killed):
+            keys.rotate("seal", OPERATOR)
+    assert {blob[0] for blob in stored(keys.Sealed)} == {1, 2}
+    assert vault.numbers(folder(), FIELD) == [1, 2]
+    # In between both keys open, and the newest seals.
+    assert case("application", "A2209-000001").id_number == LIU_WEI.id_number
+    done = keys.rotate("seal", OPERATOR)
+    assert (done.key, done.retired) == (2, (1,))
+    assert {blob[0] for blob in stored(keys.Sealed)} == {2}
+
+
+def test_a_value_nobody_can_open_keeps_the_old_key(pilot: Pilot) -> None:
+    first, second = pilot.registered(), pilot.registered(worker(1))
+    with write() as conn:
+        other = f"(SELECT phone FROM application WHERE reference = '{first}')"
+        conn.execute(sa.text(f"UPDATE application SET phone = {other} WHERE reference = '{second}'"))
+    done = keys.rotate("seal", OPERATOR)
+    assert (done.unreadable, done.retired, done.complete) == (1, (), False)
+
+
+def test_a_running_process_meets_the_new_key(pilot: Pilot) -> None:
+    keeper = vault.Keeper(folder(), keys.index_keys)
+    old = keeper.vault()
+    vault.add_key(folder(), FIELD)
+    fresh = vault.load(folder())
+    # What another process seals before this one looked is opened all the same.
+    assert old.open("a.b", "1", fresh.seal("a.b", "1", "x")) == "x"
+    keeper._next_look = 0
+    assert keeper.vault().newest == 2
+
+
+def test_everybody_is_found_as_before_when_the_index_changes(any_pilot: Pilot) -> None:
+    study = any_pilot.graduated()
+    any_pilot.paid(study)
+    with read() as conn:
+        counted = statistics.persons(conn, OPERATOR, SETTLED, ["workflow", "state"])
+    before = set(stored(Blind))
+    done = keys.rotate("index", OPERATOR)
+    assert (done.key, done.complete) == (2, True)
+    assert not before & set(stored(Blind))
+    with write() as conn:
+        assert statistics.persons(conn, OPERATOR, SETTLED, ["workflow", "state"]) == counted
+        assert {c.workflow for c in search.by_person(conn, OPERATOR, LIU_WEI.id_number, None)} >= {"study", "claim"}
+        assert search.by_person(conn, OPERATOR, None, LIU_WEI.phone)
+        assert audit.verify(conn).ok
+    # The same person registers nowhere a second time, and an account is still the same person.
+    persons = {row["id_index"] for row in rows("person")}
+    assert persons == {vault.vault().index("id_number", LIU_WEI.id_number)}
+
+
+def test_an_index_rotation_killed_before_its_commit_changed_nothing(
+    pilot: Pilot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pilot.registered()
+    before = sorted(stored(Blind))
+
+    def killed(*_given: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as broken:
+        broken.setattr(keys, "_note_use", killed)
+        with pytest.raises(Killed):
+            keys.rotate("index", OPERATOR)
+    keys.keeper().forget()
+    assert sorted(stored(Blind)) == before
+    assert vault.vault().index("id_number", LIU_WEI.id_number) in {row["id_index"] for row in rows("person")}
+    assert keys.rotate("index", OPERATOR).key == 2
+    assert vault.numbers(folder(), INDEX) == [1, 2]
+    assert vault.vault().index("id_number", LIU_WEI.id_number) in {row["id_index"] for row in rows("person")}
+
+
+@contextmanager
+def another_process() -> Iterator[None]:
+    with process.alone(current_app.config["SETTINGS"].data):
+        yield
+
+
+def test_the_index_is_not_changed_under_a_running_server(pilot: Pilot) -> None:
+    with another_process(), pytest.raises(Refused) as refusal:
+        keys.rotate("index", OPERATOR)
+    assert [reason.code for reason in refusal.value.reasons] == ["installation_in_use"]
+    assert vault.numbers(folder(), INDEX) == [1]
+
+
+def test_papers_signed_before_still_verify(pilot: Pilot) -> None:
+    """T14: the history of public keys stays; the private key goes."""
+    pilot.registered()
+    old = rows("document")[0]["number"]
+    content = documents.render(old)
+    earlier = vault.vault().public_key
+    done = keys.rotate("sign", OPERATOR)
+    assert done.retired == (1,)
+    assert vault.vault().public_key != earlier
+    assert vault.vault().public_keys[1:] == (earlier,)
+    assert verification.by_file(content).result == "genuine"
+    assert verification.by_file(content.replace(b"%%EOF", b"%%EOG")).result == "altered"
+    pilot.registered(worker(1))
+    new = rows("document")[-1]["number"]
+    assert verification.by_key(documents.render(new), vault.vault().public_key).result == "genuine"
+    assert vault.numbers(folder(), SIGNING) == [2]
+
+
+def test_a_paper_frozen_before_a_rotation_names_the_key_that_signs_it(pilot: Pilot) -> None:
+    pilot.registered()
+    keys.rotate("sign", OPERATOR)
+    found = verification.by_key(documents.render(rows("document")[0]["number"]), vault.vault().public_key)
+    assert found.content is not None
+    assert found.content["key_id"] == documents.key_id(vault.vault().public_key)
+
+
+def test_sessions_outlive_one_rotation(pilot: Pilot, site: Flask) -> None:
+    first = vault.vault().session
+    keys.rotate("session", OPERATOR)
+    assert vault.vault().sessions == (first, vault.vault().session)
+    assert first != vault.vault().session
+    keys.rotate("session", OPERATOR)
+    assert vault.numbers(folder(), SESSION) == [2, 3]
+
+
+def test_every_index_of_a_person_is_declared_as_one() -> None:
+    """A forgotten one would point to nobody after a rotation."""
+    names = ("_index", "person_key", "creator_key", "releaser_key", "changer_key")
+    columns = [c for t in Base.metadata.sorted_tables for c in t.c if c.name.endswith(names)]
+    assert [str(c) for c in columns if not isinstance(c.type, Blind)] == []
