@@ -1,5 +1,6 @@
 """Columns and relationships; no decisions."""
 
+from edu_pilot.models.access import LoginLink, LoginSession, RecoveryCode, RoleGrant, Throttle
 from edu_pilot.models.journal import (
     AllowedEdge,
     AuditEntry,
@@ -42,6 +43,8 @@ __all__ = [
     "Document",
     "Idempotency",
     "LiveCase",
+    "LoginLink",
+    "LoginSession",
     "Outbox",
     "Paper",
     "Payment",
@@ -53,7 +56,10 @@ __all__ = [
     "Quota",
     "QuotaShare",
     "Receipt",
+    "RecoveryCode",
+    "RoleGrant",
     "Score",
     "Session",
     "Study",
+    "Throttle",
 ]
