@@ -30,6 +30,8 @@ class Settings:
     secret_key: str | None
     workflows: Path
     lang: str
+    # How many proxies stand before the server and are believed about the client's address.
+    proxy_hops: int = 0
 
     @property
     def production(self) -> bool:
@@ -55,6 +57,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         secret_key=_secret(environ, "EDU_PILOT_SECRET_KEY"),
         workflows=Path(environ.get("EDU_PILOT_WORKFLOWS") or paths.workflows()),
         lang=_choice(environ, "EDU_PILOT_LANG", ("zh", "en"), "zh"),
+        proxy_hops=int(_choice(environ, "EDU_PILOT_PROXY_HOPS", ("0", "1", "2", "3"), "0")),
     )
     _check(settings, environ)
     return settings

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.models import Application, Quota
-from edu_pilot.services import deadlines, idempotency, outbox
+from edu_pilot.services import deadlines, idempotency, links, logins, outbox, throttle
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.perform import perform
 from edu_pilot.workflow.reasons import Refused
@@ -27,6 +27,7 @@ def run() -> dict[str, int]:
         "moved_up": _fill_places(),
         **deadlines.studies(),
         "keys_dropped": idempotency.purge(),
+        "sign_ins_dropped": logins.purge() + links.purge() + throttle.purge(),
     }
 
 

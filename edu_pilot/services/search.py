@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.extensions import all_rows, one_row
+from edu_pilot.extensions import all_rows
 from edu_pilot.models import Application, Document, PaymentItem, Person, PersonAlias
 from edu_pilot.rules.identity import normalise_id, normalise_phone
-from edu_pilot.services import cases, documents
+from edu_pilot.services import cases
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import unit_of, version_of
@@ -119,17 +119,6 @@ class Standing:
     since: str
     holder: tuple[str, ...]
     next: tuple[str, ...]
-
-
-def person_by_code(conn: Connection, code: str, id_tail: str) -> str | None:
-    """Return the person key behind a query code and the last six of the ID number, or None."""
-    key = vault().index("query_code", documents.ungrouped(code))
-    query = sa.select(APPLICATION).where(APPLICATION.c.query_index == key)
-    row = one_row(conn, query)
-    if row is None:
-        return None
-    number: str = cases.batch_of(conn, vault(), "application", [row])[0].id_number
-    return str(row["id_index"]) if number[-6:] == id_tail.strip().upper() else None
 
 
 def standings(conn: Connection, person_key: str) -> list[Standing]:
