@@ -613,7 +613,7 @@ def users_reset(run: Run, name: str) -> None:
 @click.argument("name")
 def users_token(run: Run, name: str) -> None:
     """Give an account a new API token and print it alone."""
-    token = accounts.token(name, run.actor)
+    token = staffing.token(name, run.actor)
     run.answer({"name": name, "token": token}, [token])
 
 

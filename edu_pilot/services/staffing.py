@@ -193,6 +193,13 @@ def reset(name: str, actor: Actor) -> str:
     return password
 
 
+def token(name: str, actor: Actor) -> str:
+    """Give an account a new API token and return it; everybody may draw the own one."""
+    if name != actor.name:
+        require_admin(actor)
+    return accounts.token(name, actor)
+
+
 def link(name: str, actor: Actor, purpose: str) -> str:
     """Return a link's token, with which the account's person sets a password that nobody else knows."""
     require_admin(actor)

@@ -83,6 +83,7 @@ STEPS = {
     "decline": lambda who: staffing.decline("xu.ning", who),
     "end": lambda who: staffing.end("xu.ning", who),
     "reset": lambda who: staffing.reset("xu.ning", who),
+    "token": lambda who: staffing.token("chen.hui", who),
     "link": lambda who: staffing.link("xu.ning", who, "reset"),
     "factor": lambda who: staffing.reset_factor("xu.ning", who),
     "revoke": lambda who: staffing.revoke("xu.ning", who),
