@@ -256,3 +256,8 @@ def everyone(conn: Connection) -> list[Mapping[str, Any]]:
     """Return every account without its secrets, by name."""
     columns = (*PLAIN, ACCOUNT.c.totp_secret.is_not(None).label("factor"))
     return all_rows(conn, sa.select(*columns).order_by(ACCOUNT.c.name))
+
+
+def samples(conn: Connection) -> list[Mapping[str, Any]]:
+    """Return the sample's accounts that can be used, by name."""
+    return all_rows(conn, sa.select(ACCOUNT).where(ACCOUNT.c.demo, ACCOUNT.c.active).order_by(ACCOUNT.c.name))

@@ -75,7 +75,8 @@ def local(address: str | None) -> str | None:
 
 def _page(given: SignIn, fault: str | None = None) -> str:
     samples, words = _samples()
-    codes = {row["name"]: factor.present_code(factor.sample_secret(row["name"])) for row in samples}
+    secrets = {row["name"]: factor.secret_of(row) for row in samples}
+    codes = {name: factor.present_code(secret) for name, secret in secrets.items() if secret}
     return render_template("public/sign_in.html", form=given, fault=fault, samples=samples, codes=codes, words=words)
 
 
@@ -84,5 +85,5 @@ def _samples() -> tuple[list[Any], Words | None]:
     if current_app.config["SETTINGS"].production:
         return [], None
     with read() as conn:
-        samples = [row for row in accounts.everyone(conn) if row["demo"] and row["active"]]
+        samples = accounts.samples(conn)
         return samples, Words(presenting.in_force(conn)) if samples else None
