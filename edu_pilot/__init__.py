@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from edu_pilot import clock, config, extensions, faults, i18n, logs, rules, web
 from edu_pilot.services import cases, effects, keys, store, vault
@@ -26,6 +27,9 @@ def create_app(settings: config.Settings | None = None, **overrides: object) -> 
     _open_vault(app, settings)
     cases.load_facts()
     web.init_app(app)
+    if settings.proxy_hops:
+        # As many as the office runs, never what a client claims (T37).
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxy_hops)  # type: ignore[method-assign]
     return app
 
 

@@ -46,6 +46,7 @@ from edu_pilot.services import (
     rendering,
     rosters,
     search,
+    staffing,
     verification,
 )
 from edu_pilot.services.vault import vault
@@ -668,16 +669,62 @@ def audit_export_(run: Run, target: Path) -> None:
 @click.option("--county", metavar="CODE")
 @click.option("--person", required=True, metavar="ID_NUMBER")
 def users_add(run: Run, name: str, role: str, county: str | None, person: str) -> None:
-    """Add an account for a person and print its first password."""
-    password = accounts.add(name, role.split(","), county, person, run.actor)
-    run.answer({"name": name, "password": password}, [password])
+    """Add an account for a person and print its first password.
+
+    Of an account added by an administrator the roles wait for another one, and a link sets the password.
+    """
+    password = staffing.add(name, role.split(","), county, person, run.actor)
+    text = N_("Another administrator confirms the roles: edu-pilot users confirm %(name)s")
+    run.answer({"name": name, "password": password}, [password or run.say(text, name=name)])
+
+
+@command(users_group, "grant")
+@click.argument("name")
+@click.option("--role", required=True, metavar="ROLE[,ROLE]")
+@click.option("--county", metavar="CODE")
+def users_grant(run: Run, name: str, role: str, county: str | None) -> None:
+    """Ask for other roles for an account; asked for by a second administrator as well, they hold."""
+    done = staffing.grant(name, role.split(","), county, run.actor)
+    text = N_("Another administrator confirms the roles: edu-pilot users confirm %(name)s")
+    run.answer({"name": name, "granted": done}, [run.say(N_("The roles hold now.") if done else text, name=name)])
+
+
+@command(users_group, "confirm")
+@click.argument("name")
+def users_confirm(run: Run, name: str) -> None:
+    """Confirm the roles that another administrator asked for."""
+    staffing.confirm(name, run.actor)
+    run.answer({"name": name, "granted": True}, [run.say(N_("The roles hold now."))])
+
+
+@command(users_group, "end")
+@click.argument("name")
+@click.option("--hand-over-to", "successor", metavar="NAME", help="Who goes on: the same roles and county.")
+def users_end(run: Run, name: str, successor: str | None) -> None:
+    """End an account at once: sessions, token and links are dead; what it signed stays."""
+    staffing.end(name, run.actor, successor)
+    text = N_("%(name)s has ended; what it signed stays.")
+    run.answer({"name": name, "ended": True, "handed_to": successor}, [run.say(text, name=name)])
+
+
+factor_group = AppGroup("factor", help="The second factor of an account.")
+users_group.add_command(factor_group)
+
+
+@command(factor_group, "reset")
+@click.argument("name")
+def users_factor_reset(run: Run, name: str) -> None:
+    """Take a lost second factor away; the next sign-in can only enrol a new one."""
+    staffing.reset_factor(name, run.actor)
+    text = N_("At the next sign-in %(name)s enrols a new authenticator.")
+    run.answer({"name": name, "factor": False}, [run.say(text, name=name)])
 
 
 @command(users_group, "list")
 def users_list(run: Run) -> None:
     """List every account."""
     with read() as conn:
-        value = [dict(row) for row in accounts.everyone(conn)]
+        value = [dict(row) | {"ended_at": verification.iso(row["ended_at"])} for row in accounts.everyone(conn)]
     run.answer(
         value, [f"{u['name']}  {u['roles']}  {u['county'] or ''}{'' if u['active'] else '  (off)'}" for u in value]
     )
@@ -687,7 +734,7 @@ def users_list(run: Run) -> None:
 @click.argument("name")
 def users_reset(run: Run, name: str) -> None:
     """Give an account a new password and print it."""
-    password = accounts.reset(name, run.actor)
+    password = staffing.reset(name, run.actor)
     run.answer({"name": name, "password": password}, [password])
 
 
@@ -704,7 +751,7 @@ def users_person(run: Run, name: str, study: str) -> None:
 @click.argument("name")
 def users_token(run: Run, name: str) -> None:
     """Give an account a new API token and print it alone."""
-    token = accounts.token(name, run.actor)
+    token = staffing.token(name, run.actor)
     run.answer({"name": name, "token": token}, [token])
 
 

@@ -37,6 +37,8 @@ class Settings:
     lang: str
     backup_recipients: tuple[str, ...] = ()
     snapshots: Path | None = None
+    # How many proxies stand before the server and are believed about the client's address.
+    proxy_hops: int = 0
 
     @property
     def production(self) -> bool:
@@ -74,6 +76,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         lang=_choice(environ, "EDU_PILOT_LANG", ("zh", "en"), "zh"),
         backup_recipients=_recipients(environ),
         snapshots=_folder(environ, "EDU_PILOT_SNAPSHOTS"),
+        proxy_hops=int(_choice(environ, "EDU_PILOT_PROXY_HOPS", ("0", "1", "2", "3"), "0")),
     )
     _check(settings, environ)
     return settings

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import click
@@ -19,7 +20,7 @@ from rich.progress import Progress
 from edu_pilot import config, i18n
 from edu_pilot.extensions import read
 from edu_pilot.instants import ClocksDisagree
-from edu_pilot.services import accounts, instance, presenting, rendering
+from edu_pilot.services import accounts, instance, logins, presenting, rendering, throttle
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.archive import Unfit
 from edu_pilot.services.cases import NotFound
@@ -48,22 +49,27 @@ class Run:
     json: bool
     lang: str
     acting: str | None
+    otp: str | None = None
 
-    @property
+    @cached_property
     def actor(self) -> Actor:
         """The acting account; without --as the operator, who makes no human decision."""
         if self.acting is None:
             return OPERATOR
         actor = accounts.named(self.acting)
         if current_app.config["SETTINGS"].production:
-            owner = accounts.by_token(os.environ.get("EDU_PILOT_TOKEN", ""))
-            if owner is None or owner.name != actor.name:
-                raise Stop(
-                    USAGE,
-                    "token_missing",
-                    self.say(N_("Set EDU_PILOT_TOKEN to the token of %(name)s."), name=actor.name),
-                )
+            self._prove(actor)
         return actor
+
+    def _prove(self, actor: Actor) -> None:
+        """Ask for the account's token and a code of its second factor, each named where it is missing."""
+        owner = accounts.by_token(os.environ.get("EDU_PILOT_TOKEN", ""))
+        if owner is None or owner.name != actor.name:
+            text = N_("Set EDU_PILOT_TOKEN to the token of %(name)s.")
+            raise Stop(USAGE, "token_missing", self.say(text, name=actor.name))
+        if not self.otp or not logins.proved(actor, self.otp):
+            text = N_("Give a fresh code of the second factor of %(name)s with --otp.")
+            raise Stop(USAGE, "otp_missing", self.say(text, name=actor.name))
 
     def require_init(self) -> None:
         """Stop a command that needs what `init` makes."""
@@ -141,10 +147,11 @@ def command(
         @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
         @click.option("--lang", type=click.Choice(i18n.LANGUAGES), help="Language of the answer.")
         @click.option("--as", "acting", metavar="USER", help="The acting account; else the operator.")
+        @click.option("--otp", metavar="CODE", help="A code of its second factor; needed in production.")
         @with_appcontext
         @functools.wraps(function)
-        def run_it(as_json: bool, lang: str | None, acting: str | None, **given: Any) -> None:
-            run = Run(as_json, lang or i18n.default(), acting)
+        def run_it(as_json: bool, lang: str | None, acting: str | None, otp: str | None, **given: Any) -> None:
+            run = Run(as_json, lang or i18n.default(), acting, otp)
             i18n.set_default(run.lang)
             try:
                 if not before_init:
@@ -178,6 +185,9 @@ def _stop(run: Run, error: Exception) -> Stop:
         )
     if isinstance(error, Unfit):
         return Stop(REFUSED, error.code, run.say(error.text, **error.facts))
+    if isinstance(error, throttle.TooMany):
+        text = N_("Too many wrong codes; try again in %(seconds)s seconds.")
+        return Stop(REFUSED, "too_many_requests", run.say(text, seconds=error.seconds))
     if isinstance(error, config.Misconfigured):
         return Stop(USAGE, "misconfigured", str(error))
     raise error

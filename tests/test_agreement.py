@@ -40,7 +40,7 @@ from tests.factories import (
     row,
     rows,
 )
-from tests.people import STAFF, staff, worker
+from tests.people import STAFF, fresh_code, staff, worker
 
 TODAY = CLAIMED
 BLOCKED_SOMEWHERE = ("wang.fang", "chen.hui", "examiner", "zhao.min", "sun.li")
@@ -305,7 +305,10 @@ def signed_in(world: World, account: str) -> FlaskClient:
     client = world.app.test_client()
     page = client.get("/login").get_data(as_text=True)
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
-    form = {"username": account, "password": "demo" + account, "csrf_token": token.group(1) if token else ""}
+    with world.app.app_context():
+        code = fresh_code(account)
+    form = {"username": account, "password": "demo" + account, "code": code}
+    form |= {"csrf_token": token.group(1) if token else ""}
     assert client.post("/login", data=form).status_code in (302, 303)
     return client
 

@@ -1,5 +1,6 @@
 """Columns and relationships; no decisions."""
 
+from edu_pilot.models.access import LoginLink, LoginSession, RecoveryCode, RoleGrant, Throttle
 from edu_pilot.models.journal import (
     AllowedEdge,
     AuditAnchor,
@@ -57,6 +58,8 @@ __all__ = [
     "KeyUse",
     "ListedCertificate",
     "LiveCase",
+    "LoginLink",
+    "LoginSession",
     "LookUp",
     "Outbox",
     "Paper",
@@ -69,7 +72,10 @@ __all__ = [
     "Quota",
     "QuotaShare",
     "Receipt",
+    "RecoveryCode",
+    "RoleGrant",
     "Score",
     "Session",
     "Study",
+    "Throttle",
 ]

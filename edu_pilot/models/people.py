@@ -68,6 +68,12 @@ class Account(Base):
     active: Mapped[bool] = mapped_column(default=True)
     demo: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(Instant)
+    totp_secret: Mapped[bytes | None] = mapped_column(Sealed)
+    # The thirty seconds whose code was used last: a code is good once.
+    totp_step: Mapped[int | None]
+    # Who left: the row stays, so that what the account signed keeps its name.
+    ended_at: Mapped[datetime | None] = mapped_column(Instant)
+    handed_to: Mapped[str | None] = mapped_column(Name)
 
 
 class Paper(Base):

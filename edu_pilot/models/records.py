@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from edu_pilot.extensions import Base
-from edu_pilot.models.base import Blind, Id, Instant, Name, Record, Sealed, id_column
+from edu_pilot.models.base import Blind, Id, Instant, Key, Name, Record, Sealed, id_column
 
 Code = sa.String(32)
 LIVE = sa.text("live")

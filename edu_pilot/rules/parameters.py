@@ -1,6 +1,17 @@
 """The parameters that the programme's code reads: a policy without one of them is not published."""
 
 PARAMETERS = (
+    "access.idle_minutes",
+    "access.link_minutes",
+    "access.password_min",
+    "access.session_minutes",
+    "access.step_up_minutes",
+    "access.student_minutes",
+    "access.tries.account",
+    "access.tries.address",
+    "access.tries.code",
+    "access.tries.person",
+    "access.tries.total",
     "ages.max",
     "ages.min",
     "certification.attendance_min_percent",

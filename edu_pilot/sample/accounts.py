@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from edu_pilot.sample.people import Population
-from edu_pilot.services import accounts
+from edu_pilot.services import accounts, factor
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.workflow.policy import Policy, Row
 from edu_pilot.workflow.registry import Actor
@@ -60,7 +60,7 @@ def add_all(population: Population, told: Callable[[int, int], None]) -> dict[st
         person = population.id_number(post.county or seat, born)
         accounts.add(
             post.account, [post.role], post.county, person, OPERATOR,
-            password=PASSWORD + post.account, demo=True,
+            password=PASSWORD + post.account, demo=True, secret=factor.sample_secret(post.account),
         )  # fmt: skip
         told(n, len(wanted))
     return {post.account: accounts.named(post.account) for post in wanted}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -19,16 +22,26 @@ from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Account
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id
-from edu_pilot.services import audit, cases, policies
+from edu_pilot.services import access_limits, audit, cases, factor, policies
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.facts.people import newest_keys
 from edu_pilot.services.vault import vault
-from edu_pilot.workflow.reasons import N_, Forbidden, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 ACCOUNT = Account.__table__
 ADMINISTRATORS = ("admin", "operator")
 RESERVED = frozenset({"student", "system", "operator"})
+# Passwords reckoned at once in one process, and how long one waits for its turn.
+_AT_ONCE = threading.BoundedSemaphore(2)
+PATIENCE_SECONDS = 10.0
+# More than anyone types; a hash of megabytes would take seconds.
+LONGEST_PASSWORD = 200
+PLAIN = tuple(ACCOUNT.c[name] for name in ("name", "roles", "county", "active", "demo", "ended_at", "handed_to"))
+
+
+class Busy(Exception):
+    """Too many passwords are being reckoned at this moment."""
 
 
 def hasher() -> PasswordHasher:
@@ -43,47 +56,79 @@ def _hasher(time_cost: int, memory: int) -> PasswordHasher:
 
 def actor_of(row: Mapping[str, Any]) -> Actor:
     """Return the actor an account row acts as."""
-    roles = frozenset(row["roles"].split(","))
+    # Before a second administrator has confirmed them there are none.
+    roles = frozenset(filter(None, row["roles"].split(",")))
     return Actor(row["id"], row["name"], roles, row["county"], row["person_key"])
 
 
-def sign_in(name: str, password: str) -> Actor | None:
-    """Return the actor of an active account whose password fits; the same time passes if none does."""
+def fitting(name: str, password: str) -> Mapping[str, Any] | None:
+    """Return the row of a usable account whose password fits; one hash is reckoned whatever the name."""
     with read() as conn:
         row = _row(conn, name)
     fits = _fits(row["password_hash"] if row else _nobody(), password)
-    return actor_of(row) if row and fits and _usable(row) else None
+    return row if row and fits and _usable(row) else None
+
+
+def sign_in(name: str, password: str) -> Actor | None:
+    """Return the actor of an active account whose password fits; a session needs the second factor too."""
+    row = fitting(name, password)
+    return actor_of(row) if row else None
 
 
 def _fits(stored: str, password: str) -> bool:
+    with _hashing():
+        try:
+            return hasher().verify(stored, password)
+        except VerificationError:
+            return False
+
+
+def password_hash(password: str) -> str:
+    """Return what is stored of a password."""
+    with _hashing():
+        return hasher().hash(password)
+
+
+@contextmanager
+def _hashing() -> Iterator[None]:
+    """Let a few reckon at once: each hash takes 64 MiB, and the others wait their turn."""
+    if not _AT_ONCE.acquire(timeout=PATIENCE_SECONDS):
+        raise Busy
     try:
-        return hasher().verify(stored, password)
-    except VerificationError:
-        return False
+        yield
+    finally:
+        _AT_ONCE.release()
 
 
-@cache
 def _nobody() -> str:
-    return hasher().hash(secrets.token_urlsafe(16))
+    """Return a hash no password has, as dear to verify as a real one."""
+    cost = hasher()
+    parameters = f"m={cost.memory_cost},t={cost.time_cost},p={cost.parallelism}"
+    salt, digest = (base64.b64encode(bytes(n)).decode().rstrip("=") for n in (cost.salt_len, cost.hash_len))
+    return f"$argon2id$v=19${parameters}${salt}${digest}"
 
 
 def _row(conn: Connection, name: str) -> Mapping[str, Any] | None:
     return one_row(conn, sa.select(ACCOUNT).where(ACCOUNT.c.name == name))
 
 
-def by_id(account_id: str) -> Actor | None:
-    """Return the actor of an active account, or None."""
-    return _active(ACCOUNT.c.id == account_id)
+def of_name(conn: Connection, name: str) -> Mapping[str, Any]:
+    """Return the row of an account that is about to change, ended ones too, and lock it; NotFound if there is none."""
+    row = one_row(conn, sa.select(ACCOUNT).where(ACCOUNT.c.name == name).with_for_update())
+    if row is None:
+        raise NotFound(name)
+    return row
 
 
 def by_token(token: str) -> Actor | None:
     """Return the actor whose API token this is, or None."""
-    return _active(ACCOUNT.c.token_hash == _hash(token))
-
-
-def _active(where: sa.ColumnElement[bool]) -> Actor | None:
     with read() as conn:
-        row = one_row(conn, sa.select(ACCOUNT).where(where, ACCOUNT.c.active))
+        return active(conn, ACCOUNT.c.token_hash == _hash(token))
+
+
+def active(conn: Connection, where: sa.ColumnElement[bool]) -> Actor | None:
+    """Return the actor of the usable account that a condition finds, or None."""
+    row = one_row(conn, sa.select(ACCOUNT).where(where, ACCOUNT.c.active))
     return actor_of(row) if row and _usable(row) else None
 
 
@@ -108,30 +153,47 @@ def _hash(token: str) -> str:
 
 def add(
     name: str, roles: Iterable[str], county: str | None, person: str | None, actor: Actor, *,
-    password: str | None = None, demo: bool = False,
+    password: str | None = None, demo: bool = False, secret: str | None = None,
 ) -> str:  # fmt: skip
-    """Add an account and return its password; raise Refused with every fault at once."""
-    roles = list(roles)
-    number = normalise_id(person or "")
+    """Add an account whose roles hold at once and return its password; raise Refused with every fault at once."""
     password = password or secrets.token_urlsafe(12)
     with write() as conn:
-        faults = _faults(conn, name, roles, county, number)
-        if faults:
-            raise Refused(faults)
-        row = {
-            "id": new_id(),
-            "name": name,
-            "password_hash": hasher().hash(password),
-            "roles": ",".join(roles),
-            "county": county,
-            "person_key": _person_key(conn, number) if number else None,
-            "created_at": clock.now(),
-            "active": True,
-            "demo": demo,
-        }
-        conn.execute(ACCOUNT.insert().values(row))
-        _record(conn, actor, name, "add", {"roles": roles, "county": county})
+        _insert(conn, name, list(roles), county, person, actor, password=password, demo=demo, secret=secret)
     return password
+
+
+def _insert(
+    conn: Connection, name: str, roles: list[str], county: str | None, person: str | None, actor: Actor, *,
+    password: str, demo: bool = False, secret: str | None = None,
+) -> str:  # fmt: skip
+    number = normalise_id(person or "")
+    if faults := _faults(conn, name, number) + role_faults(conn, roles, county):
+        raise Refused(faults)
+    row = new_id()
+    values = {
+        "id": row,
+        "name": name,
+        "password_hash": password_hash(password),
+        "roles": ",".join(roles),
+        "county": county,
+        "person_key": _person_key(conn, number) if number else None,
+        "created_at": clock.now(),
+        "active": True,
+        "demo": demo,
+        "totp_secret": factor.sealed(row, secret) if secret else None,
+    }
+    conn.execute(ACCOUNT.insert().values(values))
+    record(conn, actor, name, "add", {"roles": roles, "county": county})
+    return row
+
+
+def add_without_roles(
+    conn: Connection, name: str, roles: list[str], county: str | None, person: str | None, actor: Actor
+) -> str:
+    """Add an account that can do nothing until its roles are confirmed; return its row id."""
+    row = _insert(conn, name, roles, county, person, actor, password=secrets.token_urlsafe(32))
+    conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == row).values(roles="", county=None))
+    return row
 
 
 def _person_key(conn: Connection, number: str) -> str:
@@ -140,11 +202,19 @@ def _person_key(conn: Connection, number: str) -> str:
     return newest_keys(conn, [key]).get(key, key)
 
 
-def _faults(conn: Connection, name: str, roles: list[str], county: str | None, number: str) -> list[Any]:
+def _faults(conn: Connection, name: str, number: str) -> list[Reason]:
+    faults = []
+    if not name or len(name) > 64 or not name.isprintable() or _row(conn, name) or name in RESERVED:
+        faults.append(blocked(N_("The name %(name)s is taken or not usable."), code="name_taken", name=name[:64]))
+    if number and (not id_is_well_formed(number) or id_faults(number, clock.today())):
+        faults.append(blocked(N_("The person's ID number is not right."), code="id_number_format"))
+    return faults
+
+
+def role_faults(conn: Connection, roles: list[str], county: str | None) -> list[Reason]:
+    """Return what is wrong with roles and their county."""
     version = policies.in_force(conn, clock.today()).compiled
     faults = []
-    if not name or len(name) > 64 or _row(conn, name) or name in RESERVED:
-        faults.append(blocked(N_("The name %(name)s is taken or not usable."), code="name_taken", name=name[:64]))
     unknown = [role for role in roles if role not in version.roles or role in RESERVED]
     if unknown or not roles:
         known = ", ".join(sorted(set(version.roles) - RESERVED))
@@ -155,26 +225,31 @@ def _faults(conn: Connection, name: str, roles: list[str], county: str | None, n
         faults.append(blocked(text, code="county_needed"))
     if county is not None and version.policy.row("counties", county) is None:
         faults.append(blocked(N_("There is no county %(county)s."), code="county_unknown", county=county[:16]))
-    if number and (not id_is_well_formed(number) or id_faults(number, clock.today())):
-        faults.append(blocked(N_("The person's ID number is not right."), code="id_number_format"))
     return faults
 
 
-def _record(conn: Connection, actor: Actor, name: str, action: str, given: Mapping[str, Any]) -> None:
-    audit.append(conn, [audit.Entry(actor.name, "account", name, action, input=given)])
+def record(conn: Connection, actor: Actor, name: str, action: str, given: Mapping[str, Any] | None = None) -> None:
+    """Write what was done with an account into the trail."""
+    audit.append(conn, [audit.Entry(actor.name, "account", name, action, input=given or {})])
 
 
-def reset(name: str, actor: Actor) -> str:
-    """Give an account a new password and return it."""
-    password = secrets.token_urlsafe(12)
-    _change(name, "reset", actor, password_hash=hasher().hash(password))
-    return password
+def set_password(conn: Connection, account_id: str, password: str) -> None:
+    """Store a new password; raise Malformed for one that is too short or contains the name."""
+    row = conn.execute(sa.select(ACCOUNT).where(ACCOUNT.c.id == account_id)).mappings().one()
+    least = access_limits.limits(conn).password_min
+    text = N_("The password needs at least %(least)s characters and must not contain the user name.")
+    if len(password) < least or len(password) > LONGEST_PASSWORD or row["name"].casefold() in password.casefold():
+        raise Malformed([blocked(text, code="password_weak", field="password", least=least)])
+    conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == account_id).values(password_hash=password_hash(password)))
 
 
 def token(name: str, actor: Actor) -> str:
     """Give an account a new API token and return it; the old one ends."""
     fresh = secrets.token_urlsafe(32)
-    _change(name, "token", actor, token_hash=_hash(fresh))
+    with write() as conn:
+        row = of_name(conn, name)
+        conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == row["id"]).values(token_hash=_hash(fresh)))
+        record(conn, actor, name, "token")
     return fresh
 
 
@@ -186,10 +261,9 @@ def belongs_to(name: str, study: str, actor: Actor) -> None:
     require_administrator(actor)
     with write() as conn:
         person = cases.by_reference(conn, vault(), "study", study).person
-        changed = ACCOUNT.update().where(ACCOUNT.c.name == name).values(person_key=person.key)
-        if conn.execute(changed).rowcount != 1:
-            raise NotFound(name)
-        _record(conn, actor, name, "person", {"study": study})
+        row = of_name(conn, name)
+        conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == row["id"]).values(person_key=person.key))
+        record(conn, actor, name, "person", {"study": study})
 
 
 def require_administrator(actor: Actor) -> None:
@@ -200,14 +274,12 @@ def require_administrator(actor: Actor) -> None:
         raise Forbidden([blocked(text, code="role_missing", roles=roles, who=ADMINISTRATORS)])
 
 
-def _change(name: str, action: str, actor: Actor, **values: Any) -> None:
-    with write() as conn:
-        if conn.execute(ACCOUNT.update().where(ACCOUNT.c.name == name).values(values)).rowcount != 1:
-            raise NotFound(name)
-        _record(conn, actor, name, action, {})
-
-
 def everyone(conn: Connection) -> list[Mapping[str, Any]]:
     """Return every account without its secrets, by name."""
-    columns = (ACCOUNT.c.name, ACCOUNT.c.roles, ACCOUNT.c.county, ACCOUNT.c.active, ACCOUNT.c.demo)
+    columns = (*PLAIN, ACCOUNT.c.totp_secret.is_not(None).label("factor"))
     return all_rows(conn, sa.select(*columns).order_by(ACCOUNT.c.name))
+
+
+def samples(conn: Connection) -> list[Mapping[str, Any]]:
+    """Return the sample's accounts that can be used, by name."""
+    return all_rows(conn, sa.select(ACCOUNT).where(ACCOUNT.c.demo, ACCOUNT.c.active).order_by(ACCOUNT.c.name))

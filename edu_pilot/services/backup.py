@@ -17,7 +17,7 @@ from edu_pilot import clock, extensions
 from edu_pilot.config import Settings
 from edu_pilot.extensions import db
 from edu_pilot.models import PolicyVersion
-from edu_pilot.services import archive, documents, engines, figures, store, sweep, verification
+from edu_pilot.services import archive, engines, figures, proof, store, sweep, verification
 from edu_pilot.services.archive import Unfit, Writer
 from edu_pilot.services.engines import Tell, silent
 from edu_pilot.services.vault import vault
@@ -77,7 +77,7 @@ def facts(kind: str) -> dict[str, Any]:
         "version": edu_pilot.__version__,
         "engine": db.engine.dialect.name,
         "base_url": settings.base_url,
-        "key_id": documents.key_id(keys.public_key),
+        "key_id": proof.key_id(keys.public_key),
         "public_key": verification.public_pem(keys.public_key),
     }
 

@@ -220,7 +220,7 @@ def bytes_of(document: Frozen) -> bytes:
     """Return the sealed PDF of a frozen document; the same each time under the same renderer."""
     keys, base = vault(), document.context["base_url"]
     # The key may have been changed since the content was frozen; a paper names the one that signs it.
-    document = replace(document, context=document.context | {"key_id": key_id(keys.public_key)})
+    document = replace(document, context=document.context | {"key_id": proof.key_id(keys.public_key)})
     token = proof.token(document.proof, keys.sign)
     qr = proof.qr_png(proof.address(base, document.row["code"], token))
     context = {**document.context, "verify_at": f"{base}/verify"}

@@ -9,7 +9,18 @@ import sqlalchemy as sa
 from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.models import Application, Quota
-from edu_pilot.services import anchors, deadlines, erasure, idempotency, outbox, reconciliation, sweep
+from edu_pilot.services import (
+    anchors,
+    deadlines,
+    erasure,
+    idempotency,
+    links,
+    logins,
+    outbox,
+    reconciliation,
+    sweep,
+    throttle,
+)
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.perform import perform
 from edu_pilot.workflow.reasons import Refused
@@ -28,6 +39,7 @@ def run() -> dict[str, int]:
         **deadlines.studies(),
         **deadlines.claims(),
         "keys_dropped": idempotency.purge(),
+        "sign_ins_dropped": logins.purge() + links.purge() + throttle.purge(),
         **erasure.run_due(),
         "money_differences": reconciliation.watch(),
         "files_swept": sweep.due(),

@@ -52,10 +52,12 @@ class Answer:
 
     @property
     def lasting(self) -> bool:
-        """Whether a repetition must get the same answer; not so after a failure, a bad token or a limit."""
-        return self.status < 500 and self.status not in (401, 429)
+        """Whether a repetition must get the same answer; not after a failure, a bad token, a limit, no code."""
+        return self.status < 500 and self.status not in (401, 429) and PROOF not in self.headers
 
 
+# The header in which a program proves who it acts for; the answer that asks for it carries it too.
+PROOF = "EduPilot-OTP"
 Recount = Callable[[Deed], Answer]
 
 

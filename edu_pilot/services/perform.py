@@ -264,6 +264,7 @@ def _decided(
         raise Stale([_moved_on(unit.conn, case, engine.definition)])
     action = _known(engine, action_name)
     attempt, to_state = _judged(unit, case, version, action, given)
+    engine.require_fresh(attempt)
     change = Change(unit, attempt, version, case.workflow, case.id, case.reference, to_state)
     if not case.pinned:
         # What a draft is judged by is what its row names: the database checks its step against that, too.
@@ -319,6 +320,7 @@ def birth(
         engine.permit(attempt)
         attempt = Attempt(blank, CREATE, unit.actor, answers.read(action.needs, given), attempt.policy, unit.today)
         engine.decide(attempt)
+        engine.require_fresh(attempt)
     change = Change(unit, attempt, version, workflow, blank.id, "", engine.definition.initial)
     change.values |= _born(unit, engine, version)
     _apply(change, action)

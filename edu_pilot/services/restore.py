@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from edu_pilot.config import Settings
 from edu_pilot.extensions import db, read
-from edu_pilot.services import archive, audit, documents, engines, figures, instance, store, sweep, vault
+from edu_pilot.services import archive, audit, engines, figures, instance, proof, store, sweep, vault
 from edu_pilot.services.archive import Archive, Unfit
 from edu_pilot.services.backup import FILES, KEYS
 from edu_pilot.services.engines import Tell, silent
@@ -120,7 +120,7 @@ def _require_signed(public_key: bytes, found: Archive) -> None:
         Ed25519PublicKey.from_public_bytes(public_key).verify(found.signature, found.manifest_text)
     except InvalidSignature:
         text = N_("The keys here (%(here)s) did not sign this backup (%(there)s): it belongs to another installation.")
-        raise Unfit("keys_differ", text, here=documents.key_id(public_key), there=found.manifest["key_id"]) from None
+        raise Unfit("keys_differ", text, here=proof.key_id(public_key), there=found.manifest["key_id"]) from None
 
 
 @contextmanager

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.extensions import all_rows, one_row
+from edu_pilot.extensions import all_rows
 from edu_pilot.models import Application, Document, PaymentItem, Person, PersonAlias
 from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id, normalise_phone, phone_fault
-from edu_pilot.services import budgets, cases, documents, look_ups, veil
+from edu_pilot.services import budgets, cases, look_ups, veil
 from edu_pilot.services.actors import SYSTEM, student
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import unit_of, version_of
@@ -166,17 +166,6 @@ class Standing:
     since: str
     holder: tuple[str, ...]
     next: tuple[str, ...]
-
-
-def person_by_code(conn: Connection, code: str, id_tail: str) -> str | None:
-    """Return the person key behind a query code and the last six of the ID number, or None."""
-    key = vault().index("query_code", documents.ungrouped(code))
-    query = sa.select(APPLICATION).where(APPLICATION.c.query_index == key)
-    row = one_row(conn, query)
-    if row is None:
-        return None
-    number: str = cases.batch_of(conn, vault(), "application", [row])[0].id_number
-    return str(row["id_index"]) if number[-6:] == id_tail.strip().upper() else None
 
 
 def standings(conn: Connection, person_key: str) -> list[Standing]:

@@ -75,8 +75,11 @@ class Folder:
                 yield Entry(path.relative_to(self.root).as_posix(), found.st_size, written)
 
     def delete(self, key: str) -> None:
-        """Delete one file; one that is gone already is no fault."""
-        (self.root / key).unlink(missing_ok=True)
+        """Delete one file, and make that last; one that is gone already is no fault."""
+        path = self.root / key
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            _sync(path.parent)
 
 
 def _make_folder(folder: Path) -> None:

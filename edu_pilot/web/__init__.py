@@ -9,6 +9,7 @@ from jinja2 import FileSystemLoader
 from edu_pilot import paths
 from edu_pilot.web import (
     access,
+    account,
     api,
     browser,
     documents,
@@ -23,6 +24,7 @@ from edu_pilot.web import (
     rosters,
     sessions,
     sign_in,
+    staff,
     words,
 )
 
@@ -40,6 +42,8 @@ def init_app(app: Flask) -> None:
     app.before_request(lambda: access.require_permission(sessions.ask_to_sign_in))
     words.init_app(app)
     errors.init_app(app)
-    for pages in (sign_in, home, places, payments, rosters, records, personal, documents, public):
+    for pages in (
+        sign_in, account, staff, home, places, payments, rosters, records, personal, documents, public,
+    ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

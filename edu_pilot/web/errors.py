@@ -14,18 +14,25 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from edu_pilot import faults
 from edu_pilot.extensions import read
-from edu_pilot.services import presenting
+from edu_pilot.services import accounts, presenting
+from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.readiness import UNAVAILABLE
 from edu_pilot.services.rendering import RenderingRefused
 from edu_pilot.services.rosters import Unusable
+from edu_pilot.services.throttle import TooMany
+from edu_pilot.web import access
 from edu_pilot.web.words import Words
-from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Refused
+from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Refused, StepUpNeeded
 
 log = structlog.get_logger()
+# What the page that asks for a code adds to a form; the token is written anew.
+NOT_CARRIED = frozenset({"csrf_token", "step_up_code", "step_up_tail"})
 Answer = tuple[str, int] | tuple[str, int, dict[str, str]]
 # The first that fits; every other refusal is a conflict with the record as it stands.
-STATUS: tuple[tuple[type[Refused], int], ...] = ((Malformed, 422), (Unusable, 422), (Forbidden, 403))
+STATUS: tuple[tuple[type[Refused], int], ...] = (
+    (Malformed, 422), (Unusable, 422), (Forbidden, 403), (StepUpNeeded, 403),
+)  # fmt: skip
 TEXTS = {
     400: (N_("The request was not understood"), N_("Go back, look over what you entered, and send it again.")),
     401: (N_("Please sign in"), N_("This page needs a session; it may have ended.")),
@@ -34,7 +41,7 @@ TEXTS = {
     405: (N_("Not possible this way"), N_("Go back to the record and use its buttons.")),
     413: (N_("Too large"), N_("What you sent is too large. A file may have at most 10 MB, a form 25 MB.")),
     422: (N_("Not complete"), N_("Look over what you entered.")),
-    429: (N_("Too many attempts"), N_("Wait a minute and try again.")),
+    429: (N_("Too many attempts"), N_("To keep others from guessing, this is shut for a while.")),
     500: (N_("Something went wrong"), N_("Nothing was changed. Try again, or tell the administrator when it was.")),
     503: (N_("Not available now"), N_("The system is starting or under repair. Try again in some minutes.")),
 }  # fmt: skip
@@ -43,7 +50,10 @@ TEXTS = {
 def init_app(app: Flask) -> None:
     """Attach one handler for each kind of answer; the API's own answer its paths."""
     handlers: tuple[tuple[type[Exception], Callable[[Any], Answer]], ...] = (
+        (StepUpNeeded, _unproved),
         (Refused, _refused),
+        (TooMany, _too_many),
+        (accounts.Busy, lambda _error: page(503)),
         (NotFound, lambda _error: page(404)),
         (RenderingRefused, _not_rendered),
         *((kind, _unavailable) for kind in UNAVAILABLE),
@@ -82,6 +92,19 @@ def _unavailable(error: Exception) -> Answer:
 
 def _expired(_error: CSRFError) -> Answer:
     return page(400, _("The form was open for too long or came from elsewhere. Open it again and send it once more."))
+
+
+def _too_many(error: TooMany) -> Any:
+    minutes = -(-error.seconds // 60)
+    return *page(429, _("Try again in %(minutes)s minutes.", minutes=minutes)), {"Retry-After": str(error.seconds)}
+
+
+def _unproved(_refused: StepUpNeeded) -> Answer:
+    """Ask who sits there, and carry the entries along: with the code sent beside them the step is taken."""
+    carried = [(n, v) for n, v in request.form.items(multi=True) if n not in NOT_CARRIED]
+    actor, fault = access.actor_or_none(), g.get("step_up_fault", False)
+    student = actor is not None and actor.roles == {STUDENT}
+    return render_template("public/step_up.html", carried=carried, fault=fault, student=student), 403
 
 
 def _not_rendered(error: RenderingRefused) -> Answer:

@@ -103,6 +103,8 @@ def nav(actor: Actor | None) -> list[tuple[str, Any]]:
         return []
     own = [(url_for(f"home.{name}"), area.title) for name, area in AREAS.items() if area.for_(actor)]
     own.append((url_for("home.dashboard"), _("Overview")))
+    if "admin" in actor.roles:
+        own.append((url_for("staff.index"), _("Accounts")))
     return own + ([(url_for("home.admin"), _("Administration"))] if actor.roles & {"admin", "auditor"} else [])
 
 

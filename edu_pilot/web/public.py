@@ -8,7 +8,7 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from sqlalchemy import Connection
 
 from edu_pilot.extensions import read
-from edu_pilot.services import cases, presenting, search, verification
+from edu_pilot.services import cases, presenting, query_codes, search, throttle, verification
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.documents import ungrouped
 from edu_pilot.services.search import Wanted
@@ -38,11 +38,12 @@ def status() -> str:
 def ask_status() -> Any:
     """Show where a person's cases stand and open their session; every miss is the same answer."""
     code, tail = (request.form.get(name, "")[:CODE_LIMIT] for name in ("code", "id_tail"))
+    person = query_codes.person_of(code, tail, request.remote_addr or "")
+    if person is None:
+        return render_template("public/status.html", missed=True), 404
+    actor = sessions.open_for_student(person)
     with read() as conn:
-        person = search.person_by_code(conn, code, tail) if code and tail else None
-        if person is None:
-            return render_template("public/status.html", missed=True), 404
-        return _standings(conn, sessions.open_for_student(person))
+        return _standings(conn, actor)
 
 
 def _standings(conn: Connection, actor: Actor) -> str:
@@ -64,6 +65,7 @@ def verify() -> str:
 @public
 def check() -> Any:
     """Check a file against its seal, or lead to the page of a code."""
+    throttle.count("verify", address=throttle.network(request.remote_addr or ""))
     sent = request.files.get("file")
     if sent is not None and sent.filename:
         return _told(verification.by_file(sent.read()))

@@ -13,19 +13,21 @@ from wtforms import HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired
 
 from edu_pilot.extensions import read
-from edu_pilot.services import accounts, presenting
+from edu_pilot.services import accounts, factor, logins, presenting
 from edu_pilot.web import sessions
 from edu_pilot.web.access import public
 from edu_pilot.web.words import Words
 
 pages = Blueprint("sign_in", __name__)
+LONGEST_ENTRY = 300
 
 
 class SignIn(FlaskForm):
-    """User name and password; the way back is a page of this site or nothing."""
+    """User name, password and second factor; the way back is a page of this site or nothing."""
 
     username = StringField(validators=[InputRequired()])
     password = PasswordField(validators=[InputRequired()])
+    code = StringField()
     next = HiddenField()
 
 
@@ -39,14 +41,19 @@ def form() -> str:
 @pages.post("/login")
 @public
 def enter() -> Any:
-    """Begin a session, or say that name and password do not fit, never which of the two."""
+    """Begin a session, or say that what was entered does not fit, never which of it."""
     given = SignIn()
     if not given.validate():
         return _page(given, _("Enter user name and password.")), 422
-    actor = accounts.sign_in(given.username.data, given.password.data)
-    if actor is None:
-        return _page(given, _("User name or password is not right.")), 401
-    sessions.open_for(actor)
+    name, password, code = (
+        (field.data or "")[:LONGEST_ENTRY] for field in (given.username, given.password, given.code)
+    )
+    opened = logins.enter(name, password, code, sessions.caller())
+    if opened is None:
+        return _page(given, _("User name, password or code is not right.")), 401
+    sessions.open_for(opened)
+    if opened.login.enrolling:
+        return redirect(url_for("account.enrol"), 303)
     return redirect(local(given.next.data) or url_for("home.index"), 303)
 
 
@@ -68,7 +75,9 @@ def local(address: str | None) -> str | None:
 
 def _page(given: SignIn, fault: str | None = None) -> str:
     samples, words = _samples()
-    return render_template("public/sign_in.html", form=given, fault=fault, samples=samples, words=words)
+    secrets = {row["name"]: factor.secret_of(row) for row in samples}
+    codes = {name: factor.present_code(secret) for name, secret in secrets.items() if secret}
+    return render_template("public/sign_in.html", form=given, fault=fault, samples=samples, codes=codes, words=words)
 
 
 def _samples() -> tuple[list[Any], Words | None]:
@@ -76,5 +85,5 @@ def _samples() -> tuple[list[Any], Words | None]:
     if current_app.config["SETTINGS"].production:
         return [], None
     with read() as conn:
-        samples = [row for row in accounts.everyone(conn) if row["demo"] and row["active"]]
+        samples = accounts.samples(conn)
         return samples, Words(presenting.in_force(conn)) if samples else None

@@ -65,6 +65,8 @@ class Action:
     issues: tuple[str, ...] = ()
     sealed: bool = False
     dangerous: bool = False
+    # The actor must have proved the identity just now.
+    step_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Vocabulary:
 
 
 ACTION_KEYS = (
-    "label", "from", "to", "by", "needs", "rules", "effects", "issues", "sealed", "dangerous",
+    "label", "from", "to", "by", "needs", "rules", "effects", "issues", "sealed", "dangerous", "step_up",
 )  # fmt: skip
 TOP_KEYS = (
     "workflow", "label", "prefix", "digits", "initial", "pinned_at", "version_of", "fields", "create", "states",
@@ -259,6 +261,7 @@ class _Parser:
             ),
             sealed=self.read.flag(parts.get("sealed")),
             dangerous=self.read.flag(parts.get("dangerous")),
+            step_up=self.read.flag(parts.get("step_up")),
         )
 
     def _known(self, parts: Mapping[str, yaml.Node], key: str, known: Iterable[str], text: str) -> tuple[str, ...]:

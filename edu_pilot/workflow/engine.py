@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from transitions import EventData, Machine
 
 from edu_pilot.workflow.definition import CREATE, SAME, Action, Definition, Target
-from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused
+from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused, StepUpNeeded
 from edu_pilot.workflow.registry import Actor, Attempt, Registry
 
 
@@ -103,6 +103,11 @@ class Engine:
             raise RuntimeError(f"no branch of {attempt.action} holds")
         return token.state
 
+    def require_fresh(self, attempt: Attempt) -> None:
+        """Raise StepUpNeeded where the step asks for an identity proved just now; the last question of all."""
+        if self.action(attempt.action).step_up and not attempt.actor.fresh:
+            raise StepUpNeeded([PROVE])
+
     def _elsewhere(self, action: Action, state: str) -> Reason:
         return Reason(
             "not_from_this_state",
@@ -112,6 +117,9 @@ class Engine:
                 "state": f"label:{self.definition.name}.states.{state}",
             },
         )
+
+
+PROVE = Reason("step_up_needed", N_("Prove once more who you are, then the step is taken."))
 
 
 def _never(action: Action) -> Reason:

@@ -73,6 +73,12 @@ class Conflict(Refused):
     """Somebody else was first, and was so again when the step was tried once more; it may be sent again."""
 
 
+class StepUpNeeded(Refused):
+    """Nothing else stands against the step, but the identity must be proved once more."""
+
+    code = "step_up_needed"
+
+
 class Stale(Refused):
     """The record has moved on since the actor last saw it."""
 

@@ -23,6 +23,8 @@ class Actor:
     roles: frozenset[str]
     county: str | None = None
     person_key: str | None = None
+    # Whether the identity was proved just now; an action that asks for it is refused otherwise.
+    fresh: bool = True
 
 
 @dataclass(frozen=True)

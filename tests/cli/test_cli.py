@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from datetime import date
@@ -19,7 +20,7 @@ from edu_pilot.services import instance
 from edu_pilot.workflow.versions import read_folder
 from tests.app import CHEAP
 from tests.factories import Pilot, contents, rows
-from tests.people import id_number, worker
+from tests.people import fresh_code, id_number, worker
 
 ROSTER = Path(__file__).parent.parent / "rosters" / "roster-qihe-messy.xlsx"
 Type = Callable[..., Result]
@@ -241,6 +242,44 @@ def test_accounts_are_added_listed_reset_and_given_tokens(run: Type) -> None:
     token = run("users", "token", "wang.fang").stdout.strip()
     assert len(token) > 40 and "\n" not in token
     assert run("users", "reset", "nobody").exit_code == 1
+
+
+def test_roles_are_given_by_two_and_taken_with_the_account(run: Type) -> None:
+    number = id_number(date(1990, 1, 1), 998)
+    assert run("users", "add", "admin.second", "--role", "admin", "--person", number).exit_code == 0
+    asked = run("users", "grant", "wang.fang", "--role", "registrar", "--as", "admin", "--json")
+    assert answer(asked) == {"name": "wang.fang", "granted": False}
+    alone = run("users", "confirm", "wang.fang", "--as", "admin", "--json")
+    assert (alone.exit_code, answer(alone)["reasons"][0]["code"]) == (1, "second_administrator")
+    assert run("users", "confirm", "wang.fang", "--as", "admin.second").exit_code == 0
+    assert run("users", "factor", "reset", "wang.fang").exit_code == 0
+    ended = run("users", "end", "chen.hui", "--hand-over-to", "wang.fang", "--as", "admin", "--json")
+    assert answer(ended) == {"name": "chen.hui", "ended": True, "handed_to": "wang.fang"}
+    assert run("case", "show", "application", "x", "--as", "chen.hui").exit_code == 1
+    known = {u["name"]: u for u in answer(run("users", "list", "--json"))}
+    assert known["chen.hui"]["handed_to"] == "wang.fang" and not known["wang.fang"]["factor"]
+
+
+def test_who_is_no_administrator_gives_no_accounts(run: Type) -> None:
+    before = contents()
+    for words in (("end", "chen.hui"), ("grant", "chen.hui", "--role", "admin"), ("factor", "reset", "chen.hui")):
+        assert run("users", *words, "--as", "wang.fang", "--json").exit_code == 1
+    assert contents() == before
+
+
+def test_in_production_an_account_proves_itself(app: Flask, run: Type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Token and second factor, each named where it is missing; a code is good once."""
+    token = run("users", "token", "admin").stdout.strip()
+    app.config["SETTINGS"] = dataclasses.replace(app.config["SETTINGS"], env="production")
+    words = ("users", "factor", "reset", "wang.fang", "--as", "admin", "--json")
+    assert answer(run(*words))["error"] == "token_missing"
+    monkeypatch.setenv("EDU_PILOT_TOKEN", token)
+    assert answer(run(*words))["error"] == "otp_missing"
+    code = fresh_code("admin")
+    assert answer(run(*words, "--otp", "000000"))["error"] == "otp_missing"
+    assert run(*words, "--otp", code).exit_code == 0
+    again = run(*words, "--otp", code)
+    assert (again.exit_code, answer(again)["error"]) == (2, "otp_missing")
 
 
 def test_what_is_due_is_done_once(run: Type, pilot: Pilot) -> None:

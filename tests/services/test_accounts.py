@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from flask import Flask
 
-from edu_pilot.services import accounts
+from edu_pilot.services import accounts, staffing
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.vault import vault
@@ -63,14 +63,14 @@ def test_a_token_nobody_gave_is_nobody(app: Flask, token: str) -> None:
 
 def test_a_reset_password_replaces_the_old(app: Flask) -> None:
     add()
-    fresh = accounts.reset("zhang.li", OPERATOR)
+    fresh = staffing.reset("zhang.li", OPERATOR)
     assert accounts.sign_in("zhang.li", "long-enough") is None
     assert accounts.sign_in("zhang.li", fresh) is not None
 
 
 def test_who_is_not_there_has_nothing_to_reset(app: Flask) -> None:
     before = contents()
-    for change in (accounts.reset, accounts.token):
+    for change in (staffing.reset, accounts.token):
         with pytest.raises(NotFound):
             change("nobody", OPERATOR)
     assert contents() == before
@@ -115,7 +115,7 @@ def test_a_demo_account_is_refused_in_production(app: Flask) -> None:
 
 def test_every_change_of_an_account_is_in_the_trail(app: Flask) -> None:
     add()
-    accounts.reset("zhang.li", OPERATOR)
+    staffing.reset("zhang.li", OPERATOR)
     accounts.token("zhang.li", OPERATOR)
     trail = [e["action"] for e in rows("audit_entry", workflow="account", reference="zhang.li")]
     assert sorted(trail) == ["add", "reset", "token"]

@@ -31,16 +31,17 @@ def test_she_signs_in_and_out(stranger: Visitor) -> None:
     assert stranger.get("/desk").status_code == 302
 
 
-def test_a_code_is_taken_though_no_account_has_a_second_factor(stranger: Visitor) -> None:
-    assert stranger.sign_in("wang.fang", code="123456").headers["Location"] == "/"
-    assert stranger.get("/desk").status_code == 200
+@pytest.mark.parametrize("code", ["", "000000", "12345", "wang.fang", "１２３４５６"])
+def test_without_the_second_factor_nobody_gets_in(stranger: Visitor, code: str) -> None:
+    assert stranger.sign_in("wang.fang", code=code).status_code == 401
+    assert stranger.get("/desk").status_code == 302
 
 
 @pytest.mark.parametrize("name", ["wang.fang", "nobody"])
 def test_a_wrong_password_and_a_wrong_name_are_told_alike(stranger: Visitor, name: str) -> None:
     answer = stranger.send("/login", username=name, password="wrong")
     assert answer.status_code == 401
-    assert "User name or password is not right." in text(answer)
+    assert "User name, password or code is not right." in text(answer)
     assert stranger.get("/desk").status_code == 302
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.people import fresh_code
+
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 SEEN = re.compile(r'name="seen_version" value="(\d+)"')
 
@@ -38,7 +40,9 @@ class Visitor:
         return self.send(f"{path}/{action}", **fields)
 
     def sign_in(self, name: str, **fields: str) -> TestResponse:
-        """Sign in with the password every test account has."""
+        """Sign in with the password and the second factor every test account has."""
+        with self.site.app_context():
+            fields.setdefault("code", fresh_code(name))
         return self.send("/login", username=name, password="demo" + name, **fields)
 
     def _open(self, method: str, path: str, **given: Any) -> TestResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Flask, current_app, g, request
@@ -10,16 +11,18 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
 import edu_pilot
-from edu_pilot.services import accounts
+from edu_pilot.services import accounts, idempotency, logins
 from edu_pilot.web import access
 from edu_pilot.web.api import errors, records, registers, schemas
 from edu_pilot.web.api.views import ROOT, api
+from edu_pilot.workflow.registry import Actor
 
 __all__ = ["init_app", "records", "registers"]
 
 DESCRIPTION = (
     "Every POST may carry an Idempotency-Key: the same key with the same body gets the stored answer, "
-    "for 30 days. Accept-Language chooses zh or en."
+    "for 30 days. Accept-Language chooses zh or en. Checks, payments and changes of an account answer "
+    "403 step_up_needed in production until the header EduPilot-OTP brings a code of the second factor."
 )
 
 
@@ -79,7 +82,15 @@ def identify() -> Response | None:
     g.actor = accounts.by_token(token.strip()) if scheme.lower() == "bearer" else None
     if g.actor is None:
         raise Unauthorized
+    if current_app.config["SETTINGS"].production:
+        g.actor = replace(g.actor, fresh=_proved(g.actor))
     return None
+
+
+def _proved(actor: Actor) -> bool:
+    """Whether a right code of the second factor came with the token; in a trial the token alone is enough."""
+    code = request.headers.get(idempotency.PROOF, "")
+    return bool(code) and logins.proved(actor, code)
 
 
 def _permission() -> str | None:

@@ -14,12 +14,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from edu_pilot import faults, i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import idempotency, presenting
+from edu_pilot.services import accounts, idempotency, presenting
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.readiness import UNAVAILABLE
 from edu_pilot.services.rendering import RenderingRefused
 from edu_pilot.services.rosters import Unusable
-from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Reason, Refused
+from edu_pilot.services.throttle import TooMany
+from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Reason, Refused, StepUpNeeded
 
 log = structlog.get_logger()
 RETRY_SECONDS = {"in_progress": "2", "unavailable": "5", "not_rendered": "60", "too_many_requests": "60"}
@@ -30,6 +31,7 @@ MESSAGES = {
     "not_found": N_("There is nothing here, or nothing that you may see."),
     "method_not_allowed": N_("This address does not take this method."),
     "refused": N_("This step is not possible now; the reasons say why and who can help."),
+    "step_up_needed": N_("This step needs a code of the second factor, in the header EduPilot-OTP."),
     "stale": N_("The record has changed since you read it; read it again."),
     "idempotency_mismatch": N_("This Idempotency-Key was used before with another request."),
     "in_progress": N_("The request with this Idempotency-Key is being carried out; ask again shortly."),
@@ -74,10 +76,12 @@ def told(error: Exception) -> AnyResponse:
     return shaped(500, "internal")
 
 
-def shaped(status: int, code: str, reasons: Iterable[Reason] = (), message: str = "") -> Response:
+def shaped(
+    status: int, code: str, reasons: Iterable[Reason] = (), message: str = "", more: Mapping[str, str] | None = None
+) -> Response:
     """Return the one shape of an error."""
     text = i18n.translate(message or MESSAGES[code])
-    headers = {"Retry-After": RETRY_SECONDS[code]} if code in RETRY_SECONDS else {}
+    headers = ({"Retry-After": RETRY_SECONDS[code]} if code in RETRY_SECONDS else {}) | dict(more or {})
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return as_response({"error": code, "message": text, "reasons": _reasons(reasons)}, status, headers)
@@ -96,6 +100,10 @@ def _malformed(error: Malformed) -> Response:
     if any(reason.code == "file_too_large" for reason in error.reasons):
         return shaped(413, "too_large", error.reasons)
     return shaped(422, "malformed", error.reasons)
+
+
+def _unproved(error: StepUpNeeded) -> Response:
+    return shaped(403, error.code, error.reasons, more={idempotency.PROOF: "required"})
 
 
 def _unusable(error: Unusable) -> Response:
@@ -121,6 +129,9 @@ def _http(error: HTTPException) -> AnyResponse:
 
 _ANSWERS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any], AnyResponse]], ...] = (
     (Malformed, _malformed),
+    (StepUpNeeded, _unproved),
+    (TooMany, lambda error: shaped(429, "too_many_requests", more={"Retry-After": str(error.seconds)})),
+    (accounts.Busy, lambda _error: shaped(503, "unavailable")),
     (Unusable, _unusable),
     (Forbidden, lambda error: shaped(403, "forbidden", error.reasons)),
     (Refused, lambda error: shaped(409, error.code, error.reasons)),

@@ -20,6 +20,7 @@ from edu_pilot.services import (
     outbox,
     payments,
     presenting,
+    query_codes,
     rosters,
     search,
     statistics,
@@ -282,10 +283,10 @@ class Status(View):
     @says(200, schemas.Stands)
     def post(self, asked: dict[str, Any]) -> Response:
         """Tell, without name or number, where the cases of the holder of a query code stand."""
+        person = query_codes.person_of(asked["code"], asked["id_tail"], request.remote_addr or "")
+        if person is None:
+            raise NotFound("status")
         with read() as conn:
-            person = search.person_by_code(conn, asked["code"], asked["id_tail"])
-            if person is None:
-                raise NotFound("status")
             return reply({"records": [asdict(standing) for standing in search.standings(conn, person)]})
 
 

@@ -22,7 +22,7 @@ from edu_pilot.workflow.reasons import N_, Malformed, Reason, blocked
 
 ROOT = "/api/v1"
 KEY, KEY_LIMIT = "Idempotency-Key", 255
-KEPT_HEADERS = ("Location", "Retry-After")
+KEPT_HEADERS = ("Location", "Retry-After", idempotency.PROOF)
 # Beyond this a number is not the same in every program that reads it.
 INTEGER_LIMIT = 2**53
 FAULTS = {

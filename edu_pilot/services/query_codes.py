@@ -1,0 +1,47 @@
+"""A person proves to be the one on a registration form: its query code and the end of the ID number (T6)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from edu_pilot.extensions import one_row, read, write
+from edu_pilot.models import Application
+from edu_pilot.services import throttle
+from edu_pilot.services.documents import ungrouped
+from edu_pilot.services.vault import vault
+
+APPLICATION = Application.__table__
+DOOR, PLACE = "status", "application.id_number"
+TAIL = 6
+NOBODY: Mapping[str, Any] = {"id": "nobody", "id_number": None, "id_index": ""}
+
+
+def person_of(code: str, id_tail: str, address: str) -> str | None:
+    """Return the key of the person whom code and ID tail belong to, or None; raise TooMany.
+
+    Each is counted as it was typed, never as it was found, so that the limits say nothing of what there is.
+    """
+    code, tail = ungrouped(code), id_tail.strip().upper()
+    counted = throttle.count(DOOR, code=code, person=tail, address=throttle.network(address))
+    with read() as conn:
+        person = _person(conn, code, tail)
+    if person is None:
+        return None
+    with write() as conn:
+        counted.give_back(conn)
+    return person
+
+
+def _person(conn: Connection, code: str, tail: str) -> str | None:
+    columns = (APPLICATION.c.id, APPLICATION.c.id_number, APPLICATION.c.id_index)
+    query = sa.select(*columns).where(APPLICATION.c.query_index == vault().index("query_code", code))
+    row = one_row(conn, query) or NOBODY
+    # The same work for a code that is and one that is not: a number is opened and compared.
+    number = vault().open(PLACE, row["id"], row["id_number"] or vault().seal(PLACE, row["id"], "0" * 18))
+    fits = hmac.compare_digest(number[-TAIL:].encode(), tail.encode())
+    return str(row["id_index"]) if fits and row["id_index"] and len(tail) == TAIL else None
