@@ -7,11 +7,14 @@ from datetime import date, timedelta
 
 from edu_pilot.sample.calendar import Life
 from edu_pilot.sample.hands import Hands
+from edu_pilot.services import national_query
 
 ROOMS = ({"room": "第一考场", "seats": 30}, {"room": "第二考场", "seats": 30})
 SEATS = sum(int(str(room["seats"])) for room in ROOMS)
 SITE = "德州市职业技能考核中心"
 DAY = timedelta(days=1)
+# The national query shows a certificate some weeks after it is issued; its lists come every quarter.
+LISTED_AFTER, LISTS_EVERY = timedelta(days=30), timedelta(days=91)
 SCORED_AFTER, PUBLISHED_AFTER = timedelta(days=9), timedelta(days=16)
 
 
@@ -51,6 +54,15 @@ class Exams:
             "session", self.hands.staff["examiner"], occupation=occupation, level=level,
             held_on=held_on.isoformat(), starts="09:00", site=SITE, rooms=list(ROOMS),
         ).reference  # fmt: skip
+
+    def listed(self, first: date) -> Life:
+        """Let the examiner take in the lists of the national query; the newest certificates stay pending."""
+        while first <= self.hands.last:
+            yield self.hands.office(first)
+            if numbers := self.hands.certificates(self.hands.calendar.today - LISTED_AFTER):
+                content = "\n".join([national_query.HEADS[0], *numbers]).encode()
+                national_query.take(content, "query.csv", self.hands.staff["examiner"])
+            first += LISTS_EVERY
 
     def _held(self, session: Session) -> Life:
         examiner = self.hands.staff["examiner"]

@@ -136,6 +136,12 @@ class Hands:
         with read() as conn:
             return list(conn.execute(query.order_by(CLAIM.c.reference)).scalars())
 
+    def certificates(self, until: date) -> list[str]:
+        """Return the numbers of the certificates issued up to a day."""
+        query = sa.select(CERTIFICATION.c.certificate_number).where(CERTIFICATION.c.certified_on <= until)
+        with read() as conn:
+            return list(conn.execute(query.order_by(CERTIFICATION.c.certificate_number)).scalars())
+
     def items(self, batch: str) -> list[tuple[str, str]]:
         """Return number and claim of every payment of a batch."""
         query = sa.select(ITEM.c.number, CLAIM.c.reference).join(CLAIM, CLAIM.c.id == ITEM.c.claim_id)

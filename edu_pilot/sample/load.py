@@ -116,6 +116,7 @@ def _offices(hands: Hands, exams: Exams) -> None:
     if hands.last > intake_window(hands.policy, first).closes + days(30):
         occupation = hands.policy.table("occupations")[0]
         hands.calendar.start(exams.one_ahead(occupation["code"], occupation["levels"].split()[0]))
+    hands.calendar.start(exams.listed(intake_window(hands.policy, first).closes + days(365)))
     hands.calendar.start(finance.months(hands, earliest_diploma(hands.policy, first)))
     hands.calendar.start(finance.at_the_bank(hands))
     hands.calendar.start(finance.on_the_desk(hands))

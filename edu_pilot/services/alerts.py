@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows, write
@@ -30,7 +31,8 @@ def told(workflow: str, actor: Actor, of: Mapping[str, Any]) -> Iterator[None]:
         yield
     except Refused as refused:
         numbers = [str(r.facts["number"]) for r in refused.reasons if _is_double(workflow, r)]
-        if numbers:
+        # Of two tries in the same moment one tells; the refusal is the answer in any case.
+        with suppress(IntegrityError):
             _tell(actor, of, sorted(set(numbers)))
         raise
 
@@ -40,6 +42,8 @@ def _is_double(workflow: str, reason: Reason) -> bool:
 
 
 def _tell(actor: Actor, of: Mapping[str, Any], numbers: Sequence[str]) -> None:
+    if not numbers:
+        return
     with write() as conn:
         second = _county(conn, of) or actor.county
         entries = [e for n in numbers for e in _noted(conn, actor, second, n)]

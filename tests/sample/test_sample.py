@@ -13,7 +13,7 @@ from flask import Flask
 
 from edu_pilot import clock
 from edu_pilot.extensions import read
-from edu_pilot.models import Account, Claim, Document, Payment, Person, Receipt
+from edu_pilot.models import Account, Certification, Claim, Document, Payment, Person, Receipt
 from edu_pilot.rules.identity import card_fault, id_faults
 from edu_pilot.sample import printing
 from edu_pilot.sample.accounts import posts
@@ -139,6 +139,17 @@ def test_a_batch_comes_to_the_sum_of_its_claims(sample: Loaded) -> None:
         payments = Payment.__table__.c
         settled = sa.select(sa.func.sum(payments.total_fen)).where(payments.state == "settled")
         assert conn.execute(settled).scalar_one() == paid > 0
+
+
+def test_most_certificates_are_verified_and_the_newest_are_pending(sample: Loaded) -> None:
+    table = Certification.__table__
+    with read() as conn:
+        days = conn.execute(
+            sa.select(table.c.certified_on, table.c.verified_on).where(table.c.state == "certified")
+        ).all()
+    verified = [day.certified_on for day in days if day.verified_on]
+    assert verified and all(day.verified_on > day.certified_on for day in days if day.verified_on)
+    assert len(verified) > len(days) // 2
 
 
 def test_every_account_of_the_sample_signs_in(sample: Loaded, policy: Policy) -> None:
