@@ -17,6 +17,8 @@ TRIGGERS = {
     "postgresql": "SELECT DISTINCT trigger_name FROM information_schema.triggers ORDER BY 1",
 }
 
+LATER = ("look_up", "audit_anchor")
+
 
 def triggers() -> list[str]:
     with db.engine.connect() as conn:
@@ -36,6 +38,7 @@ def test_the_migrations_make_the_models_tables_and_can_be_taken_back(any_place: 
         assert (differences(), before != []) == ([], True)
         flask_migrate.downgrade(directory=folder, revision="0001")
         assert differences() != []
-        assert triggers() == before
+        # Tables that came later take their own triggers with them, and nobody else's.
+        assert set(triggers()) == {name for name in before if not name.startswith(LATER)}
         flask_migrate.upgrade(directory=folder)
         assert (differences(), triggers()) == ([], before)
