@@ -243,7 +243,7 @@ def remarks(policy: Policy, record: Any) -> list[Reason]:
         text = N_("The applicant holds a diploma of this level already; tuition is reimbursed once per level.")
         found.append(Reason("level_already_held", text, {}, (), "previous_diploma"))
     if record.birth_on and intake_is_known(policy, record.intake):
-        age, below = age_on(record.birth_on, registration_day(record.intake)), policy.find("ages.guardian_below", 0)
+        age, below = age_on(record.birth_on, registration_day(record.intake)), policy.find("guardian_signs_below", 0)
         if age < below:
             text = N_("The applicant is %(age)s: below %(below)s a guardian signs the registration form too.")
             found.append(Reason("guardian_signs_too", text, {"age": age, "below": below}, (), "birth_on"))

@@ -13,7 +13,7 @@ from edu_pilot.workflow.reasons import N_, Fact, Malformed, Reason
 
 TEXT_LIMIT = 2000
 # Fields that are sealed wherever they are stored, or hold a number that only looks like a person's.
-NUMBERED = ("_number", "phone", "note", "objection")
+NUMBERED = ("_number", "phone", "code", "note", "objection")
 LIST_LIMIT = 5000
 
 

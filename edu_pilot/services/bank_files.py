@@ -58,6 +58,12 @@ def kept(conn: Connection, vault: Vault, payment_id: str) -> bytes | None:
     return vault.open("bank_file.content", row.id, row.content).encode(ENCODING) if row else None
 
 
+def amounts(file: bytes) -> dict[str, int]:
+    """Return what a bank file pays by payment number, in fen."""
+    _head, *lines = csv.reader(io.StringIO(file.decode(ENCODING), newline=""))
+    return {number: int(yuan.replace(".", "")) for number, _holder, _account, yuan in lines}
+
+
 def plain_yuan(fen: int) -> str:
     """Write fen as yuan for machines: 479000 → 4790.00."""
     return f"{fen // 100}.{fen % 100:02d}"

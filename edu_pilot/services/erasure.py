@@ -22,12 +22,14 @@ from edu_pilot.models import (
     Account,
     Application,
     AuditEntry,
+    BankFile,
     Certification,
     Claim,
     ClaimCheck,
     Document,
     LiveCase,
     Paper,
+    Payment,
     Person,
     PersonAlias,
     PrivateInput,
@@ -47,11 +49,13 @@ ACCOUNT = Account.__table__
 APPLICATION = Application.__table__
 PERSON = Person.__table__
 ALIAS = PersonAlias.__table__
+BANK_FILE = BankFile.__table__
 LIVE = LiveCase.__table__
 CLAIM = Claim.__table__
 CHECK = ClaimCheck.__table__
 RECEIPT = Receipt.__table__
 PAPER = Paper.__table__
+PAYMENT = Payment.__table__
 DOCUMENT = Document.__table__
 ENTRY = AuditEntry.__table__
 PRIVATE = PrivateInput.__table__
@@ -93,7 +97,7 @@ def out_of_use(case: Case) -> bool:
     if case.workflow not in WORKFLOWS:
         return False
     standing = case.person_standing
-    return bool(standing.erased_on or standing.restricted_on)
+    return bool(standing.erased_on or _stored_only_since(case))
 
 
 def require_in_use(case: Case) -> None:
@@ -103,9 +107,15 @@ def require_in_use(case: Case) -> None:
     standing = case.person_standing
     if standing.erased_on:
         raise Refused([_gone(standing.erased_on)])
-    if standing.restricted_on:
+    if day := _stored_only_since(case):
         text = N_("Since %(day)s this person's data may only be stored, not used.")
-        raise Refused([blocked(text, code="storage_only", day=standing.restricted_on.isoformat())])
+        raise Refused([blocked(text, code="storage_only", day=day.isoformat())])
+
+
+def _stored_only_since(case: Case) -> date | None:
+    """Consent is withdrawn for a person, or for one claim by its own step."""
+    since: date | None = case.person_standing.restricted_on or case.row.get("storage_only_on")
+    return since
 
 
 def _gone(day: date) -> Reason:
@@ -279,7 +289,9 @@ class _Erasure:
         self.conn.execute(APPLICATION.update().where(APPLICATION.c.id == row["id"]).values(values))
 
     def _claim(self, row: Mapping[str, Any]) -> None:
-        blank = dict.fromkeys(("account_number", "account_tail", "account_holder", "explanation"))
+        blank = dict.fromkeys(
+            ("account_number", "account_tail", "account_holder", "explanation", "heir", "register_code")
+        )
         self.conn.execute(CLAIM.update().where(CLAIM.c.id == row["id"]).values(blank))
         self.conn.execute(RECEIPT.update().where(RECEIPT.c.claim_id == row["id"]).values(payer=""))
         for check in all_rows(self.conn, sa.select(CHECK).where(CHECK.c.claim_id == row["id"])):
@@ -319,6 +331,16 @@ class _Erasure:
                 "store_key": "", "problem": None, "erased_at": clock.now(),
             }  # fmt: skip
             self.conn.execute(DOCUMENT.update().where(DOCUMENT.c.id == document["id"]).values(values))
+        return len(rows)
+
+    def bank_files(self, until: date) -> int:
+        """Blank the files of batches that were over by a day; their fingerprint stays."""
+        over = sa.select(PAYMENT.c.id).where(PAYMENT.c.since_on <= until)
+        files = all_rows(self.conn, sa.select(BANK_FILE).where(BANK_FILE.c.payment_id.in_(over)))
+        rows = [r for r in files if self.vault.open("bank_file.content", r["id"], r["content"])]
+        for row in rows:
+            empty = self.vault.seal("bank_file.content", row["id"], "")
+            self.conn.execute(BANK_FILE.update().where(BANK_FILE.c.id == row["id"]).values(content=empty))
         return len(rows)
 
 
@@ -378,6 +400,7 @@ def _lists_erased(years: Mapping[str, int]) -> int:
     with write() as conn:
         work = _Erasure(conn, vault(), Whole(None, ()))
         number = work.documents(DOCUMENT.c.person_id.is_(None), DOCUMENT.c.erased_at.is_(None), over)
+        number += work.bank_files(_ago(years["accounting"]))
         if number:
             given = {"reason": "RETENTION_OVER", "number": number}
             audit.append(conn, [audit.Entry(SYSTEM.name, "person", "", "erase_lists", input=given)])

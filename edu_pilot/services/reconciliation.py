@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from edu_pilot.extensions import all_rows, read
 from edu_pilot.models import AuditEntry, Claim, Payment, PaymentItem
 from edu_pilot.services import bank_files
-from edu_pilot.services.vault import vault
+from edu_pilot.services.vault import Unreadable, vault
 from edu_pilot.workflow.reasons import N_
 
 CLAIM = Claim.__table__
@@ -34,7 +34,8 @@ TEXTS = {
     "release_differs": N_("The batch's total is not the one that was released."),
     "result_missing": N_("The batch is settled, but a line has no result."),
     "result_early": N_("A line has a result, but its batch is not settled."),
-    "bank_file_differs": N_("The bank file would not be the one that was exported."),
+    "bank_file_differs": N_("The file kept is not the one that the bank was given."),
+    "bank_line_differs": N_("A line of the bank's file and its payment do not fit."),
 }
 log = structlog.get_logger()
 
@@ -193,9 +194,8 @@ def _of_batches(conn: Connection, batches: tuple[Batch, ...]) -> Iterator[Differ
         signed = int(released.get(batch.reference, batch.total_fen))
         if signed != batch.total_fen:
             yield Difference("release_differs", None, batch.reference, signed, batch.total_fen)
-        # After the bank's answer accounts may be others, and the file with them.
-        if batch.state == "exported" and _bank_file(conn, batch.reference) != exported.get(batch.reference):
-            yield Difference("bank_file_differs", None, batch.reference, batch.total_fen, batch.lines_fen)
+        if batch.state in ("exported", "settled"):
+            yield from _of_file(conn, batch.reference, exported.get(batch.reference))
 
 
 def _noted(conn: Connection, action: str, name: str) -> Mapping[str, Any]:
@@ -206,9 +206,27 @@ def _noted(conn: Connection, action: str, name: str) -> Mapping[str, Any]:
     return {reference: given[name] for reference, given in told if name in given}
 
 
-def _bank_file(conn: Connection, reference: str) -> str:
+def _of_file(conn: Connection, reference: str, digest: str | None) -> Iterator[Difference]:
+    """Compare the file that the bank was given with the trail, and each of its lines with its payment."""
     batch = conn.execute(sa.select(BATCH.c.id).where(BATCH.c.reference == reference)).scalar_one()
-    return hashlib.sha256(bank_files.content(conn, vault(), batch)).hexdigest()
+    query = sa.select(ITEM.c.number, CLAIM.c.reference, ITEM.c.amount_fen).join(CLAIM)
+    lines = {number: (claim, fen) for number, claim, fen in conn.execute(query.where(ITEM.c.payment_id == batch))}
+    file = _kept_file(conn, batch)
+    if file is None or hashlib.sha256(file).hexdigest() != digest:
+        yield Difference("bank_file_differs", None, reference, 0, 0)
+        return
+    sent = bank_files.amounts(file)
+    for number in sorted(sent.keys() | lines.keys()):
+        claim, fen = lines.get(number, (None, 0))
+        if sent.get(number) != fen:
+            yield Difference("bank_line_differs", claim, reference, sent.get(number, 0), fen)
+
+
+def _kept_file(conn: Connection, batch: str) -> bytes | None:
+    try:
+        return bank_files.kept(conn, vault(), batch)
+    except Unreadable:
+        return None
 
 
 def watch() -> int:

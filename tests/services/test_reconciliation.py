@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from edu_pilot.extensions import read, write
-from edu_pilot.services import due, health, reconciliation
+from edu_pilot.services import due, health, outbox, reconciliation
 from edu_pilot.services.reconciliation import Account
 from tests.factories import BATCHED, SETTLED, Pilot, on, receipt, row, rows
 from tests.people import worker
@@ -24,7 +24,7 @@ def sums(found: Account) -> tuple[int, ...]:
     return found.approved_fen, found.open_fen, found.paid_fen, found.recovering_fen, found.recovered_fen
 
 
-def settle(pilot: Pilot, batch: str, **bounced: str) -> None:
+def answer(pilot: Pilot, batch: str, **bounced: str) -> None:
     """Let the bank answer: a line whose claim is named was sent back."""
     lines = rows("payment_item", payment_id=row("payment", batch)["id"])
     given = [
@@ -34,8 +34,13 @@ def settle(pilot: Pilot, batch: str, **bounced: str) -> None:
         for line in lines
     ]
     pilot.act("payment", batch, "settle", pilot.he_jun, SETTLED, results=given)
+
+
+def settle(pilot: Pilot, batch: str, **bounced: str) -> None:
+    """Let the bank answer, and the claims hear of it."""
+    answer(pilot, batch, **bounced)
     with on(SETTLED):
-        due.outbox.drain()
+        outbox.drain()
 
 
 def test_r5_8_the_money_reconciles_at_every_stage(any_pilot: Pilot) -> None:
@@ -67,7 +72,7 @@ def test_r5_8_a_payment_the_claim_has_not_heard_of_yet_is_no_difference(pilot: P
     """The claim's own step follows the batch's; in between the money is paid, and not open."""
     batch = pilot.batch(pilot.approved(pilot.graduated()))
     pilot.export(batch)
-    pilot.act("payment", batch, "settle", pilot.he_jun, SETTLED)
+    answer(pilot, batch)
     assert sums(account()) == (WHOLE, 0, WHOLE, 0, 0) and account().ok
 
 
@@ -84,7 +89,8 @@ PAID = {
 }
 EXPORTED = {
     "result_early": "UPDATE payment_item SET result = 'paid'",
-    "bank_file_differs": "UPDATE claim SET account_holder = '王芳'",
+    "bank_file_differs": "UPDATE bank_file SET content = x'00'",
+    "bank_line_differs": "UPDATE payment_item SET amount_fen = amount_fen - 1",
 }
 APPROVED = {
     "payment_without_claim": "INSERT INTO payment_item (id, payment_id, claim_id, number, amount_fen, result, live)"
@@ -133,5 +139,5 @@ def test_what_is_due_hourly_looks_after_the_money(pilot: Pilot) -> None:
     pilot.paid(pilot.graduated())
     assert due.run_on(BATCHED)["money_differences"] == 0
     changed(PAID["amount_differs"])
-    assert due.run_on(BATCHED)["money_differences"] == 2
+    assert due.run_on(BATCHED)["money_differences"] == 3
     assert [f.fine for f in health.findings() if f.name == "money"] == [False]

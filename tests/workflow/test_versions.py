@@ -111,7 +111,7 @@ LIST_FAULTS: dict[str, tuple[str, str, str, str, str]] = {
         "  cap_fen:",
         "claim.share_percent is missing",
     ),
-    "group that is missing": ("policies.yaml", "ages: {min: 16, max: 59, guardian_below: 18}", "", "holds_from", "ages.min is missing"),
+    "group that is missing": ("policies.yaml", "ages: {min: 16, max: 59}", "", "holds_from", "ages.min is missing"),
     "at_claim of nothing": (
         "policies.yaml",
         "  - claim.account_hold_hours",

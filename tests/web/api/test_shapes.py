@@ -292,7 +292,8 @@ def test_health_tells_what_is_checked(anybody: Caller, pilot: Pilot) -> None:
     ask = anybody.client.get
     assert ask("/healthz").get_json() == {"ok": True}
     told = ask("/readyz")
-    assert set(told.get_json()["checks"]) == {"database", "settings", "store", "queue", "fonts"}
+    names = {"database", "settings", "store", "queue", "fonts", "anchors", "clock"}
+    assert set(told.get_json()["checks"]) == names
     assert told.get_json()["checks"]["settings"]["foreign_keys"] == 1
     assert ask("/version").get_json()["version"]
     pilot.registered()
