@@ -11,7 +11,7 @@ from edu_pilot.extensions import read
 from edu_pilot.services import presenting
 from edu_pilot.services import rosters as importing
 from edu_pilot.services.rosters import Report
-from edu_pilot.web import access
+from edu_pilot.web import access, files
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.reasons import Refused
 
@@ -30,12 +30,12 @@ def form() -> str:
 def upload() -> Any:
     """Judge every row; take the good ones only when that was asked for."""
     _words_for_clerks()
-    sent, intake = request.files.get("file"), request.form.get("intake", "").strip()
-    if sent is None or not sent.filename or not intake:
+    sent, intake = files.uploaded(), request.form.get("intake", "").strip()
+    if sent is None or not sent[1] or not intake:
         return _page(missing=True), 422
     g.again = partial(_page, None, False)
     dry_run = request.form.get("step") != "take"
-    report = importing.import_roster(sent.read(), sent.filename, intake, access.actor(), dry_run=dry_run)
+    report = importing.import_roster(*sent, intake, access.actor(), dry_run=dry_run)
     return _page(report, dry_run=dry_run)
 
 
