@@ -46,19 +46,25 @@ class Warden:
         self.process: subprocess.Popen[bytes] | None = None
 
     def line(self) -> tuple[socket.socket, int]:
-        """Return a connection to a fresh child, and the child's process id."""
+        """Return a connection to a fresh child, and the child's process id; raises OSError if it cannot be had."""
+        with self.lock:
+            try:
+                return self._handed_over()
+            except (OSError, EOFError):
+                self.end()
+                return self._handed_over()
+
+    def _handed_over(self) -> tuple[socket.socket, int]:
+        control = self._at_hand()
         ours, theirs = socket.socketpair()
         ours.settimeout(START_SECONDS)
-        with theirs, self.lock:
-            self._hand_over(theirs)
-        return ours, PID.unpack(sandboxed.take(ours, PID.size))[0]
-
-    def _hand_over(self, line: socket.socket) -> None:
         try:
-            socket.send_fds(self._at_hand(), [b"."], [line.fileno()])
-        except OSError:
-            self.end()
-            socket.send_fds(self._at_hand(), [b"."], [line.fileno()])
+            with theirs:
+                socket.send_fds(control, [b"."], [theirs.fileno()])
+            return ours, PID.unpack(sandboxed.take(ours, PID.size))[0]
+        except (OSError, EOFError):
+            ours.close()
+            raise
 
     def _at_hand(self) -> socket.socket:
         # A forked process has not its parent's warden: two would answer on one line.
