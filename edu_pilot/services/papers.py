@@ -48,7 +48,7 @@ def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) 
     row = {
         "id": new_id(), "workflow": workflow, "record_id": case.id, "kind": kind, "media_type": made.media_type,
         "size": len(made.content), "sha256": digest, "sent_sha256": made.sent_sha256, "look": made.look,
-        "store_key": key, "uploaded_at": clock.now(), "uploaded_by": actor.name,
+        "detail": made.detail, "store_key": key, "uploaded_at": clock.now(), "uploaded_by": actor.name,
     }  # fmt: skip
     with receipt_files.held_once(), write() as conn:
         idempotency.claim(conn, workflow=workflow, reference=reference, file=str(row["id"]))
@@ -82,12 +82,13 @@ def _require_kind(version: Version, kind: str) -> None:
 
 @dataclass(frozen=True)
 class Made:
-    """A file made anew: what is kept, the hash of what was sent, and how its first page looks."""
+    """A file made anew: what is kept, the hash of what was sent, and how a picture looks."""
 
     media_type: str
     content: bytes
     sent_sha256: str
     look: int
+    detail: str
 
 
 def examined(content: bytes) -> Made:
@@ -99,12 +100,13 @@ def examined(content: bytes) -> Made:
         raise _refused("file_too_large", N_("The file is larger than 10 MB."))
     try:
         done = sandbox.run("paper", content)
-        media_type, look = str(done.facts["media_type"]), receipt_files.signed(str(done.facts["look"]))
+        media_type, detail = str(done.facts["media_type"]), str(done.facts["detail"])[: receipt_files.DETAIL_LENGTH]
+        look = receipt_files.signed(str(done.facts["look"]))
     except Refusal as refusal:
         raise _refused(refusal.code, refusal.text, **refusal.facts) from None
     except (sandbox.Beyond, KeyError, ValueError):
         raise _refused("file_beyond_limits", BEYOND) from None
-    return Made(media_type, done.content, hashlib.sha256(content).hexdigest(), look)
+    return Made(media_type, done.content, hashlib.sha256(content).hexdigest(), look, detail)
 
 
 def _refused(code: str, text: str, **facts: Fact) -> Malformed:

@@ -18,6 +18,8 @@ from edu_pilot.workflow.reasons import Refused, blocked
 HELD = ReceiptFile.__table__
 KIND = "receipt"
 LOOK_BITS = 64
+# The hex digits of 48 rows of 48 bits.
+DETAIL_LENGTH = 576
 
 
 def hold(conn: Connection, case: Case, paper: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ def upgrade() -> None:
     """Add the columns and the table, and take what live claims hold."""
     op.add_column("paper", sa.Column("sent_sha256", sa.String(64), nullable=True))
     op.add_column("paper", sa.Column("look", sa.BigInteger(), nullable=True))
+    op.add_column("paper", sa.Column("detail", sa.String(576), nullable=True))
     op.create_table(
         "receipt_file",
         sa.Column("sha256", sa.String(64), nullable=False),
@@ -35,5 +36,6 @@ def downgrade() -> None:
     """Take them away again."""
     op.drop_index("ix_receipt_file_claim_id", table_name="receipt_file")
     op.drop_table("receipt_file")
+    op.drop_column("paper", "detail")
     op.drop_column("paper", "look")
     op.drop_column("paper", "sent_sha256")
