@@ -185,6 +185,16 @@ def _rows(result: sa.CursorResult[Any]) -> list[Mapping[str, Any]]:
 
 def load_facts() -> None:
     """Import the modules that register facts, once at start."""
-    names = ("people", "bars", "application", "study", "certification", "claim", "claim_after", "claim_files", "payment")
+    names = (
+        "people",
+        "bars",
+        "application",
+        "study",
+        "certification",
+        "claim",
+        "claim_after",
+        "claim_files",
+        "payment",
+    )
     for name in names:
         importlib.import_module(f"edu_pilot.services.facts.{name}")
