@@ -36,7 +36,11 @@ CHECKED = date(2025, 3, 10)
 BATCHED = date(2025, 3, 24)
 SETTLED = date(2025, 3, 31)
 
-A_PDF = b"%PDF-1.4 a paper of the applicant"
+# One blank page of the smallest size there is: hundreds of them are read in the suite.
+A_PDF = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Count 1/Kids[3 0 R]>>endobj "
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]>>endobj trailer<</Root 1 0 R>>\n%%EOF\n"
+)
 CARD = "622202160100123456" + luhn.calc_check_digit("622202160100123456")
 
 

@@ -264,6 +264,37 @@ def test_the_package_extractor_notices_a_forgotten_one() -> None:
     assert "edu_pilot.services.facts" in packages_of(PACKAGE) - named
 
 
+# Files
+
+
+def writers_of_tables(module: ast.AST) -> set[str]:
+    """Give what a module writes tables with."""
+    tools = ("writer", "DictWriter", "Workbook")
+    calls = (node.func for node in ast.walk(module) if isinstance(node, ast.Call))
+    return {name for call in calls if (name := getattr(call, "attr", getattr(call, "id", ""))) in tools}
+
+
+def test_one_module_writes_tables() -> None:
+    """Where formulas are kept out of what leaves the house."""
+    assert {name for name, module in under() if writers_of_tables(module)} == {"edu_pilot.services.exports"}
+
+
+def test_the_table_extractor_finds_every_form() -> None:
+    planted = ast.parse("csv.writer(f)\nDictWriter(f)\nx.Workbook()\ncsv.reader(f)\nwriter = 1\n")
+    assert writers_of_tables(planted) == {"writer", "DictWriter", "Workbook"}
+
+
+def test_strangers_files_are_read_behind_the_wall_only() -> None:
+    readers = [
+        "edu_pilot.services.pictures",
+        "pypdfium2",
+        "python_calamine",
+        "edu_pilot.services.spreadsheets.read_grid",
+    ]
+    users = {name for name, module in under() if breaches(module, readers)}
+    assert users == {"edu_pilot.services.pictures", "edu_pilot.services.spreadsheets"}
+
+
 # Languages
 
 MARKERS = {"_", "N_", "translate", "gettext", "_l", "lazy_gettext"}

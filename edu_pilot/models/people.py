@@ -89,6 +89,9 @@ class Paper(Base):
     media_type: Mapped[str] = mapped_column(Name)
     size: Mapped[int]
     sha256: Mapped[str] = mapped_column(Key)
+    sent_sha256: Mapped[str | None] = mapped_column(Key)
+    look: Mapped[int | None] = mapped_column(sa.BigInteger)
+    detail: Mapped[str | None] = mapped_column(sa.String(576))
     store_key: Mapped[str] = mapped_column(sa.String(255))
     uploaded_at: Mapped[datetime] = mapped_column(Instant)
     uploaded_by: Mapped[str] = mapped_column(Name)

@@ -260,6 +260,15 @@ class Receipt(Base):
     live: Mapped[bool] = mapped_column(default=True)
 
 
+class ReceiptFile(Base):
+    """A file that stands for a receipt of a live claim, by its hash as sent and as kept: in one claim only (R5.3)."""
+
+    __tablename__ = "receipt_file"
+
+    sha256: Mapped[str] = mapped_column(Key, primary_key=True)
+    claim_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("claim.id"), index=True)
+
+
 class ClaimCheck(Base):
     """One body's sealed check of a claim: one per round and body (R5.2)."""
 

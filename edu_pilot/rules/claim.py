@@ -15,6 +15,8 @@ from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, condition, rule
 
 BODIES = ("union_reviewer", "university_reviewer")
+FILE_IN_USE = N_("This file stands for a receipt of another claim; hand in the claimant's own.")
+FILE_TWICE = N_("This file has been handed in for this claim already.")
 RECEIPT_FIELDS = {
     "kind": N_("kind of receipt"),
     "code": N_("receipt code"),
@@ -284,6 +286,25 @@ def receipts_not_used(attempt: Attempt) -> Blocked:
     """R5.3: a receipt counts in one claim only, over all counties and years."""
     text = N_("Receipt %(number)s is used in another claim.")
     return [blocked(text, who="clerk", number=number) for number in attempt.record.receipts_elsewhere]
+
+
+@rule
+def receipt_files_not_used(attempt: Attempt) -> Blocked:
+    """R5.3: the file of a receipt stands in one claim only, over all counties and years."""
+    number = attempt.record.receipt_files_elsewhere
+    return blocked(FILE_IN_USE, who=("student", "clerk")) if number else None
+
+
+def receipt_signs(record: Any) -> list[Reason]:
+    """R5.3: what the machine sees and people judge: a receipt's picture that looks like another live claim's.
+
+    It blocks nothing, and names neither the other claim nor its claimant.
+    """
+    number = record.receipt_looks_elsewhere
+    if not number:
+        return []
+    text = N_("A receipt looks like one in %(number)s other claims; compare number, payer and date closely.")
+    return [blocked(text, code="receipt_looks_alike", number=number)]
 
 
 @rule

@@ -16,7 +16,7 @@ from edu_pilot.extensions import read
 from edu_pilot.models import Application, Certification, Claim, Payment, PaymentItem, Study
 from edu_pilot.sample.accounts import short_name
 from edu_pilot.sample.calendar import Calendar, office_day
-from edu_pilot.sample.papers import picture
+from edu_pilot.sample.papers import picture, receipt
 from edu_pilot.sample.people import Population
 from edu_pilot.services import cases, papers
 from edu_pilot.services.actors import student
@@ -100,7 +100,8 @@ class Hands:
         """Upload a paper of each kind for a record."""
         with self.timed(PARTS[workflow]):
             for kind in kinds:
-                papers.add(workflow, reference, kind, picture(kind), who)
+                content = receipt(reference) if kind == "receipt" else picture(kind)
+                papers.add(workflow, reference, kind, content, who)
 
     def serial(self, series: str) -> int:
         """Count up a list of an outside body: diplomas, certificates."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -11,7 +10,6 @@ from random import Random
 
 import sqlalchemy as sa
 from flask import current_app
-from xlsxwriter import Workbook
 
 from edu_pilot import clock
 from edu_pilot.extensions import read
@@ -26,7 +24,7 @@ from edu_pilot.sample.lives import Person, applying, days, signing_up
 from edu_pilot.sample.people import Population
 from edu_pilot.sample.stories import cast
 from edu_pilot.sample.summary import Summary
-from edu_pilot.services import cases, due, policies, rosters
+from edu_pilot.services import cases, due, exports, policies, rosters
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Refused, blocked
 
@@ -138,15 +136,11 @@ def _roster(hands: Hands, county: str, persons: list[Person]) -> Life:
 
 def roster_of(policy: Policy, persons: list[Person]) -> bytes:
     """Return the spreadsheet in which a county sends its applicants."""
-    content = io.BytesIO()
-    with Workbook(content, {"in_memory": True}) as book:
-        sheet = book.add_worksheet("名单")
-        sheet.write_row(0, 0, list(HEADS.values()))
-        for n, person in enumerate(persons, 1):
-            form = person.worker.form(policy) | {"union_member": "是" if person.worker.union_member else "否"}
-            for column, name in enumerate(HEADS):
-                sheet.write_string(n, column, form[name])
-    return content.getvalue()
+    lines = [list(HEADS.values())]
+    for person in persons:
+        form = person.worker.form(policy) | {"union_member": "是" if person.worker.union_member else "否"}
+        lines.append([form[name] for name in HEADS])
+    return exports.workbook({"名单": lines})
 
 
 def _staffed(population: Population, told: Progress) -> dict[str, accounts.Actor]:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from functools import cache
 
 from PIL import Image, ImageDraw
 
 SIZE, PORTRAIT_SIZE = (240, 150), (120, 160)
+# The shaded squares that tell one receipt from another stand in so many lines and columns.
+LINES = 8
 PAPER, INK, SHADE = "#f4f1e8", "#4a5568", "#a0aec0"
+
+
+def receipt(number: str) -> bytes:
+    """Return the PNG of one claim's receipt: no two are the same, nor look alike."""
+    image = Image.open(io.BytesIO(picture("receipt")))
+    pen, columns = ImageDraw.Draw(image), hashlib.sha256(number.encode()).digest()
+    width, height = SIZE[0] / LINES, SIZE[1] / LINES
+    for n, shade in enumerate(columns[: LINES * LINES // 2]):
+        left, top = 2 * n % LINES * width, 2 * n // LINES * height
+        pen.rectangle((left, top, left + width, top + height), fill=(shade, shade, shade))
+    target = io.BytesIO()
+    image.save(target, "PNG")
+    return target.getvalue()
 
 
 @cache

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot.models import BankFile, Claim, PaymentItem
-from edu_pilot.services.spreadsheets import Cell, Row, Unreadable, read_grid
+from edu_pilot.services import exports
+from edu_pilot.services.spreadsheets import Cell, Row, Unreadable
+from edu_pilot.services.tables import read_grid
 from edu_pilot.services.vault import Vault
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_
@@ -42,13 +44,11 @@ def content(conn: Connection, vault: Vault, payment_id: str) -> bytes:
         .where(ITEM.c.payment_id == payment_id)
         .order_by(ITEM.c.number)
     )
-    target = io.StringIO(newline="")
-    lines = csv.writer(target)
-    lines.writerow(HEAD)
+    lines: list[Sequence[str]] = [HEAD]
     for row in conn.execute(query):
         account = vault.open("claim.account_number", row.id, row.account_number)
-        lines.writerow((row.number, row.account_holder, account, plain_yuan(row.amount_fen)))
-    return target.getvalue().encode(ENCODING)
+        lines.append((row.number, row.account_holder, account, plain_yuan(row.amount_fen)))
+    return exports.csv_text(lines).encode(ENCODING)
 
 
 def kept(conn: Connection, vault: Vault, payment_id: str) -> bytes | None:

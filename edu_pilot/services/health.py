@@ -11,7 +11,7 @@ from flask import current_app
 from sqlalchemy import text
 
 from edu_pilot.extensions import LOG_SETTINGS, SAFE_WAL, db, read, sqlite_module
-from edu_pilot.services import anchors, documents, instance, outbox, reconciliation, rendering
+from edu_pilot.services import anchors, documents, instance, outbox, reconciliation, rendering, sandbox
 from edu_pilot.workflow.reasons import N_
 
 # Statements carry no values, but a server that logs each of them logs their parameters too.
@@ -33,7 +33,7 @@ class Finding:
 
 def findings() -> list[Finding]:
     """Look at everything an installation needs; documents are wanted but not needed to run."""
-    checks: list[Callable[[], Iterator[Finding]]] = [_installation, _database, _renderer, _disk]
+    checks: list[Callable[[], Iterator[Finding]]] = [_installation, _database, _renderer, _walls, _disk]
     if instance.ready():
         checks += [_work, _trail, _money]
     return [finding for check in checks for finding in check()]
@@ -94,6 +94,24 @@ def _renderer() -> Iterator[Finding]:
         needed=False,
         facts={"missing": ", ".join(missing)} if missing else {},
     )
+
+
+def _walls() -> Iterator[Finding]:
+    """C16: without these walls files are still read in a process of their own with limits, but no more than that."""
+    mend = "sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000"
+    stands = sandbox.walls()
+    text = (
+        N_("uploaded files are read without access to the network")
+        if stands["network"]
+        else N_("uploaded files are read in a process that could reach the network")
+    )
+    yield Finding("wall_network", bool(stands["network"]), text, mend, needed=False)
+    text = (
+        N_("uploaded files are read without access to other files")
+        if stands["files"]
+        else N_("uploaded files are read in a process that could reach other files")
+    )
+    yield Finding("wall_files", bool(stands["files"]), text, mend, needed=False)
 
 
 def _disk() -> Iterator[Finding]:

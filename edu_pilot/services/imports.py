@@ -28,7 +28,8 @@ from edu_pilot.services.roster_reading import (
     is_data,
 )
 from edu_pilot.services.rosters import Progress, Report, Told, Unusable, require_role
-from edu_pilot.services.spreadsheets import Cell, Unreadable, read_grid
+from edu_pilot.services.spreadsheets import Cell, Unreadable
+from edu_pilot.services.tables import read_grid
 from edu_pilot.services.unit import Unit
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import visible_to

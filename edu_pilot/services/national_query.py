@@ -14,7 +14,8 @@ from edu_pilot.services import audit
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.perform import perform_many
 from edu_pilot.services.rosters import Report, Unusable
-from edu_pilot.services.spreadsheets import Unreadable, read_grid
+from edu_pilot.services.spreadsheets import Unreadable
+from edu_pilot.services.tables import read_grid
 from edu_pilot.workflow.reasons import N_, Forbidden, Reason
 from edu_pilot.workflow.registry import Actor
 

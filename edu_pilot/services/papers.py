@@ -2,59 +2,63 @@
 
 from __future__ import annotations
 
-import io
-import warnings
+import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from PIL import Image
 from sqlalchemy import Connection
 
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows, read, write
 from edu_pilot.models import Paper
 from edu_pilot.models.base import new_id
-from edu_pilot.services import audit, cases, idempotency, look_ups, store
+from edu_pilot.sandboxed import Refusal
+from edu_pilot.services import audit, cases, idempotency, look_ups, receipt_files, sandbox, store
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.policies import Version
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible
-from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, blocked
+from edu_pilot.workflow.reasons import N_, Fact, Forbidden, Malformed, Reason, blocked
 from edu_pilot.workflow.registry import Actor
 
 PAPER = Paper.__table__
 LIMIT = 10 * 1024 * 1024
-PIXELS = 25_000_000
-IMAGES = {"JPEG": ("image/jpeg", ".jpg"), "PNG": ("image/png", ".png")}
+ENDINGS = {"image/jpeg": ".jpg", "application/pdf": ".pdf"}
+BEYOND = N_("Reading the file takes more time or memory than a picture or PDF may.")
 
 
 def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) -> str:
     """Keep a file for a record and return its id.
 
-    Raises Malformed for a kind or content not allowed, Forbidden for a role with no part in the workflow.
+    Raises Malformed for a kind or content not allowed, Forbidden for a role with no part in the workflow,
+    Refused for the receipt of another claim.
     """
-    media_type, clean, ending = examined(content)
     with read() as conn:
         case = cases.by_reference(conn, vault(), workflow, reference)
         require_visible(actor, case)
         version = version_of(unit_of(conn, actor), case)
         _require_part(version, case, actor)
         _require_kind(version, kind)
+    made = examined(content)
     # The bytes are safe on disk before any row refers to them.
-    key, digest = store.keep("papers", clean, ending)
+    key, digest = store.keep("papers", made.content, ENDINGS[made.media_type])
     row = {
-        "id": new_id(), "workflow": workflow, "record_id": case.id, "kind": kind, "media_type": media_type,
-        "size": len(clean), "sha256": digest, "store_key": key, "uploaded_at": clock.now(), "uploaded_by": actor.name,
+        "id": new_id(), "workflow": workflow, "record_id": case.id, "kind": kind, "media_type": made.media_type,
+        "size": len(made.content), "sha256": digest, "sent_sha256": made.sent_sha256, "look": made.look,
+        "detail": made.detail, "store_key": key, "uploaded_at": clock.now(), "uploaded_by": actor.name,
     }  # fmt: skip
-    with write() as conn:
+    with receipt_files.held_once(), write() as conn:
         idempotency.claim(conn, workflow=workflow, reference=reference, file=str(row["id"]))
+        # Locked, so that the entry names the state the record has when it is written.
+        held = cases.by_reference(conn, vault(), workflow, reference, lock=True)
+        receipt_files.hold(conn, held, row)
         conn.execute(PAPER.insert().values(row))
         given = {"kind": kind, "file": row["id"], "sha256": digest}
-        # Locked, so that the entry names the state the record has when it is written.
-        state = cases.by_reference(conn, vault(), workflow, reference, lock=True).state
-        audit.append(conn, [audit.Entry(actor.name, workflow, reference, "add_file", state, state, input=given)])
+        entry = audit.Entry(actor.name, workflow, reference, "add_file", held.state, held.state, input=given)
+        audit.append(conn, [entry])
     return str(row["id"])
 
 
@@ -76,36 +80,37 @@ def _require_kind(version: Version, kind: str) -> None:
         raise Malformed([blocked(text, code="file_kind_unknown", field="kind", kind=kind[:64])])
 
 
-def examined(content: bytes) -> tuple[str, bytes, str]:
-    """Return (media type, clean bytes, ending) of a JPEG, PNG or PDF; images are drawn anew.
+@dataclass(frozen=True)
+class Made:
+    """A file made anew: what is kept, the hash of what was sent, and how a picture looks."""
 
-    Drawing anew drops the place a phone writes into a photo, and whatever hides behind the picture.
+    media_type: str
+    content: bytes
+    sent_sha256: str
+    look: int
+    detail: str
+
+
+def examined(content: bytes) -> Made:
+    """Return a JPEG, PNG or PDF made anew from what it shows, as JPEG or PDF.
+
+    That drops the place a phone writes into a photo, and whatever hides in or behind a picture or a page.
     """
     if len(content) > LIMIT:
         raise _refused("file_too_large", N_("The file is larger than 10 MB."))
-    if content.startswith(b"%PDF-"):
-        return "application/pdf", content, ".pdf"
     try:
-        return _drawn_anew(content)
-    except Exception:  # a hostile picture makes its decoder raise anything
-        raise _refused("file_not_readable", N_("The file is neither a JPEG or PNG picture nor a PDF.")) from None
+        done = sandbox.run("paper", content)
+        media_type, detail = str(done.facts["media_type"]), str(done.facts["detail"])[: receipt_files.DETAIL_LENGTH]
+        look = receipt_files.signed(str(done.facts["look"]))
+    except Refusal as refusal:
+        raise _refused(refusal.code, refusal.text, **refusal.facts) from None
+    except (sandbox.Beyond, KeyError, ValueError):
+        raise _refused("file_beyond_limits", BEYOND) from None
+    return Made(media_type, done.content, hashlib.sha256(content).hexdigest(), look, detail)
 
 
-def _drawn_anew(content: bytes) -> tuple[str, bytes, str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(io.BytesIO(content), formats=list(IMAGES)) as picture:
-            if picture.width * picture.height > PIXELS:
-                raise ValueError("too many pixels")
-            kind = str(picture.format)
-            fresh = picture.convert("RGB")
-    target = io.BytesIO()
-    fresh.save(target, kind)
-    return IMAGES[kind][0], target.getvalue(), IMAGES[kind][1]
-
-
-def _refused(code: str, text: str) -> Malformed:
-    return Malformed([blocked(text, code=code, field="file")])
+def _refused(code: str, text: str, **facts: Fact) -> Malformed:
+    return Malformed([Reason(code, text, facts, field="file")])
 
 
 def of_record(conn: Connection, case: Case) -> list[Mapping[str, Any]]:

@@ -16,7 +16,7 @@ from edu_pilot.extensions import all_rows
 from edu_pilot.models import AuditEntry, PrivateInput
 from edu_pilot.rules.application import remarks
 from edu_pilot.rules.certification import PARTS, objections_until, passed_part_until
-from edu_pilot.rules.claim import BODIES
+from edu_pilot.rules.claim import BODIES, receipt_signs
 from edu_pilot.rules.claim_dates import claim_deadline
 from edu_pilot.services import documents, erasure, papers, policies, veil
 from edu_pilot.services.actors import STUDENT
@@ -32,6 +32,7 @@ from edu_pilot.workflow.versions import Compiled
 
 ENTRY = AuditEntry.__table__
 PRIVATE = PrivateInput.__table__
+JUDGES = frozenset({*BODIES, "arbiter", "auditor"})
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Shown:
     version: policies.Version
     facts: dict[str, Any]
     offers: tuple[Offer, ...]
+    signs: tuple[Reason, ...] = ()
 
     @property
     def compiled(self) -> Compiled:
@@ -59,7 +61,12 @@ def show(conn: Connection, case: Case, actor: Actor) -> Shown:
         Offer(action, engine.blockers(Attempt(case, action.name, actor, {}, policy, unit.today), on_input=False))
         for action in engine.offered(case.state, actor)
     )
-    return Shown(case, version, facts(case, version.policy), offers)
+    return Shown(case, version, facts(case, version.policy), offers, tuple(_signs(case, actor)))
+
+
+def _signs(case: Case, actor: Actor) -> list[Reason]:
+    """R5.3: what the machine found suspicious, for those who judge; nobody else learns of other claims."""
+    return receipt_signs(case) if case.workflow == "claim" and actor.roles & JUDGES else []
 
 
 def as_json(shown: Shown, lang: str | None = None) -> dict[str, Any]:
@@ -71,9 +78,13 @@ def as_json(shown: Shown, lang: str | None = None) -> dict[str, Any]:
         "state": case.state,
         "version": case.version,
         "policy_version": shown.version.number,
-        "facts": {name: _plain(value) for name, value in shown.facts.items()},
+        "facts": {name: _plain(value) for name, value in shown.facts.items()} | _signs_json(shown, lang),
         "offers": [offer_json(offer, shown.compiled, lang) for offer in shown.offers],
     }
+
+
+def _signs_json(shown: Shown, lang: str | None) -> dict[str, Any]:
+    return {"signs": [reason_json(sign, shown.compiled, lang) for sign in shown.signs]} if shown.signs else {}
 
 
 def offer_json(offer: Offer, version: Compiled, lang: str | None = None) -> dict[str, Any]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
-import xlsxwriter
 from sqlalchemy import Connection
 
 from edu_pilot import clock
@@ -16,7 +14,7 @@ from edu_pilot.extensions import read
 from edu_pilot.models import Application, LiveCase
 from edu_pilot.rules.calendar import intake_is_open, intake_is_ours
 from edu_pilot.rules.lookups import known_regions, level_code
-from edu_pilot.services import cases, fitting, policies
+from edu_pilot.services import cases, exports, fitting, policies
 from edu_pilot.services.answers import read_date
 from edu_pilot.services.effects.application import PLAIN
 from edu_pilot.services.perform import Result, enter_many
@@ -34,7 +32,8 @@ from edu_pilot.services.roster_reading import (
     problems_of,
     read_rows,
 )
-from edu_pilot.services.spreadsheets import Unreadable, read_grid
+from edu_pilot.services.spreadsheets import Unreadable
+from edu_pilot.services.tables import read_grid
 from edu_pilot.services.vault import vault
 from edu_pilot.services.wording import masked_id
 from edu_pilot.workflow.definition import Action, Definition
@@ -271,13 +270,6 @@ def _report(judged: Sequence[_Judged], good: Sequence[RosterRow], results: Seque
 
 def workbook(answer: Mapping[str, Any]) -> bytes:
     """Return a roster's answer as a workbook for the clerk; nothing in it is a formula or a link."""
-    target = io.BytesIO()
-    safe = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(target, safe) as book:
-        for name in ("problems", "notices"):
-            sheet = book.add_worksheet(name)
-            columns = ("row", "column", "code", "text", "value")
-            sheet.write_row(0, 0, columns)
-            for number, told in enumerate(answer[name], 1):
-                sheet.write_row(number, 0, [told[column] for column in columns])
-    return target.getvalue()
+    columns = ("row", "column", "code", "text", "value")
+    told = {name: [[line[column] for column in columns] for line in answer[name]] for name in ("problems", "notices")}
+    return exports.workbook({name: [columns, *lines] for name, lines in told.items()})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
 from edu_pilot.extensions import read
 from edu_pilot.services import documents, notices, presenting
-from edu_pilot.web import access
+from edu_pilot.web import access, files
 from edu_pilot.web.words import Words
 
 pages = Blueprint("documents", __name__, url_prefix="/documents")
@@ -19,9 +19,7 @@ pages = Blueprint("documents", __name__, url_prefix="/documents")
 @access.signed_in
 def pdf(number: str) -> Response:
     """Send the PDF; one that no worker has rendered yet is made now and kept, so that it can be proved."""
-    answer = make_response(documents.content(number, access.actor()))
-    answer.content_type = "application/pdf"
-    answer.headers["Content-Disposition"] = f"inline; filename={number}.pdf"
+    answer = files.download(documents.content(number, access.actor()), "application/pdf", f"{number}.pdf", shown=True)
     # The browser's own reader needs styles of its own; the file itself runs nothing.
     answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'"
     return answer

@@ -113,6 +113,8 @@ def _not_rendered(error: RenderingRefused) -> Answer:
 
 def status_of(refused: Refused) -> int:
     """Return the status a refusal is answered with."""
+    if any(reason.code == "file_too_large" for reason in refused.reasons):
+        return 413
     return next((status for kind, status in STATUS if isinstance(refused, kind)), 409)
 
 

@@ -13,7 +13,7 @@ from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.documents import ungrouped
 from edu_pilot.services.search import Wanted
 from edu_pilot.services.verification import Verified
-from edu_pilot.web import sessions
+from edu_pilot.web import files, sessions
 from edu_pilot.web.access import public
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.registry import Actor
@@ -66,9 +66,9 @@ def verify() -> str:
 def check() -> Any:
     """Check a file against its seal, or lead to the page of a code."""
     throttle.count("verify", address=throttle.network(request.remote_addr or ""))
-    sent = request.files.get("file")
-    if sent is not None and sent.filename:
-        return _told(verification.by_file(sent.read()))
+    sent = files.uploaded()
+    if sent is not None and sent[1]:
+        return _told(verification.by_file(sent[0]))
     code = ungrouped(request.form.get("code", "")[:CODE_LIMIT])
     if code:
         return redirect(url_for(".by_code", code=code), 303)

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
-from flask import Blueprint, abort, flash, g, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
@@ -20,7 +19,7 @@ from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import create
 from edu_pilot.services.search import Wanted
-from edu_pilot.web import access, choices
+from edu_pilot.web import access, choices, files
 from edu_pilot.web.choices import Asked
 from edu_pilot.web.forms import Answers, form_of
 from edu_pilot.web.words import Words
@@ -247,9 +246,8 @@ def add_file(workflow: str, reference: str) -> Any:
     """Keep a file for a record."""
     with read() as conn:
         search.get(conn, workflow, reference, access.actor())
-    sent = request.files.get("file")
     g.again = partial(detail_page, workflow, reference, None)
-    content = sent.read() if sent else b""
+    content, _name = files.uploaded() or (b"", "")
     papers.add(workflow, reference, request.form.get("kind", ""), content, access.actor())
     flash(_("File added"))
     return redirect(url_for(".detail", workflow=workflow, reference=reference, _anchor="files"), 303)
@@ -260,10 +258,5 @@ def add_file(workflow: str, reference: str) -> Any:
 def file(workflow: str, reference: str, file_id: str) -> Response:
     """Send one file; pictures were drawn anew and may be shown, anything else is only downloaded."""
     row, content = papers.content(workflow, reference, file_id, access.actor())
-    answer = make_response(content)
-    answer.content_type = row["media_type"]
-    shown = "inline" if row["media_type"].startswith("image/") else "attachment"
-    ending = row["media_type"].rpartition("/")[2]
-    answer.headers["Content-Disposition"] = f"{shown}; filename={quote(reference)}-{row['kind']}.{ending}"
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return answer
+    kind, ending = row["media_type"].split("/")
+    return files.download(content, row["media_type"], f"{reference}-{row['kind']}.{ending}", shown=kind == "image")

@@ -14,7 +14,7 @@ from edu_pilot.extensions import read
 from edu_pilot.services import imports, outbox, payments, presenting
 from edu_pilot.services import rosters as importing
 from edu_pilot.services.rosters import Report
-from edu_pilot.web import access
+from edu_pilot.web import access, files
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.reasons import Refused
 from edu_pilot.workflow.registry import Actor
@@ -137,13 +137,13 @@ def send(kind: str) -> Any:
 
 def _uploaded(kind: str) -> Any:
     _words(kind)
-    sent, asks = request.files.get("file"), SHEETS[kind].asks
+    sent, asks = files.uploaded(), SHEETS[kind].asks
     about = request.form.get(asks, "").strip() if asks else ""
-    if sent is None or not sent.filename or (asks and not about):
+    if sent is None or not sent[1] or (asks and not about):
         return _page(kind, missing=True), 422
     g.again = partial(_page, kind, None, False)
     dry_run = request.form.get("step") != "take"
-    report = SHEETS[kind].take(Sent(sent.read(), sent.filename, about, access.actor(), dry_run))
+    report = SHEETS[kind].take(Sent(*sent, about, access.actor(), dry_run))
     return _page(kind, report, dry_run=dry_run)
 
 

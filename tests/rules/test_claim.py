@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edu_pilot.rules.claim import read_receipt
+from edu_pilot.rules.claim import read_receipt, receipt_signs
 from edu_pilot.workflow.registry import Actor
 from tests.rules.shipped import POLICY, attempt, changed, codes, holds, reasons
 
@@ -27,7 +27,8 @@ def claim(**values: Any) -> dict[str, Any]:
     """Give a submitted claim that nothing speaks against."""
     record = {
         "study": STUDY, "person": SimpleNamespace(name="刘伟"), "person_key": "key of liu wei",
-        "receipts": [paid()], "receipts_elsewhere": [], "other_money_fen": 0, "explanation": None,
+        "receipts": [paid()], "receipts_elsewhere": [],
+        "receipt_files_elsewhere": None, "receipt_looks_elsewhere": 0, "other_money_fen": 0, "explanation": None,
         "account_number": "6222021601001234560", "account_holder": "刘伟", "certificates": [],
         "checks": [], "entered_by_keys": frozenset({"key of wang fang"}),
         "entered_by_names": frozenset({"wang.fang"}), "employer": EMPLOYER, "state": "draft", "answer_until": None,
@@ -115,6 +116,17 @@ def test_r5_3_each_faulty_receipt_is_told_by_its_row() -> None:
 def test_r5_3_receipts_complete(receipts: list[Any], blocked: list[str]) -> None:
     """Paid within the school status, both ends included."""
     assert codes("receipts_complete", attempt(claim(receipts=receipts))) == blocked
+
+
+@pytest.mark.parametrize(("number", "blocked"), [(None, []), (1, ["receipt_files_not_used"])])
+def test_r5_3_receipt_files_not_used(number: int | None, blocked: list[str]) -> None:
+    assert codes("receipt_files_not_used", attempt(claim(receipt_files_elsewhere=number))) == blocked
+
+
+@pytest.mark.parametrize("number", [0, 3])
+def test_r5_3_a_receipt_that_looks_alike_is_a_sign_and_no_block(number: int) -> None:
+    signs = receipt_signs(SimpleNamespace(receipt_looks_elsewhere=number))
+    assert [sign.facts for sign in signs] == [{"number": number}] * bool(number)
 
 
 UIGHUR = "买买提·艾力"

@@ -187,7 +187,7 @@ def test_papers_are_handed_in_and_shown_to_those_who_see_the_record(at_desk: AtD
     address = f"{path}/files/{rows('paper')[0]['id']}"
     assert address in text(clerk.get(path))
     answer = clerk.get(address)
-    assert answer.data == A_PDF
+    assert answer.data.startswith(b"%PDF-")
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert "sandbox" in answer.headers["Content-Security-Policy"]
 

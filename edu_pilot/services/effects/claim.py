@@ -12,6 +12,7 @@ from edu_pilot.models.base import new_id
 from edu_pilot.rules.calendar import working_days_after
 from edu_pilot.rules.claim import body_of, read_receipt, reckoning
 from edu_pilot.rules.claim_dates import corrected_in_time
+from edu_pilot.services import receipt_files
 from edu_pilot.services.effects.claim_after import bar_for_false_papers
 from edu_pilot.services.unit import Change
 from edu_pilot.workflow.policy import Policy
@@ -153,6 +154,7 @@ def free_receipts(change: Change) -> None:
     """R5.3: a refused or withdrawn claim frees its receipts and its diploma."""
     change.values["live"] = False
     change.conn.execute(RECEIPT.update().where(RECEIPT.c.claim_id == change.record_id).values(live=False))
+    receipt_files.free(change.conn, change.record_id)
 
 
 @effect

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, request, url_for
 from sqlalchemy import Connection
-from werkzeug.utils import secure_filename
+from werkzeug.wrappers import Response as AnyResponse
 
 from edu_pilot.extensions import read
 from edu_pilot.services import look_ups, outbox, papers, presenting, search
@@ -15,7 +15,7 @@ from edu_pilot.services.cases import Case
 from edu_pilot.services.idempotency import Deed
 from edu_pilot.services.perform import create, unit_of, version_of
 from edu_pilot.services.search import Wanted
-from edu_pilot.web import access
+from edu_pilot.web import access, files
 from edu_pilot.web.api import schemas
 from edu_pilot.web.api.views import View, api, json_body, malformed, reply, says
 from edu_pilot.workflow.reasons import Malformed
@@ -165,7 +165,7 @@ class Files(View):
     @says(201, schemas.File)
     def post(self, workflow: str, reference: str) -> Response:
         """Hand in a JPEG, PNG or PDF of at most 10 MB."""
-        kind, content = uploaded("kind")
+        kind, content, _name = uploaded("kind")
         file = papers.add(workflow, reference, kind, content, access.actor())
         return _file_reply(workflow, reference, file)
 
@@ -180,15 +180,15 @@ def _file_reply(workflow: str, reference: str, file: str) -> Response:
     return reply(row, 201, Location=address)
 
 
-def uploaded(name: str) -> tuple[str, bytes]:
-    """Return a text field and the file of a form; raise Malformed naming what is missing."""
-    text, file = request.form.get(name, "").strip(), request.files.get("file")
-    faults = [malformed("missing", field) for field, given in ((name, text), ("file", file)) if not given]
+def uploaded(name: str) -> tuple[str, bytes, str]:
+    """Return a text field, the file of a form and its name; raise Malformed naming what is missing."""
+    text, sent = request.form.get(name, "").strip(), files.uploaded()
+    faults = [malformed("missing", field) for field, given in ((name, text), ("file", sent)) if not given]
     if "\x00" in text:
         faults.append(malformed("malformed", name))
-    if faults or file is None:
+    if faults or sent is None:
         raise Malformed(faults)
-    return text, file.read()
+    return text, *sent
 
 
 @api.route(RECORD + "/files/<file>", endpoint="file")
@@ -196,17 +196,8 @@ class File(View):
     """One file of a record."""
 
     @says(200, "application/octet-stream")
-    def get(self, workflow: str, reference: str, file: str) -> Response:
+    def get(self, workflow: str, reference: str, file: str) -> AnyResponse:
         """Send the kept bytes."""
         row, content = papers.content(workflow, reference, file, access.actor())
-        name = secure_filename(f"{reference}-{row['kind']}.{row['media_type'].partition('/')[2]}")
-        return sent(content, row["media_type"], name)
-
-
-def sent(content: bytes, media_type: str, name: str) -> Response:
-    """Return bytes as a download that no browser takes for a page."""
-    response = Response(content, mimetype=media_type)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    return response
+        name = f"{reference}-{row['kind']}.{row['media_type'].partition('/')[2]}"
+        return files.download(content, row["media_type"], name)

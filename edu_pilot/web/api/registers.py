@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from flask import Response, current_app, request
+from werkzeug.wrappers import Response as AnyResponse
 
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import read, write
@@ -28,9 +29,9 @@ from edu_pilot.services import (
 )
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.idempotency import Deed
-from edu_pilot.web import access
+from edu_pilot.web import access, files
 from edu_pilot.web.api import schemas
-from edu_pilot.web.api.records import listed, sent, uploaded
+from edu_pilot.web.api.records import listed, uploaded
 from edu_pilot.web.api.views import View, api, malformed, reply, says
 from edu_pilot.workflow.definition import Action, Definition
 from edu_pilot.workflow.reasons import Malformed
@@ -104,9 +105,9 @@ class DocumentPdf(View):
     """An issued document's bytes."""
 
     @says(200, "application/pdf")
-    def get(self, number: str) -> Response:
+    def get(self, number: str) -> AnyResponse:
         """Send the PDF; one that no worker has rendered yet is made now and kept."""
-        return sent(documents.content(number, access.actor()), "application/pdf", f"{number}.pdf")
+        return files.download(documents.content(number, access.actor()), "application/pdf", f"{number}.pdf")
 
 
 @api.route("/documents/<number>/take-down", endpoint="take_down")
@@ -185,31 +186,30 @@ class Imports(View):
 
 
 def _roster(kind: rosters.Kind) -> rosters.Report:
-    intake, content = uploaded("intake")
-    name = request.files["file"].filename or ""
+    intake, content, name = uploaded("intake")
     report = rosters.import_roster(content, name, intake, access.actor(), kind=kind, dry_run=_dry_run())
     outbox.follow_up()
     return report
 
 
 def _results() -> rosters.Report:
-    batch, content = uploaded("batch")
-    name = request.files["file"].filename or ""
+    batch, content, name = uploaded("batch")
     return payments.import_results(content, name, batch, access.actor(), dry_run=_dry_run())
 
 
 def _certificates() -> rosters.Report:
-    file = request.files.get("file")
-    if file is None:
-        raise Malformed([malformed("missing", "file")])
-    return national_query.take(file.read(), file.filename or "", access.actor(), dry_run=_dry_run())
+    return national_query.take(*_file(), access.actor(), dry_run=_dry_run())
 
 
 def _list(kind: imports.Kind) -> rosters.Report:
-    file = request.files.get("file")
-    if file is None:
+    return imports.import_list(kind, *_file(), access.actor(), dry_run=_dry_run())
+
+
+def _file() -> tuple[bytes, str]:
+    sent = files.uploaded()
+    if sent is None:
         raise Malformed([malformed("missing", "file")])
-    return imports.import_list(kind, file.read(), file.filename or "", access.actor(), dry_run=_dry_run())
+    return sent
 
 
 TAKERS: dict[str, Callable[[], rosters.Report]] = {

@@ -1,0 +1,44 @@
+"""Tables that leave the house: the one writer, in which no text is ever a formula or a link."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import xlsxwriter
+
+Lines = Iterable[Sequence[Any]]
+# What a spreadsheet takes for a formula, at the start of a text or of a line in it; full-width signs count too.
+FORMULA = re.compile(r"\A(?=[\t\r\n])|(?:\A|(?<=[\r\n]))(?!\n)(?=[\s\ufeff\u200b]*[=+\-@＝＋－＠])")
+CELL_LENGTH = 32_767
+SAFE = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+
+
+def workbook(sheets: Mapping[str, Lines]) -> bytes:
+    """Return a workbook of some sheets; texts are cells of text, so that long numbers keep their digits."""
+    target = io.BytesIO()
+    with xlsxwriter.Workbook(target, SAFE) as book:
+        as_text = book.add_format({"num_format": "@"})
+        for name, lines in sheets.items():
+            sheet = book.add_worksheet(name)
+            for row, line in enumerate(lines):
+                for column, value in enumerate(line):
+                    if isinstance(value, str):
+                        sheet.write_string(row, column, value[:CELL_LENGTH], as_text)
+                    elif value is not None:
+                        sheet.write(row, column, value)
+    return target.getvalue()
+
+
+def csv_text(lines: Lines) -> str:
+    """Return lines as comma-separated text; an apostrophe keeps a text from being a formula."""
+    target = io.StringIO(newline="")
+    csv.writer(target).writerows([_harmless(value) for value in line] for line in lines)
+    return target.getvalue()
+
+
+def _harmless(value: Any) -> Any:
+    return FORMULA.sub("'", value) if isinstance(value, str) else value

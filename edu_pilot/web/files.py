@@ -1,0 +1,42 @@
+"""Files on their way in and out, for pages and programs alike."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from flask import request
+from werkzeug.wrappers import Response
+
+from edu_pilot.workflow.reasons import N_, Malformed, blocked
+
+NAME_LENGTH = 100
+SANDBOX = "default-src 'none'; sandbox"
+
+
+def uploaded() -> tuple[bytes, str] | None:
+    """Return the bytes and the name of the one file that was sent; None without any.
+
+    The name tells a table's kind by its ending and is nothing else: never a path, never kept.
+    """
+    sent = [file for _, file in request.files.items(multi=True)]
+    if len(sent) > 1:
+        raise Malformed([blocked(N_("Send one file at a time."), code="files_too_many", field="file")])
+    file = request.files.get("file")
+    return (file.read(), (file.filename or "")[-NAME_LENGTH:]) if file else None
+
+
+def download(content: bytes, media_type: str, name: str, *, shown: bool = False) -> Response:
+    """Return bytes that no browser takes for a page; `shown` is for what this house itself has drawn."""
+    answer = Response(content, content_type=media_type)
+    answer.headers["Content-Disposition"] = f"{'inline' if shown else 'attachment'}; {_named(name)}"
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Content-Security-Policy"] = SANDBOX
+    return answer
+
+
+def _named(name: str) -> str:
+    """Return a name as headers carry it: plain for old readers, whole for the others (RFC 5987)."""
+    name = re.sub(r"[^\w.()-]+", "_", name).lstrip(".")[:NAME_LENGTH] or "file"
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    return f"filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
