@@ -55,12 +55,14 @@ def add_all(population: Population, told: Callable[[int, int], None]) -> dict[st
     """Add every account with a fictional person of its own; return the actors by account name."""
     wanted = list(posts(population.policy))
     seat = population.policy.table("counties")[0]["code"]
+    deciding = population.policy.get("access.factor_roles")
     for n, post in enumerate(wanted, 1):
         born = date(1965, 1, 1) + timedelta(days=n * STEP)
         person = population.id_number(post.county or seat, born)
         accounts.add(
             post.account, [post.role], post.county, person, OPERATOR,
-            password=PASSWORD + post.account, demo=True, secret=factor.sample_secret(post.account),
+            password=PASSWORD + post.account, demo=True,
+            secret=factor.sample_secret(post.account) if post.role in deciding else None,
         )  # fmt: skip
         told(n, len(wanted))
     return {post.account: accounts.named(post.account) for post in wanted}

@@ -24,7 +24,7 @@ from edu_pilot.sample.lives import Person, applying, days, signing_up
 from edu_pilot.sample.people import Population
 from edu_pilot.sample.stories import cast
 from edu_pilot.sample.summary import Summary
-from edu_pilot.services import cases, due, exports, policies, rosters
+from edu_pilot.services import cases, due, exports, policies, rosters, upkeep
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Refused, blocked
 
@@ -57,6 +57,7 @@ def load(people: int, seed: int, progress: Progress | None = None) -> Summary:
     _take_up(hands, people, seed)
     first = intake_window(policy, policy.get("intakes.first")).opens
     calendar.run(lambda day: told("calendar", (day - first).days, (today - first).days))
+    upkeep.run()
     with hands.timed("documents"):
         rendered = printing.render_all(lambda n, total: told("documents", n, total))
     return _summary(hands, people, seed, rendered)
@@ -89,7 +90,7 @@ def _fresh(today: date) -> Policy:
 def _close_day(hands: Hands) -> None:
     """Everything the calendar asks for, and every follow-up of the day's steps."""
     with hands.timed("calendar"):
-        due.run()
+        due.calendar()
 
 
 def _take_up(hands: Hands, people: int, seed: int) -> None:

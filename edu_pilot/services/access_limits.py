@@ -30,6 +30,7 @@ class Limits:
     """What holds for everybody who signs in."""
 
     password_min: int
+    factor_roles: frozenset[str]
     idle: timedelta
     session: timedelta
     student: timedelta
@@ -43,6 +44,7 @@ def limits(conn: Connection) -> Limits:
     given = policies.in_force(conn, clock.today()).policy.find("access") or _shipped()
     return Limits(
         password_min=given["password_min"],
+        factor_roles=frozenset(given["factor_roles"]),
         idle=timedelta(minutes=given["idle_minutes"]),
         session=timedelta(minutes=given["session_minutes"]),
         student=timedelta(minutes=given["student_minutes"]),

@@ -61,9 +61,8 @@ class Anchor:
 
 
 def own_keys() -> Keys:
-    """Return the keys that this instance signs with, by their short names."""
-    public = vault().public_key
-    return {proof.key_id(public): public}
+    """Return the keys that this instance signs with or has signed with, by their short names."""
+    return {proof.key_id(public): public for public in vault().public_keys}
 
 
 def make(conn: Connection, cause: str) -> Anchor:

@@ -91,7 +91,7 @@ def _database(settings: Settings, target: Writer, tell: Tell) -> tuple[dict[str,
     with extensions.read() as conn:
         engines.write_rows(conn, target, tell)
         _policies(conn, target)
-        return figures.taken(conn), sorted(sweep.referenced(conn))
+        return figures.taken(conn), sorted(sweep.referenced(conn, figures.tables(conn)))
 
 
 def embedded(source: Path, folder: Path, target: Writer, tell: Tell) -> tuple[dict[str, Any], list[str]]:
@@ -99,7 +99,7 @@ def embedded(source: Path, folder: Path, target: Writer, tell: Tell) -> tuple[di
     copy, small = folder / "copy.db", folder / "copy.gz"
     engines.copy_sqlite(source, copy, tell)
     with engines.sqlite_at(copy) as engine, engine.connect() as conn, conn.begin():
-        kept, keys = figures.taken(conn), sorted(sweep.referenced(conn))
+        kept, keys = figures.taken(conn), sorted(sweep.referenced(conn, figures.tables(conn)))
         _policies(conn, target)
     engines.squeeze(copy, small)
     target.add_file(engines.DATABASE, small)

@@ -9,18 +9,7 @@ import sqlalchemy as sa
 from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.models import Application, Quota
-from edu_pilot.services import (
-    anchors,
-    deadlines,
-    erasure,
-    idempotency,
-    links,
-    logins,
-    outbox,
-    reconciliation,
-    sweep,
-    throttle,
-)
+from edu_pilot.services import deadlines, outbox, upkeep
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.perform import perform
 from edu_pilot.workflow.reasons import Refused
@@ -30,7 +19,12 @@ QUOTA = Quota.__table__
 
 
 def run() -> dict[str, int]:
-    """Do what is due, and what was refused before once more; a second run on the same day finds nothing to do."""
+    """Do what is due and put the installation in order; a second run on the same day finds nothing to do."""
+    return {**calendar(), **upkeep.run()}
+
+
+def calendar() -> dict[str, int]:
+    """Take every step that a date brings, and what was refused before once more."""
     return {
         # First, because each place given back is followed by the admission of the first who waits.
         "places_given_back": deadlines.late_answers(),
@@ -38,13 +32,6 @@ def run() -> dict[str, int]:
         "moved_up": _fill_places(),
         **deadlines.studies(),
         **deadlines.claims(),
-        "keys_dropped": idempotency.purge(),
-        "sign_ins_dropped": logins.purge() + links.purge() + throttle.purge(),
-        **erasure.run_due(),
-        "money_differences": reconciliation.watch(),
-        "files_swept": sweep.due(),
-        # Last, so that what this run did is signed with it.
-        "anchors_made": anchors.make_hourly(),
     }
 
 

@@ -60,8 +60,8 @@ class Opened:
 def enter(name: str, password: str, code: str, caller: Caller) -> Opened | None:
     """Begin an account's session, or return None; raise TooMany.
 
-    One password hash is reckoned whatever the name. An account without a second factor gets a session
-    in which it can only enrol one.
+    One password hash is reckoned whatever the name. An account whose roles need a second factor and that
+    has none yet gets a session in which it can only enrol one.
     """
     counted = throttle.count(DOOR, account=name, address=throttle.network(caller.address))
     row = accounts.fitting(name, password)
@@ -71,7 +71,9 @@ def enter(name: str, password: str, code: str, caller: Caller) -> Opened | None:
         if row["totp_secret"] and not factor.accept(conn, row, code):
             return None
         counted.give_back(conn)
-        return _begin(conn, accounts.actor_of(row), caller, enrolling=not row["totp_secret"])
+        actor = accounts.actor_of(row)
+        needed = bool(actor.roles & access_limits.limits(conn).factor_roles)
+        return _begin(conn, actor, caller, enrolling=needed and not row["totp_secret"])
 
 
 def enter_as_student(person_key: str, caller: Caller) -> Opened:
@@ -145,15 +147,23 @@ def _note_seen(session: str, now: datetime) -> None:
 
 
 def step_up(login: Login, code: str) -> bool:
-    """Prove once more who sits there, by a code of the second factor; raise TooMany."""
+    """Prove once more who sits there, by a code or, where an account has no second factor, its password; TooMany."""
     counted = throttle.count(STEP_UP_DOOR, account=login.actor.name)
+    by_password = not has_factor(login.actor) and accounts.fitting(login.actor.name, code) is not None
     with write() as conn:
         row = one_row(conn, sa.select(ACCOUNT).where(ACCOUNT.c.id == login.actor.account_id))
-        if row is None or not factor.accept(conn, row, code):
+        if row is None or not (by_password or factor.accept(conn, row, code)):
             return False
         counted.give_back(conn)
         note_step_up(conn, login.id)
     return True
+
+
+def has_factor(actor: Actor) -> bool:
+    """Return whether an account has a second factor; one whose roles need none may go without."""
+    with read() as conn:
+        found = sa.select(ACCOUNT.c.totp_secret).where(ACCOUNT.c.id == actor.account_id)
+        return conn.execute(found).scalar() is not None
 
 
 def note_step_up(conn: Connection, session: str) -> None:

@@ -153,7 +153,7 @@ def _put_files(
     found: Archive, conn: Connection, folder: Path | None, identity: str | None, tell: Tell
 ) -> tuple[int, list[str]]:
     """Put every kept file back; return how many, and the keys of those that nobody has."""
-    wanted, put = sweep.referenced(conn), set()
+    wanted, put = sweep.referenced(conn, figures.tables(conn)), set()
     try:
         for key, content in _kept(found, folder, identity, wanted):
             if key in wanted:
@@ -187,7 +187,7 @@ def _mirrored(folder: Path, identity: str | None, wanted: set[str]) -> Iterator[
 def fetch(folder: Path, identity: str | None, tell: Tell = silent) -> tuple[int, list[str]]:
     """Put back from a mirror what the store lacks; return how many files, and the keys of those that nobody has."""
     with read() as conn:
-        wanted = sweep.referenced(conn)
+        wanted = sweep.referenced(conn, figures.tables(conn))
     lacking = wanted - {entry.key for entry in store.store().entries()}
     found = dict.fromkeys(lacking, False)
     for done, (key, content) in enumerate(_mirrored(folder, identity, lacking), 1):

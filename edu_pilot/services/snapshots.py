@@ -19,7 +19,7 @@ from flask import current_app
 from edu_pilot import clock, extensions
 from edu_pilot.config import Settings
 from edu_pilot.models import AuditEntry
-from edu_pilot.services import archive, backup, engines, store, sweep
+from edu_pilot.services import archive, backup, engines, figures, store, sweep
 from edu_pilot.services.archive import Unfit
 from edu_pilot.services.vault import vault
 from edu_pilot.workflow.reasons import N_
@@ -148,7 +148,7 @@ class Keeper:
         if settings.snapshots is None or (self.taken_at and clock.now() - self.taken_at < timedelta(minutes=1)):
             return False
         with extensions.read() as conn:
-            keys = sweep.referenced(conn)
+            keys = sweep.referenced(conn, figures.tables(conn))
         self.taken_at = clock.now()
         mirror(settings.snapshots, sorted(keys))
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,8 +12,8 @@ import structlog
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.extensions import read
-from edu_pilot.services import figures, store
+from edu_pilot.extensions import Base, read
+from edu_pilot.services import store
 
 # A step writes its file and then its row, within minutes; a day is beyond doubt.
 OLD_ENOUGH = timedelta(hours=24)
@@ -44,10 +44,9 @@ class Swept:
         return len(self.orphans) > max(FEW, self.files * SHARE)
 
 
-def referenced(conn: Connection) -> set[str]:
-    """Return the key of every file that a row refers to."""
-    # As the database stands: it may be a copy of an older version.
-    columns = [table.c.store_key for table in figures.tables(conn) if "store_key" in table.c]
+def referenced(conn: Connection, tables: Iterable[sa.Table]) -> set[str]:
+    """Return the key of every file that a row of these tables refers to."""
+    columns = [table.c.store_key for table in tables if "store_key" in table.c]
     return {key for column in columns for key in conn.execute(sa.select(column).where(column.is_not(None))).scalars()}
 
 
@@ -56,7 +55,7 @@ def look() -> Swept:
     # The files first: what is written meanwhile has its row by the time the rows are read.
     found = [entry for entry in store.store().entries() if OURS.fullmatch(entry.key)]
     with read() as conn:
-        known = referenced(conn)
+        known = referenced(conn, Base.metadata.sorted_tables)
     kept = {entry.key for entry in found}
     orphans = tuple(sorted(_orphans(found, known), key=lambda entry: entry.key))
     return Swept(len(found), orphans, tuple(sorted(known - kept)))

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from edu_pilot import faults
 from edu_pilot.extensions import read
-from edu_pilot.services import accounts, presenting
+from edu_pilot.services import accounts, logins, presenting
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.readiness import UNAVAILABLE
@@ -104,7 +104,9 @@ def _unproved(_refused: StepUpNeeded) -> Answer:
     carried = [(n, v) for n, v in request.form.items(multi=True) if n not in NOT_CARRIED]
     actor, fault = access.actor_or_none(), g.get("step_up_fault", False)
     student = actor is not None and actor.roles == {STUDENT}
-    return render_template("public/step_up.html", carried=carried, fault=fault, student=student), 403
+    password = not student and actor is not None and not logins.has_factor(actor)
+    page = "public/step_up.html"
+    return render_template(page, carried=carried, fault=fault, student=student, password=password), 403
 
 
 def _not_rendered(error: RenderingRefused) -> Answer:

@@ -12,6 +12,8 @@ import time_machine
 from flask import Flask
 
 from edu_pilot import config, create_app
+from edu_pilot.extensions import write
+from edu_pilot.models import Account
 from edu_pilot.services import accounts, factor
 from edu_pilot.services.actors import OPERATOR
 from tests.app import CHEAP, Place
@@ -26,17 +28,17 @@ Sit = Callable[[str], Visitor]
 
 def test_the_first_sign_in_can_only_enrol(site: Flask, stranger: Visitor) -> None:
     with site.app_context():
-        password = accounts.add("zhang.li", ["clerk"], QIHE, worker(77).id_number, OPERATOR)
-    answer = stranger.send("/login", username="zhang.li", password=password, next="/desk")
+        password = accounts.add("zhang.li", ["union_reviewer"], QIHE, worker(77).id_number, OPERATOR)
+    answer = stranger.send("/login", username="zhang.li", password=password, next="/review")
     assert answer.headers["Location"] == "/account/enrol"
-    assert stranger.get("/desk").headers["Location"] == "/account/enrol"
+    assert stranger.get("/review").headers["Location"] == "/account/enrol"
     page = text(stranger.get("/account/enrol"))
     secret = re.search(r"<code>([A-Z2-7]{32})</code>", page)
     assert secret and "data:image/svg+xml;base64," in page
     assert stranger.send("/account/enrol", code="000000").status_code == 422
     told = text(stranger.send("/account/enrol", code=factor.present_code(secret.group(1))))
     assert len(re.findall(r"<code>[A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4}</code>", told)) == 10
-    assert stranger.get("/desk").status_code == 200
+    assert stranger.get("/review").status_code == 200
     assert stranger.get("/account/enrol").status_code == 302
 
 
@@ -235,3 +237,21 @@ def test_an_address_is_believed_as_far_as_the_office_says(sqlite_place: Place, h
 def config_app(environ: dict[str, str]) -> Flask:
     """Give an application with settings of its own."""
     return create_app(config.read(environ), **CHEAP)
+
+
+def test_a_clerk_without_a_factor_signs_in_by_password_and_proves_a_step_with_it(site: Flask, hands: Pilot) -> None:
+    claim = hands.approved(hands.graduated())
+    with write() as conn:
+        conn.execute(Account.__table__.update().where(Account.__table__.c.name == "wang.fang").values(totp_secret=None))
+    with time_machine.travel(datetime.now(UTC)) as clock:
+        clerk = Visitor(site)
+        assert clerk.send("/login", username="wang.fang", password="demowang.fang").headers["Location"] == "/"
+        clock.shift(LATER)
+        entries = {"account_number": "6222021607001234567", "account_holder": "刘伟"}
+        asked = clerk.act(f"/records/claim/{claim}", "change_account", **entries)
+        assert asked.status_code == 403 and 'type="password"' in text(asked)
+        path = f"/records/claim/{claim}/change_account"
+        entries |= {"seen_version": str(row("claim", claim)["version"])}
+        assert "The password is not right" in text(clerk.send(path, **entries, step_up_code="demo"))
+        assert clerk.send(path, **entries, step_up_code="demowang.fang").status_code == 303
+    assert row("claim", claim)["account_changed_at"] is not None
