@@ -114,7 +114,7 @@ def fresh(token: str) -> bool:
 
 
 def test_without_a_factor_one_can_only_enrol(any_app: Flask) -> None:
-    password = accounts.add(NEWCOMER, ["clerk"], QIHE, worker(77).id_number, OPERATOR)
+    password = accounts.add(NEWCOMER, ["registrar"], None, worker(77).id_number, OPERATOR)
     made = logins.enter(NEWCOMER, password, "", HERE)
     assert made is not None and made.login.enrolling
     secret = logins.pending_secret(made.login)
