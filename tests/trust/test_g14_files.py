@@ -27,7 +27,8 @@ from edu_pilot.services.spreadsheets import Unreadable
 from edu_pilot.web.files import download
 from edu_pilot.workflow.reasons import Refused
 from tests.app import TODAY
-from tests.factories import Pilot, rows
+from tests.factories import Pilot, receipt, rows
+from tests.people import worker
 from tests.trust import corpus, probe
 from tests.trust.corpus import UNINVITED, Hostile
 from tests.trust.figures import figure, seed, size
@@ -70,6 +71,7 @@ class Doors:
     visitor: Visitor
     application: str
     claim: str
+    batch: str
     answers: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
 
@@ -85,7 +87,8 @@ class Doors:
         yield "api cases", self.api("/api/v1/imports/cases", {"intake": "2209"}, "chen.hui")
         yield "api scores", self.api("/api/v1/imports/scores", {}, "chen.hui")
         yield "api diplomas", self.api("/api/v1/imports/diplomas", {}, "chen.hui")
-        yield "api results", self.api("/api/v1/imports/results", {"batch": "B2209-001"}, "he.jun")
+        yield "api results", self.api("/api/v1/imports/results", {"batch": self.batch}, "he.jun")
+        yield "api certificates", self.api("/api/v1/imports/certificates", {}, "examiner")
 
     def page(self, path: str, fields: dict[str, str]) -> Callable[[str, bytes], TestResponse]:
         return lambda name, content: self._sent(path, {"csrf_token": self.csrf} | fields, name, content, {})
@@ -115,14 +118,18 @@ def hands(site: Flask) -> Iterator[Pilot]:
 def doors(site: Flask, hands: Pilot) -> Doors:
     """Open every door; the clerk of Qihe has signed in at the pages."""
     claim = hands.claim(hands.graduated())
-    application = hands.registered()
-    names = ("wang.fang", "chen.hui", "he.jun")
+    application = hands.registered(worker(8))
+    her = worker(7)
+    given = {"receipts": [receipt("9", her.name)], "account_holder": her.name}
+    batch = hands.batch(hands.approved(hands.graduated(her), **given))
+    hands.export(batch)
+    names = ("wang.fang", "chen.hui", "he.jun", "examiner")
     tokens = {name: accounts.token(name, OPERATOR) for name in names}
     visitor = Visitor(site, "zh")
     assert visitor.sign_in("wang.fang").status_code == 303
     found = TOKEN.search(text(visitor.get(f"/records/application/{application}")))
     assert found
-    return Doors(site, tokens, found.group(1), visitor, application, claim)
+    return Doors(site, tokens, found.group(1), visitor, application, claim, batch)
 
 
 def is_answered(door: str, one: Hostile, answer: TestResponse) -> None:
