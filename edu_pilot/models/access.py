@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from edu_pilot.extensions import Base
-from edu_pilot.models.base import Id, Instant, Key, Name, Sealed, id_column
+from edu_pilot.models.base import Blind, Id, Instant, Key, Name, Sealed, id_column
 
 ACCOUNT = "account.id"
 
@@ -21,7 +21,7 @@ class LoginSession(Base):
     id: Mapped[str] = id_column()
     token_hash: Mapped[str] = mapped_column(Key, unique=True)
     account_id: Mapped[str | None] = mapped_column(Id, sa.ForeignKey(ACCOUNT), index=True)
-    person_key: Mapped[str | None] = mapped_column(Key)
+    person_key: Mapped[str | None] = mapped_column(Blind)
     # Signed in without a second factor: nothing but enrolling one is open.
     enrolling: Mapped[bool] = mapped_column(default=False)
     pending_secret: Mapped[bytes | None] = mapped_column(Sealed)

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import io
 import logging
+import re
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,7 @@ APT_LINE = (
     "fonts-noto-cjk fonts-lxgw-wenkai fonts-hanazono fonts-babelstone-han"
 )
 PDF_VARIANT = "pdf/a-3b"
+NOTDEF = re.compile(r"\.notdef glyph .*\(U\+([0-9A-F]+)\)", re.S)
 OUTPUT_INTENT = "--srgb"
 
 # Pango's font map is not made for two threads, and the missing-glyph watch reads one log.
@@ -280,8 +282,9 @@ class _Complaints(logging.Handler):
         self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if ".notdef" in str(record.msg) and isinstance(record.args, tuple):
-            char = str(record.args[0])
-            self.characters.append(UnprintableCharacter(char, f"U+{ord(char):04X}", "template"))
+        message = record.getMessage()
+        # Read from the message: a line may be masked, and so without arguments, before it comes here.
+        if found := NOTDEF.search(message):
+            self.characters.append(UnprintableCharacter(chr(int(found[1], 16)), f"U+{found[1]}", "template"))
         else:
-            self.messages.append(record.getMessage())
+            self.messages.append(message)

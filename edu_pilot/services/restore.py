@@ -22,6 +22,7 @@ from edu_pilot.services import archive, audit, engines, figures, instance, proof
 from edu_pilot.services.archive import Archive, Unfit
 from edu_pilot.services.backup import FILES, KEYS
 from edu_pilot.services.engines import Tell, silent
+from edu_pilot.services.keys import index_keys
 from edu_pilot.workflow.reasons import N_
 
 
@@ -86,7 +87,7 @@ def _keys(settings: Settings, found: Archive) -> Iterator[None]:
             text = N_("The backup holds no keys: put the copy of the folder %(folder)s in place first.")
             raise Unfit("keys_missing", text, folder=settings.keys) from None
         _require_signed(keys.public_key, found)
-        current_app.extensions["vault"] = keys
+        current_app.extensions["vault"] = vault.Keeper(settings.keys, index_keys)
         yield
     except BaseException:
         for path in own:

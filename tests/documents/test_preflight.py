@@ -10,6 +10,7 @@ import pdfplumber
 import pypdf
 import pytest
 
+from edu_pilot import logs
 from edu_pilot.services import glyphs, rendering
 from tests.documents.contexts import COMPLETION_CERTIFICATE, QR
 
@@ -123,6 +124,8 @@ def test_nothing_but_our_own_assets_is_ever_fetched(html: str) -> None:
 
 
 def test_a_box_drawn_by_a_template_is_refused_too() -> None:
+    """Also where every line of a log is masked, as in a running application."""
+    logs.configure()
     with pytest.raises(rendering.Unprintable, match="U\\+A7CA"):
         rendering.pdf_of("<p>\ua7ca</p>", rendering._style("claim_form"), {})
 

@@ -13,7 +13,7 @@ from flask import Flask, current_app
 from edu_pilot import process
 from edu_pilot.extensions import Base, db, read, write
 from edu_pilot.models.base import Blind
-from edu_pilot.services import audit, documents, keys, search, statistics, vault, verification
+from edu_pilot.services import audit, documents, keys, proof, search, statistics, vault, verification
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.vault import FIELD, INDEX, SESSION, SIGNING
 from edu_pilot.workflow.reasons import Refused
@@ -209,7 +209,7 @@ def test_a_paper_frozen_before_a_rotation_names_the_key_that_signs_it(pilot: Pil
     keys.rotate("sign", OPERATOR)
     found = verification.by_key(documents.render(rows("document")[0]["number"]), vault.vault().public_key)
     assert found.content is not None
-    assert found.content["key_id"] == documents.key_id(vault.vault().public_key)
+    assert found.content["key_id"] == proof.key_id(vault.vault().public_key)
 
 
 def test_sessions_outlive_one_rotation(pilot: Pilot, site: Flask) -> None:

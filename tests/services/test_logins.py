@@ -24,6 +24,8 @@ HERE = Caller("10.0.0.1", "Firefox")
 NEWCOMER = "zhang.li"
 PASSWORD = "twelve-or-more"
 
+pytestmark = pytest.mark.usefixtures("one_clock")
+
 
 def enter(name: str = "wang.fang", code: str | None = None) -> Opened | None:
     """Sign one of the staff in."""

@@ -16,6 +16,8 @@ from tests.factories import rows
 
 NOW = datetime(2022, 8, 20, 8, 0, tzinfo=UTC)
 
+pytestmark = pytest.mark.usefixtures("one_clock")
+
 
 def tries(number: int, **given: str) -> int:
     """Try as often as asked and give how often one got through."""

@@ -18,10 +18,11 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
+from edu_pilot import process
 from edu_pilot.config import RECIPIENT
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Counter
-from edu_pilot.services import archive, backup, figures, instance, moving, restore, snapshots
+from edu_pilot.services import archive, backup, figures, moving, restore, snapshots
 from edu_pilot.services.archive import Unfit
 from tests import postgres as postgres_server
 from tests.app import Place, at_work, build, copy_sqlite, opened
@@ -147,7 +148,7 @@ def archived(sqlite_place: Place, bench: Bench) -> Path:
 
 def left(data: Path) -> set[str]:
     """Give what a refused restore has left in a folder."""
-    return {str(p.relative_to(data)) for p in data.rglob("*") if p.is_file()} - {".at-work"}
+    return {str(p.relative_to(data)) for p in data.rglob("*") if p.is_file()} - {process.IN_USE}
 
 
 def test_another_key_does_not_open_it(archived: Path, bench: Bench) -> None:
@@ -401,7 +402,7 @@ def test_a_county_at_work_or_a_filled_target_is_refused(sqlite_place: Place, pos
 
 def busy(place: Place) -> AbstractContextManager[None]:
     """Give what a server holds as long as it runs."""
-    return instance.at_work(build(place).config["SETTINGS"])
+    return process.alone(place.data)
 
 
 def test_a_copy_of_a_copy_is_told_from_its_like(sqlite_template: Place, tmp_path: Path) -> None:

@@ -230,6 +230,7 @@ def test_another_persons_browser_is_not_signed_in_by_a_link(site: Flask, hands: 
     assert accounts.sign_in("chen.hui", "demochen.hui") and accounts.sign_in("wang.fang", PASSWORD)
 
 
+@pytest.mark.usefixtures("one_clock")
 @pytest.mark.parametrize(("seconds", "holds"), [(-1, True), (1, False)])
 def test_a_link_ends_to_the_second(any_app: Flask, seconds: int, holds: bool) -> None:
     with time_machine.travel(clock.now(), tick=False) as travelled:
