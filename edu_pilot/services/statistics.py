@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from edu_pilot.models import Account, Application, AuditEntry, Certification, Claim, Person, Study
 from edu_pilot.rules.lookups import county_code, major_code
 from edu_pilot.services import policies
+from edu_pilot.services.visibility import scope_of
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.registry import Actor
 
@@ -32,9 +33,10 @@ Row = dict[str, Any]
 def persons(conn: Connection, actor: Actor, as_of: date, by: Sequence[str]) -> dict[str, Any]:
     """Count the persons of each group as the audit tells them on a business date.
 
-    A person is counted once in each group; a county's staff count their own county.
+    A person is counted once in each group; a county's staff count those who were of their county on that day.
     """
-    seen = [r for r in _rows(conn, as_of) if actor.county is None or r["county"] == actor.county]
+    scope = scope_of(actor)
+    seen = [r for r in _rows(conn, as_of) if scope.covers(r["county"], r["person"])]
     groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for row in seen:
         groups[tuple(row[name] or "" for name in by)].add(row["person"])

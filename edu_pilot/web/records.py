@@ -213,7 +213,7 @@ def _blank(workflow: str, entered: Any) -> Answers:
 def _at_birth(conn: Connection, workflow: str) -> Compiled:
     """Return the version the new record will have: its parent's where the form or its link names one."""
     current = policies.in_force(conn, clock.today())
-    return policies.at_birth(conn, current, workflow, request.values).compiled
+    return policies.at_birth(conn, current, workflow, request.values, access.actor()).compiled
 
 
 def _prefill(form: Answers) -> None:
