@@ -19,14 +19,14 @@ pages = Blueprint("rosters", __name__, url_prefix="/desk")
 
 
 @pages.get("/roster")
-@access.signed_in
+@access.staff
 def form() -> str:
     """Ask for a file and the intake it is for."""
     return _page()
 
 
 @pages.post("/roster")
-@access.signed_in
+@access.staff
 def upload() -> Any:
     """Judge every row; take the good ones only when that was asked for."""
     _words_for_clerks()
