@@ -58,9 +58,9 @@ class Step:
 
 
 def lines(conn: Connection, found: Iterable[Case]) -> list[Line]:
-    """Return records as a list shows them."""
-    policy = presenting.in_force(conn).policy
-    return [Line(case, presenting.facts(case, policy)) for case in found]
+    """Return records as a list shows them to who asks."""
+    policy, actor = presenting.in_force(conn).policy, access.actor()
+    return [Line(case, presenting.facts(case, policy, actor, policy)) for case in found]
 
 
 @pages.get("/<workflow>")
