@@ -185,5 +185,6 @@ def _rows(result: sa.CursorResult[Any]) -> list[Mapping[str, Any]]:
 
 def load_facts() -> None:
     """Import the modules that register facts, once at start."""
-    for name in ("people", "bars", "application", "study", "certification", "claim", "claim_after", "payment"):
+    names = ("people", "bars", "application", "study", "certification", "claim", "claim_after", "payment", "hands")
+    for name in names:
         importlib.import_module(f"edu_pilot.services.facts.{name}")
