@@ -44,7 +44,7 @@ def scope_of(actor: Actor) -> Scope:
     """Return what an actor sees; of several roles the narrowest scope holds."""
     if STUDENT in actor.roles:
         return Scope(person_key=actor.person_key) if actor.roles == {STUDENT} else Scope()
-    if not actor.roles:
+    if not any(actor.roles):
         return Scope()
     if actor.county is not None:
         return Scope(county=actor.county)

@@ -38,6 +38,7 @@ def actor(*roles: str, county: str | None = None, person_key: str | None = "key"
         (actor("surveyor"), NOTHING),
         (actor(), NOTHING),
         (actor(county=QIHE), NOTHING),
+        (actor("", county=QIHE), NOTHING),
         (actor("student", "registrar"), NOTHING),
         (actor("student", person_key=None), NOTHING),
     ],
