@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot.services import cases
-from edu_pilot.services.visibility import visible_to
+from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.workflow.registry import Actor
 
 
@@ -16,4 +16,5 @@ def by_state(conn: Connection, workflow: str, actor: Actor) -> Mapping[str, int]
     """Return the number of visible records of a workflow in each state that has any."""
     records = cases.table(workflow)
     query = sa.select(records.c.state, sa.func.count()).where(visible_to(actor, records)).group_by(records.c.state)
-    return dict(conn.execute(query).all())
+    with walled(conn, actor):
+        return dict(conn.execute(query).all())

@@ -48,7 +48,10 @@ def _installation() -> Iterator[Finding]:
 
 def _database() -> Iterator[Finding]:
     if db.engine.dialect.name != "sqlite":
-        yield Finding("database", _answers(), N_("PostgreSQL answers"), "systemctl start postgresql")
+        answers = _answers()
+        yield Finding("database", answers, N_("PostgreSQL answers"), "systemctl start postgresql")
+        if answers:
+            yield _county_wall()
         return
     found = ".".join(str(part) for part in sqlite_module().sqlite_version_info)
     safe = sqlite_module().sqlite_version_info >= SAFE_WAL
@@ -64,6 +67,16 @@ def _answers() -> bool:
             return bool(conn.execute(text("SELECT 1")).scalar())
     except Exception:  # any failure of the driver means the same here: it does not answer
         return False
+
+
+def _county_wall() -> Finding:
+    """Say whether PostgreSQL's own wall between the counties stands before this account."""
+    role = text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    with read() as conn:
+        name, passes = conn.execute(role).one()
+    told = N_("the database account %(role)s does not pass the wall between the counties")
+    mend = f'ALTER ROLE "{name}" NOSUPERUSER NOBYPASSRLS'
+    return Finding("county_wall", not passes, told, mend, needed=False, facts={"role": name})
 
 
 def _renderer() -> Iterator[Finding]:

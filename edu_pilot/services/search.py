@@ -17,7 +17,7 @@ from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.vault import vault
-from edu_pilot.services.visibility import require_visible, visible_to
+from edu_pilot.services.visibility import require_visible, visible_to, walled
 from edu_pilot.workflow.registry import Actor
 
 PERSON = Person.__table__
@@ -50,7 +50,8 @@ def find(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> tuple
     if wanted.after:
         query = query.where(records.c.reference > wanted.after)
     limit = max(1, min(wanted.limit, LIMIT))
-    rows = all_rows(conn, query.order_by(records.c.reference).limit(limit + 1))
+    with walled(conn, actor):
+        rows = all_rows(conn, query.order_by(records.c.reference).limit(limit + 1))
     following = rows[limit - 1]["reference"] if len(rows) > limit else None
     return cases.batch_of(conn, vault(), workflow, rows[:limit]), following
 
@@ -80,8 +81,9 @@ def _named(table: sa.Table, q: str, keys: str) -> sa.ColumnElement[bool]:
 
 def get(conn: Connection, workflow: str, reference: str, actor: Actor) -> Case:
     """Return a record the actor may see; NotFound for a missing and for a hidden one alike."""
-    case = cases.by_reference(conn, vault(), workflow, reference)
-    require_visible(actor, case)
+    with walled(conn, actor):
+        case = cases.by_reference(conn, vault(), workflow, reference)
+        require_visible(actor, case)
     return case
 
 
@@ -99,7 +101,9 @@ def by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str 
         if workflow == "application":
             own = sa.or_(own, _person(records, id_number, phone))
         query = sa.select(records).where(own, visible_to(actor, records)).order_by(records.c.reference).limit(LIMIT)
-        found += cases.batch_of(conn, vault(), workflow, all_rows(conn, query))
+        with walled(conn, actor):
+            rows = all_rows(conn, query)
+        found += cases.batch_of(conn, vault(), workflow, rows)
     return found
 
 
@@ -156,7 +160,8 @@ def ids(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> list[s
     """Return the row ids of every visible record that fits the filters, by reference, for a step on many."""
     records = cases.table(workflow)
     query = sa.select(records.c.id).where(visible_to(actor, records), *_filters(records, wanted))
-    return list(conn.execute(query.order_by(records.c.reference)).scalars())
+    with walled(conn, actor):
+        return list(conn.execute(query.order_by(records.c.reference)).scalars())
 
 
 def _filters(records: sa.Table, wanted: Wanted) -> list[sa.ColumnElement[bool]]:

@@ -6,9 +6,12 @@ in the words of a missing one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from edu_pilot.models import Person
 from edu_pilot.services.actors import STUDENT
@@ -77,3 +80,22 @@ def require_visible(actor: Actor, case: Case) -> None:
     person_key = case.person_key if scope.person_key is not None else None
     if not scope.covers(case.county, person_key):
         raise NotFound(case.reference)
+
+
+_WALL = sa.text("SELECT set_config('edu_pilot.county', :county, true)")
+
+
+@contextmanager
+def walled(conn: Connection, actor: Actor) -> Iterator[None]:
+    """Let PostgreSQL itself hide other counties while a county's actor looks records up; SQLite has no such wall.
+
+    It stands for the look-up alone: the rules about what was found must see beyond the county.
+    """
+    county = scope_of(actor).county
+    if county is None or conn.dialect.name == "sqlite":
+        yield
+        return
+    conn.execute(_WALL, {"county": county})
+    yield
+    # An error ends the transaction, and the wall, which is the transaction's own, with it.
+    conn.execute(_WALL, {"county": ""})
