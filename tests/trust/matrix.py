@@ -54,6 +54,8 @@ class Principal:
     cookie: str = ""
     csrf: str = ""
     token: str = ""
+    # A token sent to pages, where it counts for nothing.
+    stray: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,10 @@ def _things(pilot: Pilot, county: str, first: int) -> Iterator[Thing]:
         papers.add("application", reference, "portrait", A_PDF, pilot.wang_fang)
     side = "own" if county == QIHE else "other"
     yield from (_thing(f"{side} {state}", "application", reference) for state, reference in ways.items())
-    claim = pilot.submitted(pilot.graduated(worker(first + 3), **where))
+    study = pilot.graduated(worker(first + 3), **where)
+    yield _thing(f"{side} study", "study", study)
+    yield _thing(f"{side} certification", "certification", pilot.certification_of(study))
+    claim = pilot.submitted(study)
     papers.add("claim", claim, "portrait", A_PDF, pilot.wang_fang)
     yield _thing(f"{side} claim", "claim", claim)
     if county == QIHE:
@@ -171,7 +176,8 @@ def _thing(name: str, workflow: str, reference: str) -> Thing:
 
 
 def _missing() -> Iterator[Thing]:
-    for workflow, reference in (("application", "A2209-999999"), ("claim", "R2503-999999"), ("payment", "B2503-999")):
+    for reference in ("A2209-999999", "S2209-999999", "C2209-999999", "R2503-999999", "B2503-999"):
+        workflow = {"A": "application", "S": "study", "C": "certification", "R": "claim", "B": "payment"}[reference[0]]
         yield Thing(f"missing {workflow}", workflow, reference, missing=True)
 
 
@@ -268,7 +274,8 @@ def path_of(rule: str, thing: Thing | None) -> str:
 
 def step_of(workflow: str) -> str:
     """Name a step that is refused to everybody in the states of the world, so that no cell changes it."""
-    return {"application": "verify", "claim": "settle", "payment": "export"}[workflow]
+    steps = {"application": "verify", "study": "resume", "certification": "resit", "claim": "settle"}
+    return steps.get(workflow, "export")
 
 
 def body_of(rule: str, principal: Principal, thing: Thing | None) -> tuple[bytes, str]:
@@ -299,7 +306,8 @@ def headers_of(rule: str, principal: Principal) -> dict[str, str]:
         # A cookie is no way into the interface for programs, with or without a token.
         bearer = {"Authorization": f"Bearer {principal.token}"} if principal.token else {}
         return bearer | {"Cookie": principal.cookie, "Accept-Language": "en"}
-    return {"Cookie": principal.cookie, "Accept-Language": "en"}
+    stray = {"Authorization": f"Bearer {principal.stray}"} if principal.stray else {}
+    return stray | {"Cookie": principal.cookie, "Accept-Language": "en"}
 
 
 # What the table says
@@ -437,12 +445,28 @@ def _plain(rule: str, method: str, principal: Principal) -> set[int]:
 def cells(world: World, *, whole: bool) -> Iterator[Cell]:
     """Yield the matrix, whoever asks in one row; `whole` asks every method for every thing, not for one alone."""
     router = world.app.url_map.bind("localhost")
+    # Whoever signs out is done with the session.
     rules = sorted({rule.rule for rule in world.app.url_map.iter_rules()}, key=lambda rule: (rule == "/logout", rule))
     for principal in world.principals:
         for rule in rules:
+            crossed = _crossed(world, rule, principal)
             for method in METHODS:
                 for thing in _asked(world, rule, method, whole):
                     yield _cell(router, rule, method, principal, thing)
+                for thing in _asked(world, rule, method, whole)[: None if whole else 1]:
+                    if crossed and (whole or door(rule, method)):
+                        yield _cell(router, rule, method, crossed, thing)
+
+
+def _crossed(world: World, rule: str, principal: Principal) -> Principal | None:
+    """Give somebody who comes the wrong way: with a token to a page, with a cookie alone to the API."""
+    name = f"{principal.name} the wrong way"
+    if rule.startswith("/api/"):
+        return replace(principal, name=name, known=False, token="") if principal.token else None
+    if not principal.token:
+        return None
+    nobody = world.principals[0]
+    return replace(principal, name=name, known=False, cookie=nobody.cookie, csrf=nobody.csrf, stray=principal.token)
 
 
 def _asked(world: World, rule: str, method: str, whole: bool) -> Sequence[Thing | None]:

@@ -84,14 +84,15 @@ def test_every_cell_answers_as_the_table_says(world: World) -> None:
     assert unlike == []
     # Nothing was to be carried out: neither by a safe method nor by a refused step.
     assert rows_of(world.app) == before
-    assert len(world.principals) >= 14 and counted.total() > 9_000 and len(hidden) > 1_000
+    assert len(world.principals) >= 14 and counted.total() > (50_000 if whole else 12_000) and len(hidden) > 1_000
 
 
 def test_no_form_is_heard_without_its_token(world: World) -> None:
     """T19: whoever asks, a POST that another site could have made their browser send changes nothing."""
     before, asked = rows_of(world.app), 0
     for cell in matrix.cells(world, whole=False):
-        if cell.method == "POST" and not cell.rule.startswith("/api/") and matrix.door(cell.rule, "POST"):
+        page = cell.method == "POST" and not cell.rule.startswith("/api/") and matrix.door(cell.rule, "POST")
+        if page and not cell.principal.stray:
             forged = replace(cell, body=b"", headers={**cell.headers, "HX-Request": "true"})
             assert ask(world.app, forged)[0] == 400, str(cell)
             asked += 1
