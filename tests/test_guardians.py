@@ -441,12 +441,22 @@ ASKS_FOR_SCOPE = {"visible_to", "require_visible", "scope_of"}
 BEYOND_THE_COUNTY = ("services.facts.", "services.effects.", "sample.")
 # Every other look-up without a scope, each with its reason.
 UNSCOPED = {
+    "services.alerts": {
+        "_county": "whose union is told of a receipt claimed twice",
+        "_noted": "the receipt is looked for in all counties; each union is told its own part",
+    },
     "services.audit": {
         "_entries": "the chain is walked whole",
         "_replayed": "every record's state is compared with its entries",
     },
     "services.bank_files": {"content": "the lines of a batch that payments.bank_file has found for the releaser"},
+    "services.budgets": {
+        "<module>": "sums of the city's money, no record",
+        "_spent": "sums of the city's money, no record",
+        "_waiting": "whose turn the money reaches, for a rule",
+    },
     "services.deadlines": {
+        "_claims": "the calendar's work, done as the system",
         "_ended": "the calendar's work, done as the system",
         "_of_revoked": "the calendar's work, done as the system",
         "_to_warn": "the calendar's work, done as the system",
@@ -461,6 +471,11 @@ UNSCOPED = {
     "services.exam_contexts": {
         "_portrait": "inside a step on a record that was found",
         "_session_now": "inside a step on a record that was found",
+    },
+    "services.national_query": {"_pending_and_listed": "follow-ups, done as the system"},
+    "services.notices": {
+        "_published": "of a list that was found already",
+        "concerned": "of a list that was found already",
     },
     "services.outbox": {"first_waiting": "follow-ups, done as the system"},
     "services.papers": {"of_record": "of a record that was found already"},
@@ -496,10 +511,12 @@ UNSCOPED = {
 
 
 def bound_tables(module: ast.Module) -> set[str]:
-    """Give the names a module binds to scoped tables: `CLAIM = Claim.__table__`, alone or in a tuple."""
+    """Give the names a module binds to scoped tables: `CLAIM = Claim.__table__`, alone, in a tuple, by a loop."""
     found = set()
     for node in ast.walk(module):
-        if isinstance(node, ast.Assign):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.GeneratorExp) and _names(node.value) & SCOPED:
+            found |= {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+        elif isinstance(node, ast.Assign):
             pairs = [(t, node.value) for t in node.targets]
             for target, value in pairs:
                 if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
@@ -552,9 +569,10 @@ def test_the_scope_extractor_finds_a_planted_look_up() -> None:
         "def joined(conn): return sa.select(B.c.x).join(C)\n"
         "class D:\n    def hidden(self):\n        return cases.by_reference(conn, v, w, r)\n"
         "KEPT = sa.select(Study.id)\n"
+        "E, F = (m.__table__ for m in (Claim, Study))\ndef looped(conn): return sa.select(F)\n"
         "def dynamic(name): return sa.select(cases.table(name))\n"
     )
-    assert unscoped(planted) == {"bad", "joined", "hidden", "<module>", "dynamic"}
+    assert unscoped(planted) == {"bad", "joined", "hidden", "<module>", "looped", "dynamic"}
 
 
 # Routes

@@ -75,7 +75,7 @@ def _county_wall() -> Finding:
     with read() as conn:
         name, passes = conn.execute(role).one()
     told = N_("the database account %(role)s does not pass the wall between the counties")
-    mend = f'ALTER ROLE "{name}" NOSUPERUSER NOBYPASSRLS'
+    mend = f"psql -c 'ALTER ROLE \"{name}\" NOSUPERUSER NOBYPASSRLS'"
     return Finding("county_wall", not passes, told, mend, needed=False, facts={"role": name})
 
 

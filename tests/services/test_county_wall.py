@@ -24,6 +24,7 @@ from tests.people import LIU_WEI, staff
 from tests.postgres import Server
 
 pytestmark = pytest.mark.xdist_group("postgres")
+MEND = "psql -c 'ALTER ROLE \"postgres\" NOSUPERUSER NOBYPASSRLS'"
 APPLICATION = Base.metadata.tables["application"]
 
 
@@ -145,7 +146,7 @@ def test_doctor_is_content_with_an_account_that_cannot_pass(plain: Flask) -> Non
 
 def test_doctor_warns_of_a_superuser(pg_app: Flask) -> None:
     [found] = [f for f in health.findings() if f.name == "county_wall"]
-    assert (found.fine, found.needed, found.mend) == (False, False, 'ALTER ROLE "postgres" NOSUPERUSER NOBYPASSRLS')
+    assert (found.fine, found.needed, found.mend) == (False, False, MEND)
 
 
 def test_without_a_wall_nothing_changes_on_sqlite(pilot: Pilot) -> None:

@@ -292,7 +292,7 @@ def body_of(rule: str, principal: Principal, thing: Thing | None) -> tuple[bytes
     if rule.endswith("/actions/<action>") and thing is not None:
         given = {"decision": "pass"} if thing.workflow == "claim" else {}
         return json.dumps({"version": thing.version, "input": given}).encode(), "application/json"
-    return b"{}", "application/json"
+    return (b'{"reason": "OTHER"}' if rule.endswith("/take-down") else b"{}"), "application/json"
 
 
 def _paper() -> dict[str, Any]:
@@ -396,6 +396,8 @@ def _behind(rule: str, method: str, principal: Principal, thing: Thing) -> tuple
         return ({403} if "finance_releaser" not in principal.roles else {409}) if thing.workflow == "payment" else {
             404
         }, False
+    if name == "take-down":
+        return {404}, False
     if name.startswith("<number>"):
         return _document(name, principal, thing), False
     return {200}, False
