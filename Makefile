@@ -41,6 +41,12 @@ campaign: test-environment  ## the same at release size, hours; TEST=G10 runs on
 controls: test-environment  ## take each guard away and see its test go red (ARGS= names guards)
 	@$(PYTHON_IN_VENV) -m tests.trust.controls $(ARGS)
 
+lock: test-environment  ## pin what production installs anew, with hashes (ARGS=--upgrade takes newer versions)
+	@scripts/lock $(ARGS)
+
+sbom: environment  ## write build/sbom.json, the bill of materials of what production installs (CycloneDX)
+	@$(PYTHON_IN_VENV) scripts/sbom.py
+
 environment:
 	@scripts/setup-system run
 	@scripts/setup-python

@@ -17,7 +17,7 @@ from edu_pilot.services.cases import NotFound
 from edu_pilot.services.logins import Caller, Opened
 from edu_pilot.workflow.reasons import Malformed
 from tests.factories import rows
-from tests.people import QIHE, fresh_code, staff, worker
+from tests.people import fresh_code, staff, worker
 
 NOW = datetime(2022, 8, 20, 8, 0, tzinfo=UTC)
 HERE = Caller("10.0.0.1", "Firefox")
