@@ -460,21 +460,31 @@ def test_the_rule_extractor_does_not_take_one_id_for_another() -> None:
 SCOPED = {
     "Application", "AuditEntry", "Certification", "Claim", "ClaimCheck", "Document", "Paper", "Payment", "PaymentItem",
     "Person", "PersonAlias", "PrivateInput", "Receipt", "Score", "Session", "Study",
+    "Alert", "BankFile", "Incident", "LookUp", "ReceiptFile",
 }  # fmt: skip
 ASKS_FOR_SCOPE = {"visible_to", "require_visible", "scope_of"}
 # Whole packages that work on records somebody has found already, or must look beyond the county for a rule.
 BEYOND_THE_COUNTY = ("services.facts.", "services.effects.", "sample.")
 # Every other look-up without a scope, each with its reason.
 UNSCOPED = {
+    "services.accounts": {"belongs_to": "an administrator names the study whose student an account is"},
     "services.alerts": {
         "_county": "whose union is told of a receipt claimed twice",
         "_noted": "the receipt is looked for in all counties; each union is told its own part",
     },
+    "services.anchors": {"overdue": "the hour of an entry, for `doctor`"},
     "services.audit": {
+        "_compared": "every record's state is compared with its entries",
         "_entries": "the chain is walked whole",
-        "_replayed": "every record's state is compared with its entries",
     },
-    "services.bank_files": {"content": "the lines of a batch that payments.bank_file has found for the releaser"},
+    "services.audit_export": {
+        "_entries": "the trail as the auditor's copy, whole and without personal values",
+        "_records": "where every record stands, for the auditor's copy",
+    },
+    "services.bank_files": {
+        "content": "the lines of a batch that payments.bank_file has found for the releaser",
+        "kept": "of a batch that was found already",
+    },
     "services.budgets": {
         "<module>": "sums of the city's money, no record",
         "_spent": "sums of the city's money, no record",
@@ -493,9 +503,38 @@ UNSCOPED = {
         "pending": "the renderer's work",
         "unprintable": "numbers for `doctor`",
     },
+    "services.engines": {"_advance_sequences": "numbers of rows while a database is loaded"},
+    "services.erasure": {
+        "_accounts_erased": "of the person who is erased, by who may erase",
+        "_claim": "of the person who is erased, by who may erase",
+        "_due": "the calendar's work, done as the system",
+        "_inputs": "of the person who is erased, by who may erase",
+        "_papers": "of the person who is erased, by who may erase",
+        "_whole_of": "of the person who is erased, by who may erase",
+        "bank_files": "of the person who is erased, by who may erase",
+        "documents": "of the person who is erased, by who may erase",
+        "whole": "of the person who is erased or gets the own copy; those ask who may",
+    },
     "services.exam_contexts": {
         "_portrait": "inside a step on a record that was found",
         "_session_now": "inside a step on a record that was found",
+    },
+    "services.figures": {
+        "_count": "figures of a whole database, for a copy to be compared with",
+        "_hash_of": "figures of a whole database, for a copy to be compared with",
+        "_head": "figures of a whole database, for a copy to be compared with",
+        "_samples": "figures of a whole database, for a copy to be compared with",
+        "_sums": "figures of a whole database, for a copy to be compared with",
+        "checksum": "figures of a whole database, for a copy to be compared with",
+    },
+    "services.keys": {
+        "_reindexed": "every sealed value is put under the newest key",
+        "_resealed": "every sealed value is put under the newest key",
+    },
+    "services.look_ups": {
+        "days": "who looked at what, for the auditor",
+        "newest": "who looked at what, for the auditor",
+        "of_record": "of a record that was found already",
     },
     "services.national_query": {"_pending_and_listed": "follow-ups, done as the system"},
     "services.notices": {
@@ -503,6 +542,7 @@ UNSCOPED = {
         "concerned": "of a list that was found already",
     },
     "services.outbox": {"first_waiting": "follow-ups, done as the system"},
+    "services.own_data": {"reference_of": "of the person who asks, by their own key"},
     "services.papers": {"of_record": "of a record that was found already"},
     "services.perform": {
         "_chunk": "each record is asked for in _decided",
@@ -511,27 +551,49 @@ UNSCOPED = {
         "_singly": "each record is asked for in _decided",
         "perform": "the record is asked for in _decided",
     },
+    "services.points": {"_judged": "records that `_there` found for the actor"},
     "services.presenting": {
         "_opened": "of a record that was found already",
         "history": "of a record that was found already",
     },
+    "services.query_codes": {"_person": "who knows code and tail is asked for nothing else"},
     "services.quotas": {"_taken": "numbers of places, for the city's registrar"},
+    "services.receipt_files": {"hold": "a file is taken once in all counties, told without a record"},
+    "services.reconciliation": {
+        "_batches": "the city's sums, for the roles that the page and the command name",
+        "_noted": "the city's sums, for the roles that the page and the command name",
+        "_of_claims": "the city's sums, for the roles that the page and the command name",
+        "_of_file": "the city's sums, for the roles that the page and the command name",
+        "_of_lines": "the city's sums, for the roles that the page and the command name",
+        "_paid_lines": "the city's sums, for the roles that the page and the command name",
+        "_sums": "the city's sums, for the roles that the page and the command name",
+    },
     "services.rosters": {"_live_phones": "whether a phone is taken anywhere, told without a record (R2.5)"},
     "services.search": {
         "_by_name": "a condition of `find`, which is scoped",
         "_matches": "a condition of `find`, which is scoped",
-        "person_by_code": "who knows code and tail is asked for nothing else",
         "standings": "of the person who proved code and tail",
     },
+    "services.snapshots": {"_last_payment": "a number of the trail"},
     "services.statistics": {
+        "_confirmed": "rows are judged in `persons` by the county they had on the day",
         "_county_of_first": "rows are judged in `persons` by the county they had on the day",
         "_named_last": "rows are judged in `persons` by the county they had on the day",
         "_queries": "rows are judged in `persons` by the county they had on the day",
         "_query": "rows are judged in `persons` by the county they had on the day",
         "_replay_places": "rows are judged in `persons` by the county they had on the day",
     },
+    "services.sweep": {"referenced": "names of files, for the house-keeping"},
+    "services.unharmed": {"_noted": "sums of every table before and after a migration"},
+    "services.veil": {
+        "_hidden": "of a record that was found already",
+        "shown_state": "a column of lists and counts, which are scoped",
+    },
     "services.verification": {"by_file": "anyone may compare a paper with what it says itself"},
-    "services.visibility": {"_own": "a part of the scope itself"},
+    "services.visibility": {
+        "_own": "a part of the scope itself",
+        "resit_is_told": "a part of the scope itself",
+    },
 }
 
 

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import urlencode
@@ -25,21 +25,28 @@ from werkzeug.test import encode_multipart
 
 from edu_pilot import clock, paths
 from edu_pilot.extensions import write
-from edu_pilot.models import Account, Document
-from edu_pilot.services import accounts, papers, store
+from edu_pilot.models import Account, Document, LoginSession, Throttle
+from edu_pilot.services import accounts, factor, logins, papers, store
 from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services.logins import Caller
 from edu_pilot.services.vault import vault
 from tests.access_table import PAGE, listed
 from tests.factories import A_PDF, CHECKED, Pilot, row, rows
 from tests.people import DECHENG, LIU_WEI, QIHE, STAFF, id_number, staff, worker
 from tests.web.visitor import TOKEN, Visitor, text
 
+SESSION = LoginSession.__table__
 DAY = CHECKED
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SAFE = ("GET", "HEAD", "OPTIONS")
 OVERRIDE = {"X-HTTP-Method-Override": "POST", "X-HTTP-Method": "DELETE", "X-Method-Override": "PUT"}
 COUNTY_ROLES = {"clerk", "union_reviewer"}
 STUDENT = "student"
+FIELD = "id_number"
+# What is carried out for whoever is past the door, so that it is asked with the spare session; and the way out,
+# which nobody's session takes: it would end the ones that are still to ask.
+AT_ONCE = ("/account/factor", "/account/recovery", "/status/copy")
+WAY_OUT = "/logout"
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class Principal:
     token: str = ""
     # A token sent to pages, where it counts for nothing.
     stray: str = ""
+    # The cookie and the form's token of another session, of somebody for whom nothing is carried out.
+    spare: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -133,7 +142,8 @@ def build(app: Flask) -> World:
 
 def _add_account(name: str, role: str, county: str | None, born: int) -> None:
     person = id_number(date(1970, 1, born - 980), 998) if born else _number_of("zhao.min")
-    accounts.add(name, [role], county, person, OPERATOR, password=f"demo{name}")
+    secret = factor.sample_secret(name)
+    accounts.add(name, [role], county, person, OPERATOR, password=f"demo{name}", secret=secret)
 
 
 def _number_of(account: str) -> str:
@@ -211,7 +221,7 @@ def _principals(app: Flask) -> list[Principal]:
     anonymous = Principal("anonymous", known=False, **_sent(Visitor(app)))
     students = [_student(app, "student self", LIU_WEI.id_number), _student(app, "student other", worker(10).id_number)]
     # The form's token went with the session that has ended by itself.
-    gone = [replace(disabled, known=False), replace(stale, known=False, csrf="")]
+    gone = [replace(disabled, known=False), replace(stale, known=False, csrf="", spare=("", ""))]
     return [anonymous, *students, *found, replace(lapsed, roles=frozenset(), county=None, known=True), *gone]
 
 
@@ -221,10 +231,25 @@ def _change(account: str, **values: Any) -> None:
 
 
 def _account(app: Flask, name: str, account: str) -> Principal:
-    actor, visitor = staff(account), Visitor(app)
+    """Sign in twice: the first session counts as proved for ever, the other never."""
+    actor, visitor, other = staff(account), Visitor(app), Visitor(app)
     assert visitor.sign_in(account).status_code == 303
+    _proved(actor.account_id, clock.now() + timedelta(days=36_500))
+    assert other.sign_in(account).status_code == 303
+    newest = max(rows("login_session", account_id=actor.account_id), key=lambda login: str(login["made_at"]))
+    _proved(actor.account_id, None, newest["id"])
+    spare = _sent(other)
     token = accounts.token(account, OPERATOR)
-    return Principal(name, actor.roles, actor.county, actor.person_key, token=token, **_sent(visitor))
+    return Principal(
+        name, actor.roles, actor.county, actor.person_key, token=token, spare=(spare["cookie"], spare["csrf"]),
+        **_sent(visitor),
+    )  # fmt: skip
+
+
+def _proved(account_id: str | None, at: datetime | None, session: str | None = None) -> None:
+    which = SESSION.c.id == session if session else SESSION.c.account_id == account_id
+    with write() as conn:
+        conn.execute(SESSION.update().where(which).values(stepped_up_at=at))
 
 
 def _student(app: Flask, name: str, number: str) -> Principal:
@@ -233,7 +258,20 @@ def _student(app: Flask, name: str, number: str) -> Principal:
     code = vault().open("application.query_code", known["id"], known["query_code"])
     visitor = Visitor(app)
     assert visitor.send("/status", code=code, id_tail=number[-6:]).status_code == 200
-    return Principal(name, frozenset({STUDENT}), None, key, **_sent(visitor))
+    # Of a person of whom nothing is kept.
+    other = Visitor(app)
+    with other.client.session_transaction() as browser:
+        browser["token"] = logins.enter_as_student("0" * 64, Caller()).token
+    spare = _sent(other)
+    return Principal(
+        name, frozenset({STUDENT}), None, key, spare=(spare["cookie"], spare["csrf"]), **_sent(visitor)
+    )  # fmt: skip
+
+
+def forget_tries(app: Flask) -> None:
+    """Take every count of tries back: the limits on guessing have tests of their own."""
+    with app.app_context(), write() as conn:
+        conn.execute(Throttle.__table__.delete())
 
 
 def _sent(visitor: Visitor) -> dict[str, str]:
@@ -257,7 +295,16 @@ PATHS = {
     "/records/<workflow>": "/records/application",
     "/records/<workflow>/new": "/records/application/new",
     "/api/v1/records/<workflow>": "/api/v1/records/application",
-}
+    "/records/<workflow>/find": "/records/application/find",
+    "/search/<sealed>": "/search/of-nobody",
+    "/lists/<kind>": "/lists/scores",
+    "/link/<purpose>/<token>": "/link/reset/of-nobody",
+    **{f"/admin/accounts/<name>/{step}": f"/admin/accounts/nobody/{step}" for step in (
+        "grant", "confirm", "decline", "end", "factor", "revoke", "link",
+    )},
+}  # fmt: skip
+# A part of an address that two rules share, read as a reference.
+NOTHING = Thing("nothing", "application", "nothing", missing=True)
 OF_A_THING = re.compile(r"<(reference|number|file|file_id)>")
 
 
@@ -288,11 +335,22 @@ def body_of(rule: str, principal: Principal, thing: Thing | None) -> tuple[bytes
         form = {"csrf_token": principal.csrf}
         if rule.endswith("/<action>") and thing is not None:
             form |= {"seen_version": str(thing.version), "decision": "pass"}
+        if rule.endswith("/look-ups"):
+            form |= _asked_for(principal)
+        if rule.endswith("/link"):
+            form["purpose"] = "reset"
         return urlencode(form).encode(), "application/x-www-form-urlencoded"
     if rule.endswith("/actions/<action>") and thing is not None:
         given = {"decision": "pass"} if thing.workflow == "claim" else {}
         return json.dumps({"version": thing.version, "input": given}).encode(), "application/json"
+    if rule.endswith("/look-ups"):
+        return json.dumps(_asked_for(principal)).encode(), "application/json"
     return (b'{"reason": "OTHER"}' if rule.endswith("/take-down") else b"{}"), "application/json"
+
+
+def _asked_for(principal: Principal) -> dict[str, str]:
+    """Give a reason only to whom the value is refused anyway: whoever may look at it names none that there is."""
+    return {"field": FIELD, "reason": "NONE" if looks_at(principal) else "COMPARE"}
 
 
 def _paper() -> dict[str, Any]:
@@ -323,6 +381,11 @@ def by(workflow: str, step: str) -> set[str]:
     """Give the roles a step is for."""
     definition = workflow_file(workflow)
     return set((definition["create"] if step == "create" else definition["actions"][step])["by"])
+
+
+def looks_at(principal: Principal) -> bool:
+    """Whether the policy lets somebody look at an ID number in full."""
+    return bool(principal.roles & set(workflow_file("policies")["look_ups"]["fields"][FIELD]))
 
 
 def takes_part(workflow: str) -> set[str]:
@@ -398,6 +461,9 @@ def _behind(rule: str, method: str, principal: Principal, thing: Thing) -> tuple
         }, False
     if name == "take-down":
         return {404}, False
+    if name == "look-ups":
+        unknown = looks_at(principal) or thing.workflow in ("session", "payment")
+        return {422 if unknown else 403}, False
     if name.startswith("<number>"):
         return _document(name, principal, thing), False
     return {200}, False
@@ -424,6 +490,21 @@ PLAIN: Mapping[tuple[str, str], Sequence[int]] = {
     ("/api/v1/imports/<kind>", "POST"): [422],
     ("/api/v1/search", "POST"): [422],
     ("/api/v1/status", "POST"): [422],
+    ("/search", "POST"): [303],
+    ("/search/<sealed>", "GET"): [404],
+    ("/records/<workflow>/find", "POST"): [303],
+    ("/status/copy", "POST"): [404],
+    ("/link/<purpose>/<token>", "GET"): [404],
+    ("/link/<purpose>/<token>", "POST"): [404],
+    ("/account/enrol", "GET"): [302],
+    # To the sign-in page without a session, refused with one that enrols nothing.
+    ("/account/enrol", "POST"): [303, 422],
+    ("/account/factor", "POST"): [403],
+    ("/account/recovery", "POST"): [403],
+    ("/account/password", "POST"): [422],
+    ("/account/sessions", "POST"): [404],
+    ("/admin/accounts", "POST"): [409],
+    **{(rule, "POST"): [404] for rule in PATHS if rule.startswith("/admin/accounts/<name>/")},
 }
 CREATES = ("/records/<workflow>/new", "/api/v1/records/<workflow>")
 
@@ -432,6 +513,9 @@ def _plain(rule: str, method: str, principal: Principal) -> set[int]:
     asked = "GET" if method == "HEAD" else method
     if rule == "/desk/roster":
         allowed = principal.roles & by("application", "register")
+        return {(200 if asked == "GET" else 422) if allowed else 403}
+    if rule == "/lists/<kind>":
+        allowed = principal.roles & by("study", "record_score")
         return {(200 if asked == "GET" else 422) if allowed else 403}
     if rule == CREATES[0] or (rule == CREATES[1] and asked == "POST"):
         allowed = principal.roles & by("application", "create")
@@ -447,17 +531,16 @@ def _plain(rule: str, method: str, principal: Principal) -> set[int]:
 def cells(world: World, *, whole: bool) -> Iterator[Cell]:
     """Yield the matrix, whoever asks in one row; `whole` asks every method for every thing, not for one alone."""
     router = world.app.url_map.bind("localhost")
-    # Whoever signs out is done with the session.
-    rules = sorted({rule.rule for rule in world.app.url_map.iter_rules()}, key=lambda rule: (rule == "/logout", rule))
+    rules = sorted({rule.rule for rule in world.app.url_map.iter_rules()})
     for principal in world.principals:
         for rule in rules:
             crossed = _crossed(world, rule, principal)
             for method in METHODS:
                 for thing in _asked(world, rule, method, whole):
-                    yield _cell(router, rule, method, principal, thing)
+                    yield _cell(world, router, rule, method, principal, thing)
                 for thing in _asked(world, rule, method, whole)[: None if whole else 1]:
                     if crossed and (whole or door(rule, method)):
-                        yield _cell(router, rule, method, crossed, thing)
+                        yield _cell(world, router, rule, method, crossed, thing)
 
 
 def _crossed(world: World, rule: str, principal: Principal) -> Principal | None:
@@ -468,7 +551,8 @@ def _crossed(world: World, rule: str, principal: Principal) -> Principal | None:
     if not principal.token:
         return None
     nobody = world.principals[0]
-    return replace(principal, name=name, known=False, cookie=nobody.cookie, csrf=nobody.csrf, stray=principal.token)
+    stranger = replace(principal, name=name, known=False, cookie=nobody.cookie, csrf=nobody.csrf, spare=("", ""))
+    return replace(stranger, stray=principal.token)
 
 
 def _asked(world: World, rule: str, method: str, whole: bool) -> Sequence[Thing | None]:
@@ -478,14 +562,26 @@ def _asked(world: World, rule: str, method: str, whole: bool) -> Sequence[Thing 
     return fitting if whole or door(rule, method) else fitting[:1]
 
 
-def _cell(router: Any, rule: str, method: str, principal: Principal, thing: Thing | None) -> Cell:
+def _cell(world: World, router: Any, rule: str, method: str, principal: Principal, thing: Thing | None) -> Cell:
     path = path_of(rule, thing)
     # Two rules may share an address: the one that is met there for this method is the one that answers.
     met = _met(router, path, method) or rule
-    expected, hidden = answer(met, method, principal, thing if OF_A_THING.search(met) else None)
-    body, kind = body_of(met, principal, thing) if method not in SAFE else (b"", "")
-    headers = headers_of(met, principal) | (OVERRIDE if method in SAFE else {"Content-Type": kind})
+    expected, hidden = answer(met, method, principal, (thing or NOTHING) if OF_A_THING.search(met) else None)
+    sender = _sender(world, met, method, principal)
+    body, kind = body_of(met, sender, thing) if method not in SAFE else (b"", "")
+    headers = headers_of(met, sender) | (OVERRIDE if method in SAFE else {"Content-Type": kind})
     return Cell(rule, method, principal, thing, path, headers, body, frozenset(expected), hidden)
+
+
+def _sender(world: World, rule: str, method: str, principal: Principal) -> Principal:
+    """Give who sends a request: somebody in their own session, unless that would carry something out."""
+    if method != "POST" or not principal.csrf:
+        return principal
+    nobody = world.principals[0]
+    if rule == WAY_OUT:
+        return replace(principal, cookie=nobody.cookie, csrf=nobody.csrf)
+    cookie, csrf = principal.spare
+    return replace(principal, cookie=cookie, csrf=csrf) if rule in AT_ONCE and csrf else principal
 
 
 def _met(router: Any, path: str, method: str) -> str | None:
