@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 PYTHON_IN_VENV := .venv/bin/python
-.PHONY: help run test check lint types docs-fresh wheel bench campaign-ci campaign controls environment test-environment clean
+.PHONY: help run test check lint types docs-fresh wheel bench campaign-ci campaign controls lock sbom environment test-environment clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile

@@ -86,7 +86,8 @@ def _keys(settings: Settings, found: Archive) -> Iterator[None]:
             text = N_("The backup holds no keys: put the copy of the folder %(folder)s in place first.")
             raise Unfit("keys_missing", text, folder=settings.keys) from None
         _require_signed(keys.public_key, found)
-        current_app.extensions["vault"] = keys
+        # There is no database yet that tells how many of its index keys the values went through.
+        current_app.extensions["vault"] = vault.Keeper(settings.keys, lambda: len(keys.blind))
         yield
     except BaseException:
         for path in own:

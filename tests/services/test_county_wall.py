@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy import Connection
 
-from edu_pilot.extensions import Base, read
-from edu_pilot.services import counts, health, search
+from edu_pilot.extensions import Base, read, write
+from edu_pilot.services import backup, counts, figures, health, restore, search
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.search import Wanted
 from edu_pilot.services.visibility import walled
@@ -90,9 +93,10 @@ def test_every_look_up_stands_behind_the_wall(plain: Flask, references: list[str
     """The condition is taken away, the wall alone answers."""
     decheng = staff("decheng.clerk")
     unscoped = {"visible_to": lambda _actor, _table: sa.true(), "require_visible": lambda _actor, _case: None}
-    with mock.patch.multiple(search, **unscoped), read() as conn:
+    with mock.patch.multiple(search, **unscoped), write() as conn:
         assert search.find(conn, "application", decheng, Wanted()) == ([], None)
         assert search.ids(conn, "application", decheng, Wanted()) == []
+        assert search.references(conn, "application", decheng, Wanted()) == []
         assert search.by_person(conn, decheng, LIU_WEI.id_number, None) == []
         with mock.patch.object(counts, "visible_to", unscoped["visible_to"]):
             assert counts.by_state(conn, "application", decheng) == {}
@@ -137,6 +141,35 @@ def test_the_wall_costs_two_short_statements_a_look_up(plain: Flask) -> None:
             sa.event.listen(conn, "before_cursor_execute", lambda *told, sent=sent: sent.append(told[2]))
             search.find(conn, "application", actor, Wanted())
         assert len(sent) == expected, sent
+
+
+def test_a_backup_behind_the_wall_is_whole_and_comes_back(
+    plain: Flask, postgres: Server, postgres_place: Place, tmp_path: Path
+) -> None:
+    """The account that the runbook asks for backs up, and as the tables' owner puts back."""
+    made = backup.make(tmp_path / "pilot.backup")
+    url = postgres.fresh_database("restored_behind_the_wall")
+    with superuser(postgres, "restored_behind_the_wall") as conn:
+        conn.execute(sa.text("ALTER DATABASE restored_behind_the_wall OWNER TO plain"))
+    url = f"postgresql+psycopg://plain:plain@{url.rpartition('@')[2]}"
+    shutil.copytree(postgres_place.data / "keys", tmp_path / "new" / "keys")
+    with opened(Place(tmp_path / "new", url)) as app, at_work(app):
+        restore.restore(made.path)
+        with read() as conn:
+            assert figures.differences(conn, made.manifest["figures"]) == []
+            with walled(conn, staff("decheng.clerk")):
+                assert forgotten(conn) == []
+    postgres.fresh_database("restored_behind_the_wall")
+
+
+def test_a_backup_that_another_policy_would_make_smaller_is_none(
+    plain: Flask, postgres: Server, tmp_path: Path
+) -> None:
+    with superuser(postgres, "pilot_of_this_test") as conn:
+        conn.execute(sa.text("CREATE POLICY planted ON application AS RESTRICTIVE USING (false)"))
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        backup.make(tmp_path / "pilot.backup")
+    assert list(tmp_path.glob("*.backup")) == []
 
 
 def test_doctor_is_content_with_an_account_that_cannot_pass(plain: Flask) -> None:

@@ -32,19 +32,28 @@ SBOM = runpy.run_path(str(ROOT / "scripts" / "sbom.py"))
 KNOWN = {
     ("B101", "edu_pilot/sample/hands.py"): "for the type checker; the sample decides nothing",
     ("B101", "edu_pilot/services/quotas.py"): "for the type checker: the year was found a line before",
+    ("B101", "edu_pilot/services/sandbox.py"): "for the type checker: the process was started a line before",
+    ("B101", "edu_pilot/services/throttle.py"): "for the type checker: the row was made a line before",
     ("B105", "edu_pilot/sample/accounts.py"): "the sample's password is public; production refuses its accounts",
     ("B105", "edu_pilot/services/proof.py"): "the name of a PDF's user space, no secret",
+    ("B105", "edu_pilot/services/staffing.py"): "a password or token that is taken away",
     ("B105", "edu_pilot/web/access.py"): "the name of a permission, no secret",
     ("B107", "edu_pilot/services/rendering.py"): "an empty proof, no secret",
+    ("B108", "edu_pilot/sandboxed.py"): "inside an empty file system of its own",
     ("B310", "scripts/wait_for_pages.py"): "asks the page of this machine that it was told to",
     ("B311", "edu_pilot/sample/load.py"): "the sample is to be the same each time",
     ("B311", "edu_pilot/sample/people.py"): "the sample is to be the same each time",
+    ("B311", "edu_pilot/services/figures.py"): "which rows are compared; nobody gains by guessing them",
     ("B404", "edu_pilot/server.py"): "runs its own worker",
     ("B404", "edu_pilot/services/glyphs.py"): "asks fontconfig",
+    ("B404", "edu_pilot/services/sandbox.py"): "runs the reader of strangers' files, in a sandbox",
     ("B603", "edu_pilot/server.py"): "a list of its own words, no shell",
     ("B603", "edu_pilot/services/glyphs.py"): "a list of its own words, no shell",
+    ("B603", "edu_pilot/services/sandbox.py"): "a list of its own words, no shell",
     ("B607", "edu_pilot/services/glyphs.py"): "fc-list, wherever the system has it",
+    ("B608", "edu_pilot/services/moving.py"): "names of the file's own catalogue, quoted",
     ("B608", "migrations/versions/0001_the_spine.py"): "names of tables and columns of the file itself",
+    ("B608", "scripts/verify_audit.py"): "names of tables and columns of the file itself",
 }
 
 
@@ -211,7 +220,16 @@ FINE = (
     "f'{a} selected'\n'%s' % a\nyaml.safe_load(x)\n"
 )
 # Migrations put their statements together from names that stand in the file itself.
-OWN_NAMES = {"built_sql": "migrations/"}
+MIGRATIONS = "migrations/"
+# Where else a lint's fault stands with a reason; a line that finds nothing any more is an error too.
+STANDING = {
+    "built_sql": {
+        "edu_pilot/services/engines.py": "ALTER TABLE takes no parameters; the names are the catalogue's, quoted",
+        "edu_pilot/services/health.py": "a line that a person may type; nothing here runs it",
+        "edu_pilot/services/moving.py": "names of the file's own catalogue, quoted",
+        "scripts/verify_audit.py": "names of tables and columns of the file itself",
+    },
+}
 
 
 def found_by(lint: Lint, source: str) -> list[int]:
@@ -222,8 +240,9 @@ def found_by(lint: Lint, source: str) -> list[int]:
 @pytest.mark.parametrize("lint", LINTS, ids=lambda lint: lint.__name__)
 def test_the_source_is_free_of(lint: Lint) -> None:
     found = {str(p.relative_to(ROOT)): lines for p in SOURCES if (lines := found_by(lint, p.read_text("utf-8")))}
-    own = OWN_NAMES.get(lint.__name__, "-")
-    assert {file: lines for file, lines in found.items() if not file.startswith(own)} == {}
+    if lint is built_sql:
+        found = {file: lines for file, lines in found.items() if not file.startswith(MIGRATIONS)}
+    assert found.keys() == STANDING.get(lint.__name__, {}).keys(), found
 
 
 @pytest.mark.parametrize("lint", LINTS, ids=lambda lint: lint.__name__)
