@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 PYTHON_IN_VENV := .venv/bin/python
-.PHONY: help run test check lint types docs-fresh wheel bench campaign-ci campaign controls environment test-environment clean
+.PHONY: help run test check lint types docs-fresh wheel bench campaign-ci campaign controls lock sbom environment test-environment clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,12 @@ campaign: test-environment  ## the same at release size, hours; TEST=G10 runs on
 
 controls: test-environment  ## take each guard away and see its test go red (ARGS= names guards)
 	@$(PYTHON_IN_VENV) -m tests.trust.controls $(ARGS)
+
+lock: test-environment  ## pin what production installs anew, with hashes (ARGS=--upgrade takes newer versions)
+	@scripts/lock $(ARGS)
+
+sbom: environment  ## write build/sbom.json, the bill of materials of what production installs (CycloneDX)
+	@$(PYTHON_IN_VENV) scripts/sbom.py
 
 environment:
 	@scripts/setup-system run

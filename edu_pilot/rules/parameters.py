@@ -57,6 +57,7 @@ PARAMETERS = (
     "decision_codes.refuse",
     "decision_codes.take_down",
     "diplomas_enough",
+    "disclosure",
     "intakes.closes.day",
     "intakes.first",
     "intakes.opens.day",

@@ -15,6 +15,7 @@ from edu_pilot.extensions import all_rows, write
 from edu_pilot.models import Alert, Claim, Receipt, Study
 from edu_pilot.models.base import new_id
 from edu_pilot.services import audit
+from edu_pilot.services.visibility import visible_to
 from edu_pilot.workflow.reasons import Reason, Refused
 from edu_pilot.workflow.registry import Actor
 
@@ -79,6 +80,5 @@ def of_actor(conn: Connection, actor: Actor) -> list[Mapping[str, Any]]:
     if not actor.roles & READERS:
         return []
     query = sa.select(ALERT, CLAIM.c.reference, CLAIM.c.county.label("first_county")).join(CLAIM)
-    own = sa.true() if actor.county is None else ALERT.c.county == actor.county
-    rows = all_rows(conn, query.where(own).order_by(ALERT.c.raised_at.desc()).limit(100))
+    rows = all_rows(conn, query.where(visible_to(actor, ALERT)).order_by(ALERT.c.raised_at.desc()).limit(100))
     return [row if actor.county in (None, row["first_county"]) else {**row, "reference": None} for row in rows]

@@ -199,6 +199,7 @@ def load_facts() -> None:
         "claim_after",
         "claim_files",
         "payment",
+        "hands",
     )
     for name in names:
         importlib.import_module(f"edu_pilot.services.facts.{name}")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot.services import cases, veil
-from edu_pilot.services.visibility import visible_to
+from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.workflow.registry import Actor
 
 
@@ -18,4 +18,5 @@ def by_state(conn: Connection, workflow: str, actor: Actor) -> Mapping[str, int]
     state = veil.shown_state(actor, records).label("shown")
     seen = sa.select(state).where(visible_to(actor, records)).subquery()
     query = sa.select(seen.c.shown, sa.func.count()).group_by(seen.c.shown)
-    return dict(conn.execute(query).all())
+    with walled(conn, actor):
+        return dict(conn.execute(query).all())

@@ -22,7 +22,7 @@ from edu_pilot.services.contexts import context_of
 from edu_pilot.services.policies import Version
 from edu_pilot.services.unit import Change, Unit
 from edu_pilot.services.vault import vault
-from edu_pilot.services.visibility import require_visible
+from edu_pilot.services.visibility import require_visible, walled
 from edu_pilot.workflow.reasons import N_, Forbidden, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
@@ -171,10 +171,12 @@ def render(number: str) -> bytes:
 
 def seen(conn: Connection, number: str, actor: Actor) -> tuple[Frozen, Case | None]:
     """Return a document and its record, None for a public one; NotFound for a missing and a hidden one alike (R6.3)."""
+    # Outside the wall: a paper stays with the county that issued it, its record may have moved.
     found = frozen(conn, number=number)
     if found.is_public:
         return found, None
-    records = cases.by_ids(conn, vault(), found.row["workflow"], [found.row["record_id"]])
+    with walled(conn, actor):
+        records = cases.by_ids(conn, vault(), found.row["workflow"], [found.row["record_id"]])
     if not records:
         raise NotFound(number)
     require_visible(actor, records[0])

@@ -96,14 +96,24 @@ def write_rows(conn: Connection, archive: Writer, tell: Tell) -> None:
     Not by pg_dump: it must be installed and no older than the server, and would see another moment than
     the figures beside it.
     """
-    # A policy that would hide rows from this role is an error, not a smaller backup.
-    conn.exec_driver_sql("SET LOCAL row_security = off")
+    _see_all_rows(conn)
     found = figures.tables(conn)
     for done, table in enumerate(found):
         tell("database", done, len(found))
         for number, portion in enumerate(_portions(conn, table)):
             archive.add(f"{ROWS}{table.name}/{number:06d}", portion)
     tell("database", len(found), len(found))
+
+
+# The wall between the counties (migration 0008) is known, and open to whoever names no county.
+STRANGE = "SELECT count(*) FROM pg_policies WHERE policyname <> 'county_wall'"
+
+
+def _see_all_rows(conn: Connection) -> None:
+    """Look beyond the counties; any other policy that would hide rows is an error, not a smaller backup."""
+    conn.exec_driver_sql("SELECT set_config('edu_pilot.county', '', true)")
+    if conn.exec_driver_sql(STRANGE).scalar():
+        conn.exec_driver_sql("SET LOCAL row_security = off")
 
 
 def _portions(conn: Connection, table: sa.Table) -> Iterator[bytes]:
@@ -133,15 +143,37 @@ def driver(conn: Connection) -> Any:
 def loading(conn: Connection) -> Iterator[None]:
     """Let rows in as they are, for the block: the steps they once took were guarded when they were taken."""
     found = figures.tables(conn)
+    with _let_in(conn), _unguarded(conn, found):
+        for table in reversed(found):
+            # What the migrations put in.
+            conn.execute(table.delete())
+        yield
+    _advance_sequences(conn, found)
+
+
+FORCED = """
+SELECT relname FROM pg_class WHERE relforcerowsecurity AND relnamespace = current_schema()::regnamespace ORDER BY relname
+"""
+
+
+@contextmanager
+def _let_in(conn: Connection) -> Iterator[None]:
+    """COPY loads no table whose wall stands before its own owner; it stands again after the block."""
+    names = _quoted(conn, list(conn.exec_driver_sql(FORCED).scalars()))
+    for name in names:
+        conn.exec_driver_sql(f"ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY")
+    yield
+    for name in names:
+        conn.exec_driver_sql(f"ALTER TABLE {name} FORCE ROW LEVEL SECURITY")
+
+
+@contextmanager
+def _unguarded(conn: Connection, found: Sequence[sa.Table]) -> Iterator[None]:
     for table in found:
         conn.exec_driver_sql(f"ALTER TABLE {_quoted(conn, [table.name])[0]} DISABLE TRIGGER USER")
-    for table in reversed(found):
-        # What the migrations put in.
-        conn.execute(table.delete())
     yield
     for table in found:
         conn.exec_driver_sql(f"ALTER TABLE {_quoted(conn, [table.name])[0]} ENABLE TRIGGER USER")
-    _advance_sequences(conn, found)
 
 
 def _advance_sequences(conn: Connection, found: Sequence[sa.Table]) -> None:

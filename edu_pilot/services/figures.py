@@ -30,7 +30,7 @@ def revision(conn: Connection) -> str | None:
     """Return the revision the database stands at."""
     if not sa.inspect(conn).has_table(REVISION):
         return None
-    return conn.execute(sa.text(f"SELECT version_num FROM {REVISION}")).scalar()
+    return conn.execute(sa.select(sa.column("version_num")).select_from(sa.table(REVISION))).scalar()
 
 
 def taken(conn: Connection, sample: int = SAMPLE) -> dict[str, Any]:

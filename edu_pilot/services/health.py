@@ -54,6 +54,7 @@ def _database() -> Iterator[Finding]:
         yield Finding("database", answers, N_("PostgreSQL answers"), "systemctl start postgresql")
         if answers:
             yield _server_log()
+            yield _county_wall()
         return
     found = ".".join(str(part) for part in sqlite_module().sqlite_version_info)
     safe = sqlite_module().sqlite_version_info >= SAFE_WAL
@@ -81,6 +82,16 @@ def _server_log() -> Finding:
     return Finding(
         "server_log", not wrong, N_("PostgreSQL's log is kept free of personal data"), f'psql -U postgres -c "{mend}"'
     )
+
+
+def _county_wall() -> Finding:
+    """Say whether PostgreSQL's own wall between the counties stands before this account."""
+    role = text("SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    with read() as conn:
+        name, passes = conn.execute(role).one()
+    told = N_("the database account %(role)s does not pass the wall between the counties")
+    mend = f"psql -c 'ALTER ROLE \"{name}\" NOSUPERUSER NOBYPASSRLS'"
+    return Finding("county_wall", not passes, told, mend, needed=False, facts={"role": name})
 
 
 def _renderer() -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from edu_pilot.services import audit, cases, erasure, idempotency, policies
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
 from edu_pilot.services.vault import vault
-from edu_pilot.services.visibility import require_visible
+from edu_pilot.services.visibility import require_visible, walled
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Reason, blocked
 from edu_pilot.workflow.registry import Actor
@@ -64,8 +64,7 @@ def reveal(workflow: str, reference: str, name: str, reason: str, actor: Actor) 
     Raises NotFound for a hidden record, Malformed for an unknown value or reason, Forbidden for another's role.
     """
     with write() as conn:
-        case = cases.by_reference(conn, vault(), workflow, reference)
-        require_visible(actor, case)
+        case = _visible(conn, workflow, reference, actor)
         _require_known(conn, case, name, reason)
         _require_role(conn, name, actor)
         erasure.require_in_use(case)
@@ -81,9 +80,14 @@ def reveal(workflow: str, reference: str, name: str, reason: str, actor: Actor) 
 
 def value_of(conn: Connection, workflow: str, reference: str, name: str, actor: Actor) -> str:
     """Return a value whose look-up is on record already: the answer to it was lost."""
-    case = cases.by_reference(conn, vault(), workflow, reference)
-    require_visible(actor, case)
-    return _value(case, name)
+    return _value(_visible(conn, workflow, reference, actor), name)
+
+
+def _visible(conn: Connection, workflow: str, reference: str, actor: Actor) -> Case:
+    with walled(conn, actor):
+        case = cases.by_reference(conn, vault(), workflow, reference)
+        require_visible(actor, case)
+    return case
 
 
 def _value(case: Case, name: str) -> str:

@@ -21,6 +21,7 @@ from edu_pilot.services.documents import About, file_away
 from edu_pilot.services.perform import in_force, unit_of
 from edu_pilot.services.unit import Unit
 from edu_pilot.services.vault import vault
+from edu_pilot.services.visibility import visible_to
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
@@ -42,7 +43,7 @@ def publish(county: str | None, actor: Actor, day: date | None = None) -> str:
         _require_publisher(actor, county)
         unit = unit_of(conn, actor)
         version = in_force(unit)
-        named = _running(conn, county, unit.today)
+        named = _running(conn, county, unit.today, actor)
         if not named:
             raise Refused([blocked(N_("No claim is in its public notice today."), code="nothing_to_publish")])
         context = common(version.policy, unit.today, version.number) | _context(version.policy, county, named)
@@ -59,7 +60,7 @@ def _require_publisher(actor: Actor, county: str | None) -> None:
         raise Forbidden([Reason("role_missing", text, {"roles": "roles:" + ",".join(PUBLISHERS)}, PUBLISHERS)])
 
 
-def _running(conn: Connection, county: str | None, day: date) -> list[Mapping[str, Any]]:
+def _running(conn: Connection, county: str | None, day: date, actor: Actor) -> list[Mapping[str, Any]]:
     """Return the approved claims whose notice runs, by county and reference; an objected one is not shown."""
     columns = (CLAIM.c.reference, CLAIM.c.county, CLAIM.c.notice_until, STUDY.c.major, APPLICATION.c.employer)
     query = (
@@ -67,7 +68,7 @@ def _running(conn: Connection, county: str | None, day: date) -> list[Mapping[st
         .join(STUDY, STUDY.c.id == CLAIM.c.study_id)
         .join(APPLICATION, APPLICATION.c.id == STUDY.c.application_id)
         .join(PERSON, PERSON.c.id == CLAIM.c.person_id)
-        .where(CLAIM.c.state == "approved", CLAIM.c.notice_until >= day)
+        .where(CLAIM.c.state == "approved", CLAIM.c.notice_until >= day, visible_to(actor, CLAIM))
         .where(sa.true() if county is None else CLAIM.c.county == county)
     )
     return all_rows(conn, query.order_by(CLAIM.c.county, CLAIM.c.reference))

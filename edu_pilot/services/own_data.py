@@ -93,7 +93,8 @@ def _person(records: list[Case], about: Whole) -> dict[str, Any]:
 
 def _told(conn: Connection, case: Case, about: Whole) -> dict[str, Any]:
     version = policies.of(conn, case.policy_version_id)
-    found = presenting.facts(case, version.policy)
+    current = policies.in_force(conn, clock.today()).policy
+    found = presenting.facts(case, version.policy, student_actor(about.key or ""), current)
     facts = {name: value for name, value in found.items() if name not in OF_OTHERS}
     if case.workflow == "claim":
         facts["account_number"] = case.account_number

@@ -20,7 +20,7 @@ from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.policies import Version
 from edu_pilot.services.vault import vault
-from edu_pilot.services.visibility import require_visible
+from edu_pilot.services.visibility import require_visible, walled
 from edu_pilot.workflow.reasons import N_, Fact, Forbidden, Malformed, Reason, blocked
 from edu_pilot.workflow.registry import Actor
 
@@ -122,8 +122,9 @@ def of_record(conn: Connection, case: Case) -> list[Mapping[str, Any]]:
 def content(workflow: str, reference: str, file_id: str, actor: Actor) -> tuple[Mapping[str, Any], bytes]:
     """Return one file of a record the actor may see; NotFound for any other."""
     with read() as conn:
-        case = cases.by_reference(conn, vault(), workflow, reference)
-        require_visible(actor, case)
+        with walled(conn, actor):
+            case = cases.by_reference(conn, vault(), workflow, reference)
+            require_visible(actor, case)
         row = next((r for r in of_record(conn, case) if r["id"] == file_id), None)
     if row is None or row["erased_at"]:
         raise NotFound(file_id)

@@ -311,7 +311,7 @@ def birth(
     guarded: bool = True,
 ) -> Done:
     """Create a record inside a transaction; an effect that opens a child passes its parent's version."""
-    version = version or policies.at_birth(unit.conn, in_force(unit), workflow, given)
+    version = version or policies.at_birth(unit.conn, in_force(unit), workflow, given, unit.actor)
     engine = version.compiled.engines[workflow]
     action = engine.definition.create
     blank = cases.candidate(unit.conn, unit.vault, workflow, [{"id": new_id(), "state": NOWHERE}])[0]

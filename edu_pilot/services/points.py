@@ -15,6 +15,7 @@ from edu_pilot.services import cases, policies
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.perform import Result, objections, perform_many, unit_of
 from edu_pilot.services.vault import vault
+from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.workflow.policy import Row
 from edu_pilot.workflow.reasons import N_, Forbidden, blocked
 from edu_pilot.workflow.registry import Actor
@@ -42,7 +43,7 @@ def move(
     with read() as conn:
         _require_mover(conn, actor)
         given = _inputs(_point(conn, target))
-        found = {workflow: _there(conn, workflow, source) for workflow in STEPS}
+        found = {workflow: _there(conn, workflow, source, actor) for workflow in STEPS}
         if not any(found.values()):
             # Nobody is there: then at least the point itself must be one.
             _point(conn, source)
@@ -71,12 +72,13 @@ def _inputs(target: Row) -> Mapping[str, Mapping[str, Any]]:
     return {"application": {**point, "new_county": target["county"]}, "study": point}
 
 
-def _there(conn: Connection, workflow: str, point: str) -> list[str]:
-    """Return the row ids of a workflow's records at a point that the step can leave from, by reference."""
+def _there(conn: Connection, workflow: str, point: str, actor: Actor) -> list[str]:
+    """Return the row ids of a workflow's visible records at a point that the step can leave from, by reference."""
     records = cases.table(workflow)
     action = policies.in_force(conn, clock.today()).compiled.definition(workflow).actions[STEPS[workflow]]
     query = sa.select(records.c.id).where(records.c.point == point, records.c.state.in_(action.sources))
-    return list(conn.execute(query.order_by(records.c.reference)).scalars())
+    with walled(conn, actor):
+        return list(conn.execute(query.where(visible_to(actor, records)).order_by(records.c.reference)).scalars())
 
 
 Found = Mapping[str, list[str]]

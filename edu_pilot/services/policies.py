@@ -17,6 +17,7 @@ from edu_pilot.models import AllowedEdge, PolicyVersion, Quota, QuotaShare
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.parameters import PARAMETERS
 from edu_pilot.services import audit
+from edu_pilot.services.visibility import visible_to
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Refused, blocked
 from edu_pilot.workflow.registry import Actor, shipped
@@ -71,14 +72,18 @@ def in_force(conn: Connection, day: date) -> Version:
     return of(conn, version_id)
 
 
-def at_birth(conn: Connection, current: Version, workflow: str, given: Mapping[str, Any]) -> Version:
-    """Return the version a new record is born under: that of the parent it names, else the one in force (R1.6)."""
+def at_birth(conn: Connection, current: Version, workflow: str, given: Mapping[str, Any], actor: Actor) -> Version:
+    """Return the version a new record is born under: that of the parent it names, else the one in force (R1.6).
+
+    A parent the actor may not see is as good as none.
+    """
     parent = current.compiled.definition(workflow).version_of
     named = given.get(parent) if parent else None
     if parent is None or not isinstance(named, str) or "\x00" in named:
         return current
     records = Base.metadata.tables[parent]
     query = sa.select(records.c.policy_version_id).where(records.c.reference == named.strip(), records.c.pinned)
+    query = query.where(visible_to(actor, records))
     version_id = conn.execute(query).scalar_one_or_none()
     found = of(conn, version_id) if version_id else current
     return found if workflow in found.compiled.engines else current

@@ -18,11 +18,10 @@ from edu_pilot.rules.application import remarks
 from edu_pilot.rules.certification import PARTS, objections_until, passed_part_until
 from edu_pilot.rules.claim import BODIES, receipt_signs
 from edu_pilot.rules.claim_dates import claim_deadline
-from edu_pilot.services import documents, erasure, papers, policies, veil
-from edu_pilot.services.actors import STUDENT
+from edu_pilot.services import disclosure, documents, erasure, papers, policies, veil
 from edu_pilot.services.cases import Case
+from edu_pilot.services.perform import in_force as in_force_for
 from edu_pilot.services.perform import rules_policy, unit_of, version_of
-from edu_pilot.services.wording import masked_id, masked_phone
 from edu_pilot.workflow.definition import Definition, Need
 from edu_pilot.workflow.engine import Offer
 from edu_pilot.workflow.policy import Policy
@@ -61,7 +60,8 @@ def show(conn: Connection, case: Case, actor: Actor) -> Shown:
         Offer(action, engine.blockers(Attempt(case, action.name, actor, {}, policy, unit.today), on_input=False))
         for action in engine.offered(case.state, actor)
     )
-    return Shown(case, version, facts(case, version.policy), offers, tuple(_signs(case, actor)))
+    told = facts(case, version.policy, actor, in_force_for(unit).policy)
+    return Shown(case, version, told, offers, tuple(_signs(case, actor)))
 
 
 def _signs(case: Case, actor: Actor) -> list[Reason]:
@@ -120,9 +120,10 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def facts(case: Case, policy: Policy) -> dict[str, Any]:
-    """Return the facts of a record that everyone who may see it sees; personal numbers masked (R2.9)."""
-    return _FACTS[case.workflow](case, policy) | _put_away(case)
+def facts(case: Case, policy: Policy, actor: Actor, current: Policy) -> dict[str, Any]:
+    """Return the facts of a record as an actor sees them by the policy in force; personal numbers masked (R2.9)."""
+    found: dict[str, Any] = disclosure.disclosed(_FACTS[case.workflow](case, policy), actor, current)
+    return found | _put_away(case)
 
 
 # Of what may only be stored, nobody reads these.
@@ -144,9 +145,7 @@ def _columns(case: Case, *names: str) -> dict[str, Any]:
 
 def _application(case: Case, policy: Policy) -> dict[str, Any]:
     return {
-        "name": case.name,
-        "id_number": masked_id(case.id_number) if case.id_number else None,
-        "phone": masked_phone(case.phone) if case.phone else None,
+        **_columns(case, "name", "id_number", "phone"),
         **_columns(case, "county", "point", "major", "intake", "level", "sex", "birth_on", "previous_school"),
         **_columns(case, "previous_diploma", "employer", "job", "union_member", "registered_on", "place"),
         "county_name": policy.label("counties", case.county),
@@ -168,7 +167,7 @@ def _remark(reason: Reason) -> dict[str, str]:
 
 def _person(case: Case) -> dict[str, Any]:
     person = case.person
-    return {"name": person.name, "id_number": masked_id(person.id_number), "phone": masked_phone(person.phone)}
+    return {"name": person.name, "id_number": person.id_number, "phone": person.phone}
 
 
 def _study(case: Case, policy: Policy) -> dict[str, Any]:
@@ -269,12 +268,15 @@ def history(conn: Connection, case: Case, actor: Actor) -> list[dict[str, Any]]:
     """Return what happened to a record, oldest first; an undecided check is nobody's to see (R5.2)."""
     query = sa.select(ENTRY).where(ENTRY.c.workflow == case.workflow, ENTRY.c.reference == case.reference)
     rows = all_rows(conn, query.order_by(ENTRY.c.number))
-    definition = version_of(unit_of(conn, actor), case).compiled.definition(case.workflow)
+    unit = unit_of(conn, actor)
+    definition = version_of(unit, case).compiled.definition(case.workflow)
     hidden = _sealed(rows, actor, definition)
     rows = [row for row in rows if row["number"] != hidden]
     bodies = [json.loads(row["body"]) for row in rows]
     opened = _opened(conn, [b["input"]["private"] for b in bodies if "private" in b["input"]])
-    told = [_entry(row, body, opened, actor) for row, body in zip(rows, bodies, strict=True)]
+    current = in_force_for(unit).policy
+    given = (_input(body["input"], opened, actor, current) for body in bodies)
+    told = [_entry(row, body, seen) for row, body, seen in zip(rows, bodies, given, strict=True)]
     return veil.entries(conn, case, actor, told)
 
 
@@ -296,21 +298,15 @@ def _opened(conn: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     return {r.id: json.loads(vault.open("private_input.content", r.id, r.content)) for r in rows}
 
 
-_MASKS: Mapping[str, Callable[[str], str]] = {
-    "id_number": masked_id,
-    "phone": masked_phone,
-    "account_number": lambda text: f"****{text[-4:]}",
-    "new_account_number": lambda text: f"****{text[-4:]}",
-}
+def _input(given: Mapping[str, Any], opened: Mapping[str, Any], actor: Actor, current: Policy) -> Mapping[str, Any]:
+    """Return what was entered at a step as the actor sees it."""
+    plain = {name: value for name, value in given.items() if name != "private"}
+    private = opened.get(given.get("private", ""), {})
+    found: dict[str, Any] = disclosure.disclosed(plain | private, actor, current, frozenset(private))
+    return {name: value for name, value in found.items() if name in plain or value not in (None, [])}
 
 
-def _entry(row: Mapping[str, Any], body: Mapping[str, Any], opened: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
-    given = dict(body["input"])
-    private = opened.get(given.pop("private", ""), {})
-    if actor.roles == {STUDENT}:
-        # Who objects to a claim is protected from the claimant (R5.7).
-        private.pop("objection", None)
-    shown = {n: _MASKS[n](v) if n in _MASKS and isinstance(v, str) else v for n, v in private.items()}
+def _entry(row: Mapping[str, Any], body: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "number": row["number"],
         "at": row["at"].isoformat(),
@@ -320,7 +316,7 @@ def _entry(row: Mapping[str, Any], body: Mapping[str, Any], opened: Mapping[str,
         "from": row["from_state"],
         "to": row["to_state"],
         "policy_version": row["policy_version"],
-        "input": given | shown,
+        "input": dict(given),
     }
 
 

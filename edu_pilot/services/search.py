@@ -20,7 +20,7 @@ from edu_pilot.services.actors import SYSTEM, student
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.vault import Unreadable, vault
-from edu_pilot.services.visibility import require_visible, resit_is_told, visible_to
+from edu_pilot.services.visibility import require_visible, resit_is_told, visible_to, walled
 from edu_pilot.workflow.registry import Actor
 
 PERSON = Person.__table__
@@ -53,7 +53,8 @@ def find(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> tuple
     if wanted.after:
         query = query.where(records.c.reference > wanted.after)
     limit = max(1, min(wanted.limit, LIMIT))
-    rows = all_rows(conn, query.order_by(records.c.reference).limit(limit + 1))
+    with walled(conn, actor):
+        rows = all_rows(conn, query.order_by(records.c.reference).limit(limit + 1))
     following = rows[limit - 1]["reference"] if len(rows) > limit else None
     found = cases.batch_of(conn, vault(), workflow, rows[:limit])
     return [veil.veiled(conn, case, actor) for case in found], following
@@ -84,8 +85,9 @@ def _named(table: sa.Table, q: str, keys: str) -> sa.ColumnElement[bool]:
 
 def get(conn: Connection, workflow: str, reference: str, actor: Actor) -> Case:
     """Return a record the actor may see; NotFound for a missing and for a hidden one alike."""
-    case = cases.by_reference(conn, vault(), workflow, reference)
-    require_visible(actor, case)
+    with walled(conn, actor):
+        case = cases.by_reference(conn, vault(), workflow, reference)
+        require_visible(actor, case)
     return veil.veiled(conn, case, actor)
 
 
@@ -137,7 +139,9 @@ def _by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str
         if workflow == "application":
             own = sa.or_(own, _person(records, id_number, phone))
         query = sa.select(records).where(own, visible_to(actor, records)).order_by(records.c.reference).limit(LIMIT)
-        batch = cases.batch_of(conn, vault(), workflow, all_rows(conn, query))
+        with walled(conn, actor):
+            rows = all_rows(conn, query)
+        batch = cases.batch_of(conn, vault(), workflow, rows)
         found += [veil.veiled(conn, case, actor) for case in batch]
     return found
 
@@ -194,14 +198,16 @@ def ids(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> list[s
     """Return the row ids of every visible record that fits the filters, by reference, for a step on many."""
     records = cases.table(workflow)
     query = sa.select(records.c.id).where(visible_to(actor, records), *_filters(records, actor, wanted))
-    return list(conn.execute(query.order_by(records.c.reference)).scalars())
+    with walled(conn, actor):
+        return list(conn.execute(query.order_by(records.c.reference)).scalars())
 
 
 def references(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> list[str]:
     """Return the references of every visible record that fits the filters."""
     records = cases.table(workflow)
     query = sa.select(records.c.reference).where(visible_to(actor, records), *_filters(records, actor, wanted))
-    return list(conn.execute(query.order_by(records.c.reference)).scalars())
+    with walled(conn, actor):
+        return list(conn.execute(query.order_by(records.c.reference)).scalars())
 
 
 def _filters(records: sa.Table, actor: Actor, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
@@ -221,4 +227,6 @@ def payable(conn: Connection, actor: Actor) -> list[Case]:
         claims.c.id.not_in(taken),
         claims.c.reference.not_in(budgets.beyond(conn)),
     )
-    return cases.batch_of(conn, vault(), "claim", all_rows(conn, query.order_by(claims.c.reference).limit(LIMIT)))
+    with walled(conn, actor):
+        rows = all_rows(conn, query.order_by(claims.c.reference).limit(LIMIT))
+    return cases.batch_of(conn, vault(), "claim", rows)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from edu_pilot.models import Account, Application, AuditEntry, Certification, Claim, Person, Study
 from edu_pilot.rules.lookups import county_code, major_code
 from edu_pilot.services import policies
+from edu_pilot.services.visibility import scope_of
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.registry import Actor
 
@@ -35,12 +36,13 @@ Row = dict[str, Any]
 def persons(conn: Connection, actor: Actor, as_of: date, by: Sequence[str]) -> dict[str, Any]:
     """Count the persons of each group as the audit tells them on a business date.
 
-    A person is counted once in each group; a county's staff count their own county. By `unit` only those count
-    whose school status was confirmed, each once over all groups, at the county it was confirmed in (R1.1).
+    A person is counted once in each group; a county's staff count those who were of their county on that day.
+    By `unit` only those count whose school status was confirmed, each once over all groups, at the county it was
+    confirmed in (R1.1).
     """
     found = _confirmed(conn, as_of) if UNIT in by else _rows(conn, as_of)
-    mine = UNIT if UNIT in by else "county"
-    seen = [r for r in found if actor.county is None or r[mine] == actor.county]
+    mine, scope = UNIT if UNIT in by else "county", scope_of(actor)
+    seen = [r for r in found if scope.covers(r[mine], r["person"])]
     groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for row in seen:
         groups[tuple(row[name] or "" for name in by)].add(row["person"])

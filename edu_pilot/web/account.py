@@ -13,21 +13,11 @@ from werkzeug.wrappers import Response
 
 from edu_pilot.extensions import read, write
 from edu_pilot.services import access_limits, accounts, factor, links, logins, staffing, throttle
-from edu_pilot.services.actors import STUDENT
 from edu_pilot.web import access, sessions
-from edu_pilot.workflow.registry import Actor
 
 pages = Blueprint("account", __name__)
 OTHERS = "others"
 FIELD_LIMIT = 300
-
-
-def staff() -> Actor:
-    """Return the account that asks; a person who proved a query code has none."""
-    actor = access.actor()
-    if actor.roles == {STUDENT} or actor.account_id is None:
-        abort(403)
-    return actor
 
 
 def typed(name: str) -> str:
@@ -36,14 +26,14 @@ def typed(name: str) -> str:
 
 
 @pages.get("/account")
-@access.signed_in
+@access.staff
 def index() -> str:
     """Show the own sessions, the factor and the way to another password."""
     return _page()
 
 
 def _page(codes: list[str] | None = None, fault: str | None = None) -> str:
-    actor = staff()
+    actor = access.actor()
     with read() as conn:
         return render_template(
             "account/index.html",
@@ -57,10 +47,10 @@ def _page(codes: list[str] | None = None, fault: str | None = None) -> str:
 
 
 @pages.post("/account/sessions")
-@access.signed_in
+@access.staff
 def end_sessions() -> Response:
     """End one session of the account, or all but this one."""
-    actor, which = staff(), typed("session")
+    actor, which = access.actor(), typed("session")
     if which == OTHERS:
         logins.end_others(sessions.login())
     else:
@@ -70,10 +60,10 @@ def end_sessions() -> Response:
 
 
 @pages.post("/account/password")
-@access.signed_in
+@access.staff
 def change_password() -> Any:
     """Set another password for who knows the present one; every other browser is signed out."""
-    actor = staff()
+    actor = access.actor()
     counted = throttle.count("password", account=actor.name)
     if accounts.fitting(actor.name, typed("present")) is None:
         return _page(fault=_("The present password is not right.")), 422
@@ -91,10 +81,10 @@ def change_password() -> Any:
 
 
 @pages.post("/account/recovery")
-@access.signed_in
+@access.staff
 def new_codes() -> str:
     """Draw new recovery codes and show them once."""
-    actor = staff()
+    actor = access.actor()
     sessions.require_fresh()
     with write() as conn:
         codes = factor.new_recovery_codes(conn, actor.account_id or "")
@@ -103,10 +93,9 @@ def new_codes() -> str:
 
 
 @pages.post("/account/factor")
-@access.signed_in
+@access.staff
 def change_factor() -> Response:
     """Begin to enrol another authenticator; the present one holds until its first code."""
-    staff()
     sessions.require_fresh()
     logins.begin_enrolling(sessions.login())
     return redirect(url_for(".enrol"), 303)

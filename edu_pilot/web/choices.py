@@ -82,7 +82,7 @@ def _intakes(asked: Asked) -> Pairs:
 def _claims(asked: Asked) -> Pairs:
     found = search.payable(asked.conn, asked.actor)
     policy = asked.words.compiled.policy
-    told = [(case.reference, presenting.facts(case, policy)) for case in found]
+    told = [(case.reference, presenting.facts(case, policy, asked.actor, policy)) for case in found]
     return [(reference, f"{reference} {facts['name']} {amount(facts['payable_fen'])}") for reference, facts in told]
 
 

@@ -29,15 +29,10 @@ FIRST = 10
 
 @dataclass(frozen=True)
 class Area:
-    """The page of one kind of work: whose it is, and which lists it opens with."""
+    """The page of one kind of work and the lists it opens with; whose it is, its view declares."""
 
     title: Any
-    roles: frozenset[str]
     lists: tuple[tuple[str, str], ...]
-
-    def for_(self, actor: Actor) -> bool:
-        """Whether the area is the actor's; an auditor reads all."""
-        return bool(actor.roles & (self.roles | {"auditor"}))
 
     @property
     def workflows(self) -> list[str]:
@@ -48,7 +43,6 @@ class Area:
 AREAS: Mapping[str, Area] = {
     "desk": Area(
         _("Teaching point"),
-        frozenset({"clerk"}),
         (
             ("application", "draft"), ("application", "registered"), ("application", "returned"),
             ("claim", "draft"), ("claim", "returned"), ("certification", "planned"),
@@ -56,7 +50,6 @@ AREAS: Mapping[str, Area] = {
     ),
     "registry": Area(
         _("Registry"),
-        frozenset({"registrar"}),
         (
             ("application", "verified"), ("application", "waitlisted"),
             ("study", "enrolled"), ("study", "studying"), ("study", "completed"),
@@ -64,7 +57,6 @@ AREAS: Mapping[str, Area] = {
     ),
     "exams": Area(
         _("Exams"),
-        frozenset({"examiner"}),
         (
             ("session", "planned"), ("session", "open"), ("certification", "trained"),
             ("certification", "entered"), ("certification", "seated"), ("certification", "sat"),
@@ -73,12 +65,10 @@ AREAS: Mapping[str, Area] = {
     ),
     "review": Area(
         _("Review"),
-        frozenset({"union_reviewer", "university_reviewer", "arbiter"}),
         (("claim", "submitted"), ("claim", "not_agreed"), ("claim", "objected"), ("claim", "bounced")),
     ),
     "payments": Area(
         _("Payments"),
-        frozenset({"finance_maker", "finance_releaser"}),
         (
             ("claim", "approved"), ("claim", "bounced"), ("payment", "drawn"), ("payment", "released"),
             ("payment", "exported"), ("claim", "recovering"),
@@ -101,11 +91,14 @@ def nav(actor: Actor | None) -> list[tuple[str, Any]]:
     """Return the areas an actor has, as (address, title)."""
     if actor is None or actor.roles == {STUDENT}:
         return []
-    own = [(url_for(f"home.{name}"), area.title) for name, area in AREAS.items() if area.for_(actor)]
+    own = [(url_for(f"home.{name}"), AREAS[name].title) for name in _areas_of(actor)]
     own.append((url_for("home.dashboard"), _("Overview")))
-    if "admin" in actor.roles:
-        own.append((url_for("staff.index"), _("Accounts")))
-    return own + ([(url_for("home.admin"), _("Administration"))] if actor.roles & {"admin", "auditor"} else [])
+    more = (("staff.index", _("Accounts")), ("home.admin", _("Administration")))
+    return own + [(url_for(name), title) for name, title in more if access.may_open(name, actor)]
+
+
+def _areas_of(actor: Actor) -> list[str]:
+    return [name for name in AREAS if access.may_open(f"home.{name}", actor)]
 
 
 @pages.app_context_processor
@@ -130,40 +123,40 @@ def index() -> Any:
 
 def _counted(compiled: Compiled, actor: Actor) -> list[str]:
     """Return the workflows of the actor's areas; those without an area see all."""
-    own = [w for area in AREAS.values() if area.for_(actor) for w in area.workflows]
+    own = [w for name in _areas_of(actor) for w in AREAS[name].workflows]
     return list(dict.fromkeys(own)) or list(compiled.engines)
 
 
 @pages.get("/desk")
-@access.signed_in
+@access.roles("clerk", "auditor")
 def desk() -> str:
     """The teaching point's applications and claims, and the way to the roster."""
     return _area("desk")
 
 
 @pages.get("/registry")
-@access.signed_in
+@access.roles("registrar", "auditor")
 def registry() -> str:
     """Applications that wait for admission, and studies."""
     return _area("registry")
 
 
 @pages.get("/exams")
-@access.signed_in
+@access.roles("examiner", "auditor")
 def exams() -> str:
     """Exam sessions and certifications."""
     return _area("exams")
 
 
 @pages.get("/review")
-@access.signed_in
+@access.roles("union_reviewer", "university_reviewer", "arbiter", "auditor")
 def review() -> str:
     """Claims that wait for a check."""
     return _area("review")
 
 
 @pages.get("/payments")
-@access.signed_in
+@access.roles("finance_maker", "finance_releaser", "auditor")
 def payments() -> str:
     """Approved claims and payment batches."""
     return _area("payments")
@@ -171,8 +164,6 @@ def payments() -> str:
 
 def _area(name: str) -> str:
     area, actor = AREAS[name], access.actor()
-    if not area.for_(actor):
-        abort(403)
     with read() as conn:
         compiled = presenting.in_force(conn)
         tallies = {workflow: counts.by_state(conn, workflow, actor) for workflow in area.workflows}
@@ -197,12 +188,10 @@ def _waiting(
 
 
 @pages.get("/dashboard")
-@access.signed_in
+@access.staff
 def dashboard() -> str:
     """How many records stand where, of those the actor may see."""
     actor = access.actor()
-    if actor.roles == {STUDENT}:
-        abort(403)
     with read() as conn:
         compiled = presenting.in_force(conn)
         tallies = {name: counts.by_state(conn, name, actor) for name in compiled.engines}
@@ -210,11 +199,9 @@ def dashboard() -> str:
 
 
 @pages.get("/admin")
-@access.signed_in
+@access.roles("admin", "auditor")
 def admin() -> str:
     """Accounts, policy versions, and follow-ups that were refused."""
-    if not access.actor().roles & {"admin", "auditor"}:
-        abort(403)
     with read() as conn:
         return render_template(
             "dashboard/admin.html",
@@ -226,11 +213,9 @@ def admin() -> str:
 
 
 @pages.get("/admin/anchor")
-@access.signed_in
+@access.roles("admin", "auditor")
 def anchor_sheet() -> str:
     """Show the newest anchor as a sheet to print, to sign and to keep outside."""
-    if not access.actor().roles & {"admin", "auditor"}:
-        abort(403)
     with read() as conn:
         found = anchors.latest(conn)
     sheet = anchors.sheet(found) if found else []
@@ -238,7 +223,7 @@ def anchor_sheet() -> str:
 
 
 @pages.post("/search")
-@access.signed_in
+@access.staff
 def by_number() -> Response:
     """Find records by ID number or phone, which stand in no address and in no history of a browser."""
     number = "".join(request.form.get("number", "").split())[:32]
@@ -254,7 +239,7 @@ def to_found(asked: tuple[str | None, str | None]) -> Response:
 
 
 @pages.get("/search/<sealed>")
-@access.signed_in
+@access.staff
 def found(sealed: str) -> str:
     """Show what a search found; the page can be loaded again for ten minutes."""
     with read() as conn:

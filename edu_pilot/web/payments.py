@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
 from edu_pilot.extensions import read
@@ -21,17 +21,13 @@ def bank_file(reference: str) -> Response:
     return files.download(content, "text/csv; charset=gb18030", f"{reference}.csv")
 
 
-# Who sees the sums of the whole city.
-ACCOUNTANTS = frozenset({"finance_maker", "finance_releaser", "auditor"})
 NEWEST = 20
 
 
 @pages.get("/reconciliation")
-@access.signed_in
+@access.roles("finance_maker", "finance_releaser", "auditor")
 def reconcile() -> str:
-    """Show what was approved, what is open, paid and given back, and every difference."""
-    if not access.actor().roles & ACCOUNTANTS:
-        abort(403)
+    """Show what was approved, what is open, paid and given back, and every difference, for the whole city."""
     with read() as conn:
         found = reconciliation.reconcile(conn)
         words = Words(presenting.in_force(conn))

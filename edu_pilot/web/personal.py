@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from edu_pilot.extensions import read
@@ -20,7 +20,7 @@ FILTERS = ("q", "state", "county", "intake")
 
 
 @pages.post("/records/<workflow>/<reference>/look-ups")
-@access.signed_in
+@access.staff
 def reveal(workflow: str, reference: str) -> str:
     """Show one value in full on its record's page; neither an address nor the session ever holds it."""
     name, reason = (request.form.get(field, "")[:64] for field in ("field", "reason"))
@@ -29,11 +29,9 @@ def reveal(workflow: str, reference: str) -> str:
 
 
 @pages.get("/look-ups")
-@access.signed_in
+@access.roles("auditor")
 def index() -> str:
     """Show the auditor who looked at what, and whom to ask why."""
-    if "auditor" not in access.actor().roles:
-        abort(403)
     with read() as conn:
         words = Words(presenting.in_force(conn))
         days, newest = look_ups.days(conn), look_ups.newest(conn, request.args.get("actor"), limit=200)
@@ -41,7 +39,7 @@ def index() -> str:
 
 
 @pages.post("/records/<workflow>/find")
-@access.signed_in
+@access.staff
 def find(workflow: str) -> Any:
     """Lead to a list; an ID number or phone typed here by mistake is searched without standing in an address."""
     asked: dict[str, Any] = {name: text for name in FILTERS if (text := request.form.get(name, "").strip())}
@@ -52,14 +50,12 @@ def find(workflow: str) -> Any:
 
 
 @pages.post("/status/copy")
-@access.signed_in
+@access.roles(STUDENT)
 def copy() -> Response:
     """Hand a person the copy of everything kept of them."""
     actor = access.actor()
-    if actor.roles != {STUDENT} or actor.person_key is None:
-        abort(403)
     with read() as conn:
-        reference = own_data.reference_of(conn, actor.person_key)
+        reference = own_data.reference_of(conn, actor.person_key or "")
     answer = make_response(own_data.export(reference, actor))
     answer.content_type = "application/zip"
     answer.headers["Content-Disposition"] = f"attachment; filename={reference}.zip"

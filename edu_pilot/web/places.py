@@ -16,11 +16,11 @@ from edu_pilot.web.words import Words
 from edu_pilot.workflow.reasons import Refused
 
 pages = Blueprint("places", __name__, url_prefix="/registry/places")
-READERS = frozenset({quotas.MOVER, "auditor", "admin"})
+READERS = (quotas.MOVER, "auditor", "admin")
 
 
 @pages.get("")
-@access.signed_in
+@access.roles(*READERS)
 def newest() -> Any:
     """Go to this year's places, or to the last that are known."""
     with read() as conn:
@@ -30,11 +30,9 @@ def newest() -> Any:
 
 
 @pages.get("/<year>")
-@access.signed_in
+@access.roles(*READERS)
 def of_year(year: str, refused: Refused | None = None) -> str:
     """Show a year's places."""
-    if not access.actor().roles & READERS:
-        abort(403)
     with read() as conn:
         words, years, found = Words(presenting.in_force(conn)), quotas.years(conn), quotas.of_year(conn, year)
     if found is None:
@@ -44,7 +42,7 @@ def of_year(year: str, refused: Refused | None = None) -> str:
 
 
 @pages.post("/<year>")
-@access.signed_in
+@access.roles(quotas.MOVER)
 def move(year: str) -> Any:
     """Move free places from one county's share to another's."""
     given = request.form

@@ -57,9 +57,9 @@ class Step:
 
 
 def lines(conn: Connection, found: Iterable[Case]) -> list[Line]:
-    """Return records as a list shows them."""
-    policy = presenting.in_force(conn).policy
-    return [Line(case, presenting.facts(case, policy)) for case in found]
+    """Return records as a list shows them to who asks."""
+    policy, actor = presenting.in_force(conn).policy, access.actor()
+    return [Line(case, presenting.facts(case, policy, actor, policy)) for case in found]
 
 
 @pages.get("/<workflow>")
@@ -223,7 +223,7 @@ def _blank(workflow: str, entered: Any) -> Answers:
 def _at_birth(conn: Connection, workflow: str) -> Compiled:
     """Return the version the new record will have: its parent's where the form or its link names one."""
     current = policies.in_force(conn, clock.today())
-    return policies.at_birth(conn, current, workflow, request.values).compiled
+    return policies.at_birth(conn, current, workflow, request.values, access.actor()).compiled
 
 
 def _prefill(form: Answers) -> None:

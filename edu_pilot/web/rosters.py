@@ -108,28 +108,28 @@ def sheets_of(area: str) -> list[tuple[str, Any]]:
 
 
 @pages.get("/desk/roster")
-@access.signed_in
+@access.staff
 def form() -> str:
     """Ask for a roster and the intake it is for."""
     return _page("rosters")
 
 
 @pages.post("/desk/roster")
-@access.signed_in
+@access.staff
 def upload() -> Any:
     """Judge every row of a roster; take the good ones only when that was asked for."""
     return _uploaded("rosters")
 
 
 @pages.get("/lists/<kind>")
-@access.signed_in
+@access.staff
 def sheet(kind: str) -> str:
     """Ask for a list."""
     return _page(kind)
 
 
 @pages.post("/lists/<kind>")
-@access.signed_in
+@access.staff
 def send(kind: str) -> Any:
     """Judge every line of a list; take the good ones only when that was asked for."""
     return _uploaded(kind)

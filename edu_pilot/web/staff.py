@@ -18,25 +18,16 @@ from edu_pilot.workflow.registry import Actor
 pages = Blueprint("staff", __name__, url_prefix="/admin/accounts")
 
 
-def _admin() -> Actor:
-    actor = access.actor()
-    if "admin" not in actor.roles:
-        abort(403)
-    return actor
-
-
 def _proved() -> Actor:
     """Return the administrator who proved the identity just now; whatever gives rights asks for it."""
-    actor = _admin()
     sessions.require_fresh()
-    return actor
+    return access.actor()
 
 
 @pages.get("")
-@access.signed_in
+@access.roles("admin")
 def index() -> str:
     """List every account, and the roles that wait for a second administrator."""
-    _admin()
     return _page()
 
 
@@ -61,7 +52,7 @@ def _back(message: str) -> Response:
 
 
 @pages.post("")
-@access.signed_in
+@access.roles("admin")
 def add() -> Response:
     """Add an account; its roles wait for another administrator."""
     actor, name = _proved(), typed("name").strip()
@@ -74,7 +65,7 @@ def _roles() -> list[str]:
 
 
 @pages.post("/<name>/grant")
-@access.signed_in
+@access.roles("admin")
 def grant(name: str) -> Response:
     """Ask for other roles for an account."""
     done = staffing.grant(name, _roles(), typed("county") or None, _proved())
@@ -82,7 +73,7 @@ def grant(name: str) -> Response:
 
 
 @pages.post("/<name>/confirm")
-@access.signed_in
+@access.roles("admin")
 def confirm(name: str) -> Response:
     """Confirm the roles that another administrator asked for."""
     staffing.confirm(name, _proved())
@@ -90,15 +81,15 @@ def confirm(name: str) -> Response:
 
 
 @pages.post("/<name>/decline")
-@access.signed_in
+@access.roles("admin")
 def decline(name: str) -> Response:
     """Drop the roles that were asked for."""
-    staffing.decline(name, _admin())
+    staffing.decline(name, access.actor())
     return _back(_("Dropped"))
 
 
 @pages.post("/<name>/end")
-@access.signed_in
+@access.roles("admin")
 def end(name: str) -> Response:
     """End an account at once."""
     staffing.end(name, _proved(), typed("successor").strip() or None)
@@ -106,7 +97,7 @@ def end(name: str) -> Response:
 
 
 @pages.post("/<name>/factor")
-@access.signed_in
+@access.roles("admin")
 def reset_factor(name: str) -> Response:
     """Take a lost factor away."""
     staffing.reset_factor(name, _proved())
@@ -114,15 +105,15 @@ def reset_factor(name: str) -> Response:
 
 
 @pages.post("/<name>/revoke")
-@access.signed_in
+@access.roles("admin")
 def revoke(name: str) -> Response:
     """Sign an account out everywhere."""
-    staffing.revoke(name, _admin())
+    staffing.revoke(name, access.actor())
     return _back(_("Signed out everywhere"))
 
 
 @pages.post("/<name>/link")
-@access.signed_in
+@access.roles("admin")
 def link(name: str) -> Any:
     """Draw a link with which the person sets a password, and show it once."""
     purpose = typed("purpose")

@@ -39,9 +39,11 @@ def _installation() -> dict[str, Any]:
 
 
 def day(value: date | str | None) -> str:
-    """Return a date as people read it, a dash for none."""
+    """Return a date as people read it, a masked one as it is, a dash for none."""
     if not value:
         return "—"
+    if isinstance(value, str) and "*" in value:
+        return value
     return i18n.show_date(date.fromisoformat(value) if isinstance(value, str) else value)
 
 

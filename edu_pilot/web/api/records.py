@@ -13,8 +13,9 @@ from edu_pilot.extensions import read
 from edu_pilot.services import look_ups, outbox, papers, presenting, search
 from edu_pilot.services.cases import Case
 from edu_pilot.services.idempotency import Deed
-from edu_pilot.services.perform import create, unit_of, version_of
+from edu_pilot.services.perform import create, in_force, unit_of, version_of
 from edu_pilot.services.search import Wanted
+from edu_pilot.services.unit import Unit
 from edu_pilot.web import access, files
 from edu_pilot.web.api import schemas
 from edu_pilot.web.api.views import View, api, json_body, malformed, reply, says
@@ -37,11 +38,13 @@ def record_reply(workflow: str, reference: str, status: int = 200) -> Response:
 def listed(conn: Connection, found: Sequence[Case]) -> list[dict[str, Any]]:
     """Return records as lists show them: without offers, whose rules would be asked for each."""
     unit = unit_of(conn, access.actor())
-    return [_listed(case, version_of(unit, case)) for case in found]
+    return [_listed(case, unit) for case in found]
 
 
-def _listed(case: Case, version: Any) -> dict[str, Any]:
-    data = presenting.as_json(presenting.Shown(case, version, presenting.facts(case, version.policy), ()))
+def _listed(case: Case, unit: Unit) -> dict[str, Any]:
+    version, current = version_of(unit, case), in_force(unit)
+    facts = presenting.facts(case, version.policy, unit.actor, current.policy)
+    data = presenting.as_json(presenting.Shown(case, version, facts, ()))
     del data["offers"]
     return data
 
