@@ -152,7 +152,8 @@ def loading(conn: Connection) -> Iterator[None]:
 
 
 FORCED = """
-SELECT relname FROM pg_class WHERE relforcerowsecurity AND relnamespace = current_schema()::regnamespace ORDER BY relname
+SELECT relname FROM pg_class
+WHERE relforcerowsecurity AND relnamespace = current_schema()::regnamespace ORDER BY relname
 """
 
 
