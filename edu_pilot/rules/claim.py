@@ -31,6 +31,8 @@ RECEIPT_FIELDS = {
 }
 # A receipt is the original unless something else is said.
 ORIGINAL = "original"
+# What a version accepts that was published before other forms of the evidence were known.
+ONLY_ORIGINAL: Mapping[str, Any] = {ORIGINAL: {"zh": "原件", "en": "Original", "accepted": True}}
 LARGEST_FEN = 10**10
 
 
@@ -73,7 +75,7 @@ def read_receipt(policy: Policy, given: Any) -> ReceiptGiven:
     text = {name: str(values.get(name) or "").strip()[:100] for name in RECEIPT_FIELDS}
     kinds, items = policy.get("claim.receipt_kinds"), policy.get("claim.receipt_items")
     kind, item = named(kinds, text["kind"]), named(items, text["item"])
-    evidence = named(policy.get("claim.receipt_evidence"), text["evidence"] or ORIGINAL)
+    evidence = named(policy.find("claim.receipt_evidence", ONLY_ORIGINAL), text["evidence"] or ORIGINAL)
     paid_on, amount, refunded = (
         _day(text["paid_on"]),
         _fen(values.get("amount_fen")),
@@ -264,7 +266,7 @@ def _paid_by_strangers(record: Any) -> list[Reason]:
 @rule
 def receipt_evidence_suffices(attempt: Attempt) -> Blocked:
     """R5.3: a lost receipt is proved by the issuer's stamped copy or a new download; a picture of it proves nothing."""
-    forms = attempt.policy.get("claim.receipt_evidence")
+    forms = attempt.policy.find("claim.receipt_evidence", ONLY_ORIGINAL)
     accepted = ",".join(code for code, form in forms.items() if form["accepted"])
     text = N_("Receipt %(number)s: this is not enough: %(evidence)s. Hand in one of these: %(accepted)s")
     return [
