@@ -346,7 +346,7 @@ def skill_certificate_where_required(attempt: Attempt) -> Blocked:
     return blocked(N_("A skill certificate is required and none is recorded."), who="examiner")
 
 
-@rule
+@rule(earlier=True)
 def certificate_is_verified(attempt: Attempt) -> Blocked:
     """R4.6, R5.9: where the certificate is a condition, the payment waits until the national query shows it."""
     if not certificate_pending(attempt.policy, attempt.record.certificates):
