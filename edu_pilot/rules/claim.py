@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from edu_pilot.rules.identity import card_fault
 from edu_pilot.rules.money import Reckoning, reckon, spelling
@@ -43,6 +43,14 @@ READING_FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 }
 
 
+class ReceiptKey(NamedTuple):
+    """What makes two receipts the same one: a number alone is used by every issuer."""
+
+    kind: str
+    code: str
+    number: str
+
+
 @dataclass(frozen=True)
 class ReceiptGiven:
     """A receipt as typed, read into its types; `faults` names what cannot be read."""
@@ -58,6 +66,11 @@ class ReceiptGiven:
     evidence: str
     refunded_fen: int
     faults: tuple[str, ...]
+
+    @property
+    def key(self) -> ReceiptKey:
+        """Return what makes it this receipt."""
+        return ReceiptKey(self.kind, self.code, self.number)
 
 
 def named(labels: Mapping[str, Any], text: str) -> str | None:
@@ -208,12 +221,20 @@ def receipts_are_new(attempt: Attempt) -> Blocked:
     """R5.3: no receipt typed stands twice or in another live claim, over all counties and years."""
     field = "receipts" if "receipts" in attempt.input else "new_receipts"
     given = [read_receipt(attempt.policy, receipt) for receipt in attempt.input.get(field, [])]
-    keys = [(r.kind, r.code, r.number) for r in given]
-    twice = sorted({number for kind, code, number in keys if keys.count((kind, code, number)) > 1})
+    keys = [r.key for r in given]
+    twice = sorted({key.number for key in keys if keys.count(key) > 1})
     again, used = N_("Receipt %(number)s is entered twice."), N_("Receipt %(number)s is used in another claim.")
     return [blocked(again, code="receipt_twice", field=field, who="clerk", number=n) for n in twice] + [
-        blocked(used, code="receipts_not_used", field=field, who="clerk", number=n)
-        for n in attempt.record.receipts_in_use(given)
+        blocked(
+            used,
+            code="receipts_not_used",
+            field=field,
+            who="clerk",
+            number=key.number,
+            kind=key.kind,
+            receipt_code=key.code,
+        )
+        for key in attempt.record.receipts_in_use(given)
     ]
 
 
@@ -287,7 +308,10 @@ def receipt_evidence_suffices(attempt: Attempt) -> Blocked:
 def receipts_not_used(attempt: Attempt) -> Blocked:
     """R5.3: a receipt counts in one claim only, over all counties and years."""
     text = N_("Receipt %(number)s is used in another claim.")
-    return [blocked(text, who="clerk", number=number) for number in attempt.record.receipts_elsewhere]
+    return [
+        blocked(text, who="clerk", number=key.number, kind=key.kind, receipt_code=key.code)
+        for key in attempt.record.receipts_elsewhere
+    ]
 
 
 @rule
