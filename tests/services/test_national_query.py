@@ -142,3 +142,15 @@ def test_r5_8_only_what_can_be_drawn_is_offered_for_a_batch(required: Pilot) -> 
     due.run_on(BATCHED)
     with on(BATCHED), read() as conn:
         assert [c.reference for c in search.payable(conn, required.he_jun)] == [claim]
+
+
+def test_r4_6_what_is_no_certificate_number_is_told_and_not_taken(pilot: Pilot) -> None:
+    number = certificate_number("4", "C2209-000999", CERTIFIED)
+    content = f"证书编号\n{number}\n{number}\n制表人：张三，日期：二〇二五年六月一日，联系电话见附件\n".encode()
+    with on(BATCHED):
+        reports = [national_query.take(content, "query.csv", pilot.examiner) for _again in range(2)]
+    for report in reports:
+        assert (report.rows, report.accepted) == (3, 1)
+        told = [(p.row, p.reason.code, p.column) for p in report.problems]
+        assert told == [(3, "duplicate_row", "certificate_number"), (4, "number_malformed", "certificate_number")]
+    assert [r["number"] for r in rows("listed_certificate")] == [number]
