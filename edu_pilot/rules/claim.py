@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from edu_pilot.rules.identity import card_fault
 from edu_pilot.rules.money import Reckoning, reckon, spelling
@@ -31,6 +31,8 @@ RECEIPT_FIELDS = {
 }
 # A receipt is the original unless something else is said.
 ORIGINAL = "original"
+# What a version accepts that was published before other forms of the evidence were known.
+ONLY_ORIGINAL: Mapping[str, Any] = {ORIGINAL: {"zh": "原件", "en": "Original", "accepted": True}}
 LARGEST_FEN = 10**10
 
 
@@ -39,6 +41,14 @@ READING_FIELDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "id_tail": (N_("last four of the ID number"), lambda value: _fits(r"[0-9]{3}[0-9Xx]", value)),
     "diploma_on": (N_("date of the diploma"), lambda value: isinstance(value, str) and _day(value) is not None),
 }
+
+
+class ReceiptKey(NamedTuple):
+    """What makes two receipts the same one: a number alone is used by every issuer."""
+
+    kind: str
+    code: str
+    number: str
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,11 @@ class ReceiptGiven:
     refunded_fen: int
     faults: tuple[str, ...]
 
+    @property
+    def key(self) -> ReceiptKey:
+        """Return what makes it this receipt."""
+        return ReceiptKey(self.kind, self.code, self.number)
+
 
 def named(labels: Mapping[str, Any], text: str) -> str | None:
     """Return the code of a value that is written as code, label or alias; None for none of them."""
@@ -73,7 +88,7 @@ def read_receipt(policy: Policy, given: Any) -> ReceiptGiven:
     text = {name: str(values.get(name) or "").strip()[:100] for name in RECEIPT_FIELDS}
     kinds, items = policy.get("claim.receipt_kinds"), policy.get("claim.receipt_items")
     kind, item = named(kinds, text["kind"]), named(items, text["item"])
-    evidence = named(policy.get("claim.receipt_evidence"), text["evidence"] or ORIGINAL)
+    evidence = named(policy.find("claim.receipt_evidence", ONLY_ORIGINAL), text["evidence"] or ORIGINAL)
     paid_on, amount, refunded = (
         _day(text["paid_on"]),
         _fen(values.get("amount_fen")),
@@ -206,12 +221,20 @@ def receipts_are_new(attempt: Attempt) -> Blocked:
     """R5.3: no receipt typed stands twice or in another live claim, over all counties and years."""
     field = "receipts" if "receipts" in attempt.input else "new_receipts"
     given = [read_receipt(attempt.policy, receipt) for receipt in attempt.input.get(field, [])]
-    keys = [(r.kind, r.code, r.number) for r in given]
-    twice = sorted({number for kind, code, number in keys if keys.count((kind, code, number)) > 1})
+    keys = [r.key for r in given]
+    twice = sorted({key.number for key in keys if keys.count(key) > 1})
     again, used = N_("Receipt %(number)s is entered twice."), N_("Receipt %(number)s is used in another claim.")
     return [blocked(again, code="receipt_twice", field=field, who="clerk", number=n) for n in twice] + [
-        blocked(used, code="receipts_not_used", field=field, who="clerk", number=n)
-        for n in attempt.record.receipts_in_use(given)
+        blocked(
+            used,
+            code="receipts_not_used",
+            field=field,
+            who="clerk",
+            number=key.number,
+            kind=key.kind,
+            receipt_code=key.code,
+        )
+        for key in attempt.record.receipts_in_use(given)
     ]
 
 
@@ -264,7 +287,7 @@ def _paid_by_strangers(record: Any) -> list[Reason]:
 @rule
 def receipt_evidence_suffices(attempt: Attempt) -> Blocked:
     """R5.3: a lost receipt is proved by the issuer's stamped copy or a new download; a picture of it proves nothing."""
-    forms = attempt.policy.get("claim.receipt_evidence")
+    forms = attempt.policy.find("claim.receipt_evidence", ONLY_ORIGINAL)
     accepted = ",".join(code for code, form in forms.items() if form["accepted"])
     text = N_("Receipt %(number)s: this is not enough: %(evidence)s. Hand in one of these: %(accepted)s")
     return [
@@ -285,7 +308,10 @@ def receipt_evidence_suffices(attempt: Attempt) -> Blocked:
 def receipts_not_used(attempt: Attempt) -> Blocked:
     """R5.3: a receipt counts in one claim only, over all counties and years."""
     text = N_("Receipt %(number)s is used in another claim.")
-    return [blocked(text, who="clerk", number=number) for number in attempt.record.receipts_elsewhere]
+    return [
+        blocked(text, who="clerk", number=key.number, kind=key.kind, receipt_code=key.code)
+        for key in attempt.record.receipts_elsewhere
+    ]
 
 
 @rule
@@ -344,7 +370,7 @@ def skill_certificate_where_required(attempt: Attempt) -> Blocked:
     return blocked(N_("A skill certificate is required and none is recorded."), who="examiner")
 
 
-@rule
+@rule(earlier=True)
 def certificate_is_verified(attempt: Attempt) -> Blocked:
     """R4.6, R5.9: where the certificate is a condition, the payment waits until the national query shows it."""
     if not certificate_pending(attempt.policy, attempt.record.certificates):

@@ -111,12 +111,12 @@ def account_changed_by_another(attempt: Attempt) -> Blocked:
 
 @rule(on_input=True)
 def recovery_at_most_paid(attempt: Attempt) -> Blocked:
-    """R5.8: no more is asked back than was paid, and not nothing."""
-    due = attempt.input.get("due_fen")
-    if due is None or 0 < due <= attempt.record.payable_fen:
+    """R5.8: in all no more is asked back than was paid, and more than is asked back already."""
+    paid, asked = attempt.record.payable_fen, attempt.record.recovery_fen or 0
+    if asked < attempt.input.get("due_fen", paid) <= paid:
         return None
-    text = N_("Between 1 fen and %(paid)s can be asked back.")
-    return blocked(text, field="due_fen", who="arbiter", paid=f"fen:{attempt.record.payable_fen}")
+    text = N_("What is asked back in all is more than %(asked)s and at most %(paid)s.")
+    return blocked(text, field="due_fen", who="arbiter", asked=f"fen:{asked}", paid=f"fen:{paid}")
 
 
 @rule(on_input=True)

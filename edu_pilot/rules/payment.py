@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from functools import partial
 from typing import Any
 
 from edu_pilot.rules.claim import notice_ended
@@ -17,7 +19,8 @@ def claims_are_payable(attempt: Attempt) -> Blocked:
     """R5.7, R5.8: every claim is approved or bounced, its notice over, its account settled, and in no other batch."""
     given = [str(reference) for reference in attempt.input.get("claims", [])]
     known = attempt.record.claims_named(tuple(given))
-    found = (_held_back(attempt, reference, known.get(reference)) for reference in sorted(set(given)))
+    judge = partial(held_back, attempt.policy, attempt.today, attempt.record.beyond_budget)
+    found = (judge(reference, known.get(reference)) for reference in sorted(set(given)))
     faults = [fault for fault in found if fault]
     if len(set(given)) != len(given):
         text = N_("A claim stands twice in the batch.")
@@ -25,30 +28,45 @@ def claims_are_payable(attempt: Attempt) -> Blocked:
     return faults
 
 
-def _held_back(attempt: Attempt, reference: str, claim: Any) -> Reason | None:
+def held_back(policy: Policy, today: date, beyond: Collection[str], reference: str, claim: Any) -> Reason | None:
     """R5.7, R5.8: the one reason why a claim cannot stand in a new batch, or None."""
     told: dict[str, Any] = {"field": "claims", "who": "finance_maker", "claim": reference[:32]}
     if claim is None:
         return blocked(N_("There is no claim %(claim)s."), **told)
     if claim.batch:
         return blocked(N_("Claim %(claim)s stands in line %(line)s of a batch."), line=claim.batch, **told)
+    fault = _not_payable(policy, today, claim, told)
+    if fault is None and reference in beyond:
+        text = N_("Claim %(claim)s waits for the budget of %(year)s: this year's money is used up before it.")
+        return blocked(text, code="budget_used_up", year=today.year + 1, **told)
+    return fault
+
+
+def _not_payable(policy: Policy, today: date, claim: Any, told: Mapping[str, Any]) -> Reason | None:
+    """R5.7, R5.8: the one reason why no money can go out for a claim, or None."""
     if claim.state not in ("approved", "bounced"):
         state = f"label:claim.states.{claim.state}"
-        return blocked(N_("Claim %(claim)s is not approved but: %(state)s"), state=state, **told)
-    if not notice_ended(claim.notice_until, attempt.today):
+        return blocked(N_("Claim %(claim)s is not approved but: %(state)s"), **told, state=state)
+    if not notice_ended(claim.notice_until, today):
         text = N_("Claim %(claim)s waits: its public notice runs until %(last)s.")
-        return blocked(text, last=claim.notice_until.isoformat(), **told)
+        return blocked(text, **told, last=claim.notice_until.isoformat())
     if claim.certificate_pending:
         text = N_("Claim %(claim)s waits: its skill certificate is pending verification in the national query.")
-        return blocked(text, code="certificate_is_verified", **(told | {"who": "system"}))
-    if reference in attempt.record.beyond_budget:
-        text = N_("Claim %(claim)s waits for the budget of %(year)s: this year's money is used up before it.")
-        return blocked(text, code="budget_used_up", year=attempt.today.year + 1, **told)
-    times = (claim.account_changed_at, claim.account_confirmed_at, claim.moment)
-    if account_faults(attempt.policy, claim.state, *times):
+        return blocked(text, code="certificate_is_verified", **{**told, "who": "system"})
+    if account_faults(policy, claim.state, claim.account_changed_at, claim.account_confirmed_at, claim.moment):
         text = N_("Claim %(claim)s cannot be paid now: its account is not settled.")
-        return blocked(text, code="account_is_settled", **(told | {"who": "union_reviewer"}))
+        return blocked(text, code="account_is_settled", **{**told, "who": "union_reviewer"})
     return None
+
+
+@rule
+def lines_are_payable(attempt: Attempt) -> Blocked:
+    """R5.8: what is released can be paid: nothing has come between since the batch was drawn."""
+    found = (
+        _not_payable(attempt.policy, attempt.today, claim, {"who": "finance_maker", "claim": claim.reference})
+        for claim in attempt.record.claims_of_lines
+    )
+    return [fault for fault in found if fault]
 
 
 @rule

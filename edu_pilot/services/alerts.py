@@ -14,6 +14,7 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, write
 from edu_pilot.models import Alert, Claim, Receipt, Study
 from edu_pilot.models.base import new_id
+from edu_pilot.rules.claim import ReceiptKey
 from edu_pilot.services import audit
 from edu_pilot.services.visibility import visible_to
 from edu_pilot.workflow.reasons import Reason, Refused
@@ -31,10 +32,10 @@ def told(workflow: str, actor: Actor, of: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     except Refused as refused:
-        numbers = [str(r.facts["number"]) for r in refused.reasons if _is_double(workflow, r)]
+        doubles = {_key(r) for r in refused.reasons if _is_double(workflow, r)}
         # Of two tries in the same moment one tells; the refusal is the answer in any case.
         with suppress(IntegrityError):
-            _tell(actor, of, sorted(set(numbers)))
+            _tell(actor, of, sorted(doubles))
         raise
 
 
@@ -42,12 +43,17 @@ def _is_double(workflow: str, reason: Reason) -> bool:
     return workflow == "claim" and reason.code == CODE
 
 
-def _tell(actor: Actor, of: Mapping[str, Any], numbers: Sequence[str]) -> None:
-    if not numbers:
+def _key(reason: Reason) -> ReceiptKey:
+    kind, code, number = (str(reason.facts[name]) for name in ("kind", "receipt_code", "number"))
+    return ReceiptKey(kind, code, number)
+
+
+def _tell(actor: Actor, of: Mapping[str, Any], doubles: Sequence[ReceiptKey]) -> None:
+    if not doubles:
         return
     with write() as conn:
         second = _county(conn, of) or actor.county
-        entries = [e for n in numbers for e in _noted(conn, actor, second, n)]
+        entries = [e for double in doubles for e in _noted(conn, actor, second, double)]
         audit.append(conn, entries)
 
 
@@ -59,13 +65,14 @@ def _county(conn: Connection, of: Mapping[str, Any]) -> str | None:
     return conn.execute(sa.select(county).where(STUDY.c.reference == str(of.get("study", "")))).scalar()
 
 
-def _noted(conn: Connection, actor: Actor, second: str | None, number: str) -> list[audit.Entry]:
+def _noted(conn: Connection, actor: Actor, second: str | None, double: ReceiptKey) -> list[audit.Entry]:
     """Write one row for each union and receipt; the first claim runs on, and a repeated try tells nothing new."""
     query = sa.select(CLAIM.c.id, CLAIM.c.reference, CLAIM.c.county).join(RECEIPT, RECEIPT.c.claim_id == CLAIM.c.id)
+    same = [RECEIPT.c[name] == value for name, value in double._asdict().items()]
     entries = []
-    for first in conn.execute(query.where(RECEIPT.c.number == number, RECEIPT.c.live)).all():
+    for first in conn.execute(query.where(*same, RECEIPT.c.live)).all():
         for county, other in {first.county: second, second: first.county}.items():
-            known = {"kind": KIND, "claim_id": first.id, "county": county, "number": number}
+            known = {"kind": KIND, "claim_id": first.id, "county": county, "number": double.number}
             if county is None or conn.execute(sa.select(ALERT.c.id).filter_by(**known)).first():
                 continue
             row = {"id": new_id(), "other_county": other, "raised_on": clock.today(), "raised_at": clock.now()}

@@ -54,8 +54,13 @@ def content(conn: Connection, vault: Vault, payment_id: str) -> bytes:
 def kept(conn: Connection, vault: Vault, payment_id: str) -> bytes | None:
     """Return the very bytes that were exported, or None before the export."""
     row = conn.execute(sa.select(FILE).where(FILE.c.payment_id == payment_id)).one_or_none()
+    return opened(vault, row) if row else None
+
+
+def opened(vault: Vault, row: Any) -> bytes:
+    """Return the bytes of a kept file's row; raise Unreadable where the seal does not open."""
     # GB 18030 and Unicode are one to one, so the sealed text gives the same bytes back.
-    return vault.open("bank_file.content", row.id, row.content).encode(ENCODING) if row else None
+    return vault.open("bank_file.content", row.id, row.content).encode(ENCODING)
 
 
 def amounts(file: bytes) -> dict[str, int]:

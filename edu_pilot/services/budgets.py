@@ -21,7 +21,9 @@ def beyond(conn: Connection, *, lock: bool = False) -> frozenset[str]:
     `lock` lets nobody else draw a batch until the transaction ends.
     """
     today = clock.today()
-    budget = policies.in_force(conn, today).policy.find("claim.budget_fen", {}).get(str(today.year))
+    budgets = policies.in_force(conn, today).policy.find("claim.budget_fen", {})
+    # A year is text or a number, as whoever wrote the file quoted it.
+    budget = {str(year): fen for year, fen in budgets.items()}.get(str(today.year))
     if budget is None:
         return frozenset()
     if lock:

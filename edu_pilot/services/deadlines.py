@@ -62,7 +62,7 @@ def studies() -> dict[str, int]:
     return {
         "expired": _taken("study", _ended(), "expire"),
         "warned": _taken("study", _to_warn(), "warn_of_expiry"),
-        "recovered": _taken("claim", _of_revoked("paid"), "recover", recovery="DIPLOMA_REVOKED"),
+        "recovered": _taken("claim", _paid_of_revoked(), "recover", recovery="DIPLOMA_REVOKED"),
         "stopped": _taken("claim", [*_of_revoked("approved"), *_of_revoked("bounced")], "withdraw"),
     }
 
@@ -71,11 +71,17 @@ def _taken(workflow: str, ids: list[str], action: str, **given: str) -> int:
     return sum(not result.reasons for result in perform_many(workflow, ids, action, SYSTEM, given))
 
 
-def _of_revoked(state: str) -> list[str]:
+def _paid_of_revoked() -> list[str]:
+    """Claims paid of which not all is asked back yet."""
+    rest = CLAIM.c.payable_fen > sa.func.coalesce(CLAIM.c.recovery_fen, 0)
+    return [claim for state in ("paid", "recovering", "recovered") for claim in _of_revoked(state, rest)]
+
+
+def _of_revoked(state: str, *where: sa.ColumnElement[bool]) -> list[str]:
     """Claims that were with the bank when their diploma was revoked, now that its result is in."""
     query = sa.select(CLAIM.c.id).join(STUDY, STUDY.c.id == CLAIM.c.study_id)
     with read() as conn:
-        return list(conn.execute(query.where(STUDY.c.state == "revoked", CLAIM.c.state == state)).scalars())
+        return list(conn.execute(query.where(STUDY.c.state == "revoked", CLAIM.c.state == state, *where)).scalars())
 
 
 def _ended() -> list[str]:

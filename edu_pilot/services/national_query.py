@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
@@ -9,19 +11,25 @@ from edu_pilot import clock
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Certification, ListedCertificate
 from edu_pilot.models.base import new_id
+from edu_pilot.rules.certification import is_certificate_number
 from edu_pilot.rules.identity import half_width
-from edu_pilot.services import audit
-from edu_pilot.services.actors import SYSTEM
+from edu_pilot.services import audit, policies
+from edu_pilot.services.actors import OPERATOR, SYSTEM
+from edu_pilot.services.imports import DUPLICATE
 from edu_pilot.services.perform import perform_many
-from edu_pilot.services.rosters import Report, Unusable
+from edu_pilot.services.rosters import Report, Told, Unusable, require_role
 from edu_pilot.services.spreadsheets import Unreadable
 from edu_pilot.services.tables import read_grid
-from edu_pilot.workflow.reasons import N_, Forbidden, Reason
+from edu_pilot.workflow.policy import Policy
+from edu_pilot.workflow.reasons import N_, Reason
 from edu_pilot.workflow.registry import Actor
 
 LISTED, CERTIFICATION = ListedCertificate.__table__, Certification.__table__
 HEADS = ("证书编号", "certificate_number")
-TAKERS = ("examiner", "operator")
+COLUMN = "certificate_number"
+# Whoever records certificates takes in the lists that prove them.
+STEP = "certify"
+MALFORMED = N_("This is not a certificate number.")
 NO_HEAD = N_("No line of the file names the column: certificate number.")
 
 
@@ -30,26 +38,43 @@ def take(data: bytes, filename: str, actor: Actor, *, dry_run: bool = False) -> 
 
     Raises Unusable (file_unreadable) or Forbidden.
     """
-    if not actor.roles & set(TAKERS) and actor.name not in TAKERS:
-        text = N_("This step belongs to: %(roles)s")
-        raise Forbidden([Reason("role_missing", text, {"roles": "roles:" + TAKERS[0]}, TAKERS[:1])])
-    numbers = _numbers(data, filename)
+    with read() as conn:
+        compiled = policies.in_force(conn, clock.today()).compiled
+    if not actor.roles & OPERATOR.roles:
+        require_role(actor, compiled.definition("certification").actions[STEP])
+    lines = _lines(data, filename)
+    problems = tuple(_problems(compiled.policy, lines))
+    faulty = {problem.row for problem in problems}
+    numbers = [number for row, number in lines if row not in faulty]
     if not dry_run:
-        _keep(sorted(set(numbers)), actor)
-    return Report(len(numbers), len(numbers), (), ())
+        _keep(sorted(numbers), actor)
+    return Report(len(lines), len(numbers), problems, ())
 
 
-def _numbers(data: bytes, filename: str) -> list[str]:
+def _lines(data: bytes, filename: str) -> list[tuple[int, str]]:
+    """Return row and text of every line that says something in the number's column."""
     try:
         rows = list(read_grid(data, filename).rows)
     except Unreadable as fault:
         raise Unusable(fault.reason) from None
-    texts = [[half_width(str(cell)).strip() for cell in row.cells] for row in rows]
-    for at, cells in enumerate(texts):
+    texts = [(row.number, [half_width(str(cell)).strip() for cell in row.cells]) for row in rows]
+    for at, (_number, cells) in enumerate(texts):
         place = next((i for i, text in enumerate(cells) if text in HEADS), None)
         if place is not None:
-            return [line[place] for line in texts[at + 1 :] if len(line) > place and line[place]]
+            below = texts[at + 1 :]
+            return [(row, line[place]) for row, line in below if len(line) > place and line[place]]
     raise Unusable(Unreadable(NO_HEAD).reason)
+
+
+def _problems(policy: Policy, lines: list[tuple[int, str]]) -> Iterator[Told]:
+    """Yield what is no certificate number, a footer for one, and what the list says twice."""
+    first: dict[str, int] = {}
+    for row, number in lines:
+        if not is_certificate_number(policy, number):
+            yield Told(row, Reason("number_malformed", MALFORMED, field=COLUMN), number)
+        elif number in first:
+            yield Told(row, Reason("duplicate_row", DUPLICATE, {"first_row": first[number]}, field=COLUMN), number)
+        first.setdefault(number, row)
 
 
 def _keep(numbers: list[str], actor: Actor) -> None:
@@ -57,7 +82,7 @@ def _keep(numbers: list[str], actor: Actor) -> None:
         known = set(conn.execute(sa.select(LISTED.c.number)).scalars())
         fresh = [number for number in numbers if number not in known]
         if fresh:
-            rows = [{"id": new_id(), "number": number[:22], "listed_on": clock.today()} for number in fresh]
+            rows = [{"id": new_id(), "number": number, "listed_on": clock.today()} for number in fresh]
             conn.execute(LISTED.insert(), rows)
             audit.append(
                 conn, [audit.Entry(actor.name, "register", "national", "take_list", input={"new": len(fresh)})]

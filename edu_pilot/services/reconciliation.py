@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from edu_pilot.extensions import all_rows, read
-from edu_pilot.models import AuditEntry, Claim, Payment, PaymentItem
+from edu_pilot.models import AuditEntry, BankFile, Claim, Payment, PaymentItem
 from edu_pilot.services import bank_files
 from edu_pilot.services.vault import Unreadable, vault
 from edu_pilot.workflow.reasons import N_
@@ -21,9 +23,13 @@ from edu_pilot.workflow.reasons import N_
 CLAIM = Claim.__table__
 BATCH = Payment.__table__
 ITEM = PaymentItem.__table__
+FILE = BankFile.__table__
 ENTRY = AuditEntry.__table__
 OPEN = ("approved", "objected", "in_payment", "bounced")
 PAID = ("paid", "recovering", "recovered")
+SENT = ("exported", "settled")
+# Claim and amount in fen, by payment number.
+Lines = dict[str, tuple[str | None, int]]
 TEXTS = {
     "paid_without_payment": N_("The claim counts as paid, but no payment was made for it."),
     "paid_twice": N_("More than one payment was made for the claim."),
@@ -188,14 +194,16 @@ def _of_lines(conn: Connection) -> Iterator[Difference]:
 def _of_batches(conn: Connection, batches: tuple[Batch, ...]) -> Iterator[Difference]:
     """Compare each batch with its lines, with what was released, and with the file the bank was given."""
     released, exported = _noted(conn, "release", "total_fen"), _noted(conn, "export", "bank_file_sha256")
+    lines, files = _sent_lines(conn), _kept_files(conn)
     for batch in batches:
         if batch.difference_fen:
             yield Difference("total_differs", None, batch.reference, batch.total_fen, batch.lines_fen)
         signed = int(released.get(batch.reference, batch.total_fen))
         if signed != batch.total_fen:
             yield Difference("release_differs", None, batch.reference, signed, batch.total_fen)
-        if batch.state in ("exported", "settled"):
-            yield from _of_file(conn, batch.reference, exported.get(batch.reference))
+        if batch.state in SENT:
+            name = batch.reference
+            yield from _of_file(name, lines.get(name, {}), files.get(name), exported.get(name))
 
 
 def _noted(conn: Connection, action: str, name: str) -> Mapping[str, Any]:
@@ -206,12 +214,29 @@ def _noted(conn: Connection, action: str, name: str) -> Mapping[str, Any]:
     return {reference: given[name] for reference, given in told if name in given}
 
 
-def _of_file(conn: Connection, reference: str, digest: str | None) -> Iterator[Difference]:
+def _sent_lines(conn: Connection) -> Mapping[str, Lines]:
+    """Return claim and amount of every line that went to the bank, by batch and payment number."""
+    query = sa.select(BATCH.c.reference, ITEM.c.number, CLAIM.c.reference, ITEM.c.amount_fen).select_from(
+        ITEM.join(CLAIM, CLAIM.c.id == ITEM.c.claim_id).join(BATCH, BATCH.c.id == ITEM.c.payment_id)
+    )
+    found: dict[str, Lines] = defaultdict(dict)
+    for batch, number, claim, fen in conn.execute(query.where(BATCH.c.state.in_(SENT))):
+        found[batch][number] = claim, fen
+    return found
+
+
+def _kept_files(conn: Connection) -> Mapping[str, bytes]:
+    """Return the files as the bank was given them, by batch; one that cannot be opened is missing."""
+    query = sa.select(BATCH.c.reference, FILE.c.id, FILE.c.content).join(FILE, FILE.c.payment_id == BATCH.c.id)
+    found = {}
+    for row in conn.execute(query):
+        with suppress(Unreadable):
+            found[row.reference] = bank_files.opened(vault(), row)
+    return found
+
+
+def _of_file(reference: str, lines: Lines, file: bytes | None, digest: str | None) -> Iterator[Difference]:
     """Compare the file that the bank was given with the trail, and each of its lines with its payment."""
-    batch = conn.execute(sa.select(BATCH.c.id).where(BATCH.c.reference == reference)).scalar_one()
-    query = sa.select(ITEM.c.number, CLAIM.c.reference, ITEM.c.amount_fen).join(CLAIM)
-    lines = {number: (claim, fen) for number, claim, fen in conn.execute(query.where(ITEM.c.payment_id == batch))}
-    file = _kept_file(conn, batch)
     if file is None or hashlib.sha256(file).hexdigest() != digest:
         yield Difference("bank_file_differs", None, reference, 0, 0)
         return
@@ -220,13 +245,6 @@ def _of_file(conn: Connection, reference: str, digest: str | None) -> Iterator[D
         claim, fen = lines.get(number, (None, 0))
         if sent.get(number) != fen:
             yield Difference("bank_line_differs", claim, reference, sent.get(number, 0), fen)
-
-
-def _kept_file(conn: Connection, batch: str) -> bytes | None:
-    try:
-        return bank_files.kept(conn, vault(), batch)
-    except Unreadable:
-        return None
 
 
 def watch() -> int:

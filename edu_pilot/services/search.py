@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows
-from edu_pilot.models import Application, Document, PaymentItem, Person, PersonAlias
+from edu_pilot.models import Application, Document, Person, PersonAlias
 from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id, normalise_phone, phone_fault
-from edu_pilot.services import budgets, cases, look_ups, veil
+from edu_pilot.services import cases, look_ups, veil
 from edu_pilot.services.actors import SYSTEM, student
 from edu_pilot.services.cases import Case, NotFound
+from edu_pilot.services.facts.payment import drawable
 from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.vault import Unreadable, vault
 from edu_pilot.services.visibility import require_visible, resit_is_told, visible_to, walled
@@ -27,7 +28,6 @@ PERSON = Person.__table__
 APPLICATION = Application.__table__
 ALIAS = PersonAlias.__table__
 DOCUMENT = Document.__table__
-ITEM = PaymentItem.__table__
 LIMIT = 200
 NUMBERS = ("reference", "student_number", "diploma_number", "certificate_number")
 
@@ -217,16 +217,10 @@ def _filters(records: sa.Table, actor: Actor, wanted: Wanted) -> list[sa.ColumnE
 
 
 def payable(conn: Connection, actor: Actor) -> list[Case]:
-    """Return the claims whose notice is over, that stand in no batch and have money this year (R5.7, R5.8)."""
+    """Return the claims that the rules of a new batch let in today (R5.7, R5.8)."""
     claims = cases.table("claim")
-    taken = sa.select(ITEM.c.claim_id).where(ITEM.c.live)
-    query = sa.select(claims).where(
-        visible_to(actor, claims),
-        claims.c.state.in_(("approved", "bounced")),
-        claims.c.notice_until < clock.today(),
-        claims.c.id.not_in(taken),
-        claims.c.reference.not_in(budgets.beyond(conn)),
-    )
+    free = drawable(conn, visible_to(actor, claims))
+    query = sa.select(claims).where(claims.c.id.in_(free)).order_by(claims.c.reference).limit(LIMIT)
     with walled(conn, actor):
-        rows = all_rows(conn, query.order_by(claims.c.reference).limit(LIMIT))
+        rows = all_rows(conn, query)
     return cases.batch_of(conn, vault(), "claim", rows)

@@ -245,7 +245,8 @@ def _payments(words: Words, payments: Sequence[tuple[str, str]]) -> type[Part]:
 
 
 def _pairs(words: Words, path: str) -> list[tuple[str, str]]:
-    return [(code, words.policy(path, code)) for code in words.compiled.policy.get(path)]
+    # A version published before the parameter was known offers nothing to choose.
+    return [(code, words.policy(path, code)) for code in words.compiled.policy.find(path, {})]
 
 
 def _labelled(words: Words, path: str) -> list[SelectChoice]:

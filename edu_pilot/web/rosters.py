@@ -11,7 +11,7 @@ from flask import Blueprint, abort, g, render_template, request
 from flask_babel import lazy_gettext as _
 
 from edu_pilot.extensions import read
-from edu_pilot.services import imports, outbox, payments, presenting
+from edu_pilot.services import imports, national_query, outbox, payments, presenting
 from edu_pilot.services import rosters as importing
 from edu_pilot.services.rosters import Report
 from edu_pilot.web import access, files
@@ -61,6 +61,10 @@ def _results(sent: Sent) -> Report:
     return payments.import_results(sent.data, sent.filename, sent.about, sent.actor, dry_run=sent.dry_run)
 
 
+def _certificates(sent: Sent) -> Report:
+    return national_query.take(sent.data, sent.filename, sent.actor, dry_run=sent.dry_run)
+
+
 def _takers(step: str) -> Callable[[Compiled], Collection[str]]:
     return lambda compiled: importing.taken_by(compiled.definition(importing.WORKFLOW), step)
 
@@ -86,6 +90,10 @@ SHEETS: Mapping[str, Sheet] = {
         _("Upload a diploma list"), "registry", _("Diploma list (.xlsx, .xls, .ods or .csv)"), "",
         _by("study", imports.DIPLOMAS.action), partial(_list, imports.DIPLOMAS),
         {"workflow": "study", "state": "graduated"},
+    ),
+    "certificates": Sheet(
+        _("Upload a list of the national query"), "exams", _("List of certificates (.xlsx, .xls, .ods or .csv)"), "",
+        _by("certification", national_query.STEP), _certificates, {"workflow": "certification", "state": "certified"},
     ),
     "results": Sheet(
         _("Upload the bank's answer"), "payments", _("Result file of the bank (.xlsx, .xls, .ods or .csv)"), "batch",
@@ -168,7 +176,8 @@ def _page(
 def _columns(words: Words) -> dict[str, Any]:
     """Return what the columns of every kind of list are called."""
     study = words.compiled.definition("study").actions
-    steps = (study["take_over"], study[imports.SCORES.action], study[imports.DIPLOMAS.action])
+    certify = words.compiled.definition("certification").actions[national_query.STEP]
+    steps = (certify, study["take_over"], study[imports.SCORES.action], study[imports.DIPLOMAS.action])
     needs = [*words.compiled.definition(importing.WORKFLOW).create.needs, *(n for step in steps for n in step.needs)]
     return {"course_name": _("Course name"), "results": _("Payment number")} | {n.name: words.field(n) for n in needs}
 

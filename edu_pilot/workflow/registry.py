@@ -46,11 +46,15 @@ Effect = Callable[[Any], None]
 
 @dataclass(frozen=True)
 class Rule:
-    """A named yes/no with its reason; `on_input` ones are asked only once there is an input to judge."""
+    """A named yes/no with its reason; `on_input` ones are asked only once there is an input to judge.
+
+    `earlier` ones are named by earlier versions only, whose cases still run (R1.6).
+    """
 
     name: str
     ask: Ask
     on_input: bool
+    earlier: bool = False
 
     @property
     def text(self) -> str:
@@ -76,13 +80,13 @@ class Registry:
     @overload
     def rule(self, ask: Ask, /) -> Ask: ...
     @overload
-    def rule(self, /, *, on_input: bool) -> Callable[[Ask], Ask]: ...
-    def rule(self, ask: Ask | None = None, /, *, on_input: bool = False) -> Any:
+    def rule(self, /, *, on_input: bool = ..., earlier: bool = ...) -> Callable[[Ask], Ask]: ...
+    def rule(self, ask: Ask | None = None, /, *, on_input: bool = False, earlier: bool = False) -> Any:
         """Register a rule under its function's name."""
 
         def keep(function: Ask) -> Ask:
             self._once(self.rules, function)
-            self.rules[function.__name__] = Rule(function.__name__, function, on_input)
+            self.rules[function.__name__] = Rule(function.__name__, function, on_input, earlier)
             return function
 
         return keep if ask is None else keep(ask)

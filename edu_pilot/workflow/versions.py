@@ -212,6 +212,7 @@ def _no_parent(definition: Definition) -> Problem:
 
 
 def unused_rules(compiled: Compiled, registry: Registry) -> list[str]:
-    """Return the rules no workflow of this version names: a warning, never a fault."""
+    """Return the rules of today that no workflow of this version names: a warning, never a fault."""
     steps = [s for e in compiled.engines.values() for s in (*e.definition.actions.values(), e.definition.create)]
-    return sorted(set(registry.rules) - {rule for step in steps for rule in step.rules})
+    own = {name for name, rule in registry.rules.items() if not rule.earlier}
+    return sorted(own - {rule for step in steps for rule in step.rules})

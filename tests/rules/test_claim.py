@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edu_pilot.rules.claim import read_receipt, receipt_signs
+from edu_pilot.rules.claim import ReceiptKey, read_receipt, receipt_signs
 from edu_pilot.workflow.registry import Actor
 from tests.rules.shipped import POLICY, attempt, changed, codes, holds, reasons
 
@@ -160,7 +160,9 @@ def test_r5_3_payer_is_the_student_or_the_employer(
 
 def test_r5_3_receipts_not_used() -> None:
     assert codes("receipts_not_used", attempt(claim())) == []
-    found = reasons("receipts_not_used", attempt(claim(receipts_elsewhere=["11", "22"])))
+    found = reasons(
+        "receipts_not_used", attempt(claim(receipts_elsewhere=[ReceiptKey("k", "", n) for n in ("11", "22")]))
+    )
     assert [reason.facts["number"] for reason in found] == ["11", "22"]
 
 

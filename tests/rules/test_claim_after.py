@@ -161,7 +161,7 @@ def test_r5_8_another_person_confirms_the_account(actor: Actor, blocked: bool) -
 
 @pytest.mark.parametrize(("due", "blocked"), [(None, False), (1, False), (479_000, False), (479_001, True), (0, True)])
 def test_r5_8_no_more_is_asked_back_than_was_paid(due: int | None, blocked: bool) -> None:
-    tried = attempt({"payable_fen": 479_000}, {} if due is None else {"due_fen": due})
+    tried = attempt({"payable_fen": 479_000, "recovery_fen": None}, {} if due is None else {"due_fen": due})
     assert codes("recovery_at_most_paid", tried) == (["recovery_at_most_paid"] if blocked else [])
 
 

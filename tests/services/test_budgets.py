@@ -72,3 +72,10 @@ def test_edge_63_what_bounced_keeps_its_money(pilot: Pilot) -> None:
 def test_edge_63_without_a_budget_nobody_waits(pilot: Pilot) -> None:
     claims = [approved(pilot, n) for n in range(2)]
     assert state("payment", draw(pilot, *claims)) == "drawn"
+
+
+def test_edge_63_a_year_written_without_quotes_is_a_limit_too(pilot: Pilot) -> None:
+    publish_change("policies.yaml", "  budget_fen: {}", "  budget_fen: {2025: 100}", CLAIMED)
+    with pytest.raises(Refused) as beyond:
+        draw(pilot, approved(pilot, 0))
+    assert [r.code for r in beyond.value.reasons] == ["budget_used_up"]

@@ -32,7 +32,7 @@ from tests.factories import (
     rows,
     state,
 )
-from tests.people import DECHENG, LIU_WEI, QIHE, worker
+from tests.people import DECHENG, LIU_WEI, QIHE, Human, worker
 
 NOTICE_LAST = date(2025, 3, 17)
 SETTLES = {"decision": "pass"}
@@ -214,6 +214,20 @@ def test_edge_41_the_same_receipt_is_free_again_once_its_claim_is_refused(pilot:
     pilot.check(claim, pilot.zhao_min, refused())
     pilot.check(claim, pilot.sun_li, refused())
     assert state("claim", pilot.claim(second, receipts=[shared])) == "draft"
+
+
+def test_r5_3_only_the_claim_of_the_same_receipt_is_told_of(pilot: Pilot) -> None:
+    """Another issuer's receipt of the same number under another code is no double."""
+
+    def given(who: Human, code: str) -> list[dict[str, Any]]:
+        return [receipt("1", who.name, kind="fiscal_ebill", code=code) | {"number": "0000000077"}]
+
+    studies = [pilot.graduated(who) for who in (LIU_WEI, worker(1), worker(2))]
+    first = pilot.claim(studies[0], receipts=given(LIU_WEI, "11111111"))
+    pilot.claim(studies[1], receipts=given(worker(1), "22222222"))
+    with pytest.raises(Refused):
+        pilot.claim(studies[2], receipts=given(worker(2), "11111111"))
+    assert {a["claim_id"] for a in rows("alert")} == {row("claim", first)["id"]}
 
 
 def test_edge_40_one_receipt_at_two_unions_counts_in_the_first(pilot: Pilot) -> None:
@@ -447,6 +461,28 @@ def test_edge_42_of_a_reversed_receipt_only_that_part_is_asked_back(pilot: Pilot
     pilot.act(*step, recovery="RECEIPT_REVERSED", due_fen=99_000, note="第三张票据已红冲")
     back = ("claim", claim, "confirm_recovered", pilot.he_jun, SETTLED)
     assert pilot.act(*back, recovered_fen=99_000).state == "recovered"
+
+
+def test_edge_42_the_rest_can_be_asked_back_later(any_pilot: Pilot) -> None:
+    claim = any_pilot.paid(any_pilot.graduated())
+    ask, back = (
+        ("claim", claim, step, who, SETTLED)
+        for step, who in (("recover", any_pilot.arbiter), ("confirm_recovered", any_pilot.he_jun))
+    )
+    any_pilot.act(*ask, recovery="RECEIPT_REVERSED", due_fen=99_000)
+    assert any_pilot.act(*back, recovered_fen=99_000).state == "recovered"
+    for due in (99_000, 479_001):
+        with pytest.raises(Refused) as refusal:
+            any_pilot.act(*ask, recovery="RECEIPT_REVERSED", due_fen=due)
+        assert codes(refusal) == ["recovery_at_most_paid"]
+    assert any_pilot.act(*ask, recovery="RECEIPT_REVERSED", due_fen=100_000).state == "recovering"
+    assert any_pilot.act(*ask, recovery="FALSE_PAPERS").state == "recovering"
+    stored = row("claim", claim)
+    assert (stored["recovery_fen"], stored["recovered_fen"]) == (479_000, 99_000)
+    assert any_pilot.act(*back, recovered_fen=380_000).state == "recovered"
+    with pytest.raises(Refused) as nothing_left:
+        any_pilot.act(*ask, recovery="OTHER")
+    assert codes(nothing_left) == ["recovery_at_most_paid"]
 
 
 def test_edge_61_a_wrong_amount_is_mended_by_its_own_entry(pilot: Pilot) -> None:

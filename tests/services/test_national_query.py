@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from edu_pilot.extensions import read
-from edu_pilot.services import audit, due, national_query
+from edu_pilot.services import audit, due, national_query, outbox, search
 from edu_pilot.services.perform import create
 from edu_pilot.services.rosters import Unusable
 from edu_pilot.workflow.reasons import Forbidden, Refused
 from tests.factories import (
     BATCHED,
     CERTIFIED,
+    CLAIMED,
     COMPLETED,
     SETTLED,
     SIGN_UP,
@@ -94,3 +95,62 @@ def test_edge_36_only_the_examiner_takes_lists_in(pilot: Pilot) -> None:
     with pytest.raises(Unusable):
         national_query.take("姓名\n某某\n".encode(), "query.csv", pilot.examiner)
     assert rows("listed_certificate") == []
+
+
+def verified(pilot: Pilot) -> tuple[str, str]:
+    """Give an approved claim whose certificate is verified, and the certification."""
+    study, reference = certified(pilot)
+    listed(pilot, row("certification", reference)["certificate_number"])
+    due.run_on(CLAIMED)
+    return pilot.approved(study), reference
+
+
+def voids(pilot: Pilot, certification: str) -> None:
+    pilot.act("certification", certification, "void", pilot.examiner, BATCHED, voiding="CHEATING", note="")
+
+
+def test_edge_36_what_is_voided_before_the_release_holds_the_batch_and_it_can_be_cancelled(required: Pilot) -> None:
+    claim, certification = verified(required)
+    with on(BATCHED):
+        batch = create("payment", required.he_jun, {"claims": [claim]}).reference
+    voids(required, certification)
+    with pytest.raises(Refused) as held:
+        required.act("payment", batch, "release", required.releaser, BATCHED)
+    assert codes(held) == ["certificate_is_verified"]
+    required.act("payment", batch, "cancel", required.he_jun, BATCHED, cancellation="OTHER")
+    assert (state("payment", batch), state("claim", claim)) == ("cancelled", "approved")
+
+
+def test_edge_36_what_is_voided_after_the_release_leaves_no_batch_stuck(required: Pilot) -> None:
+    claim, certification = verified(required)
+    with on(BATCHED):
+        batch = create("payment", required.he_jun, {"claims": [claim]}).reference
+    required.act("payment", batch, "release", required.releaser, BATCHED)
+    voids(required, certification)
+    with on(BATCHED):
+        outbox.drain()
+    required.act("payment", batch, "export", required.releaser, BATCHED)
+    assert (state("payment", batch), state("claim", claim)) == ("exported", "in_payment")
+
+
+def test_r5_8_only_what_can_be_drawn_is_offered_for_a_batch(required: Pilot) -> None:
+    study, certification = certified(required)
+    claim = required.approved(study)
+    with on(BATCHED), read() as conn:
+        assert search.payable(conn, required.he_jun) == []
+    listed(required, row("certification", certification)["certificate_number"])
+    due.run_on(BATCHED)
+    with on(BATCHED), read() as conn:
+        assert [c.reference for c in search.payable(conn, required.he_jun)] == [claim]
+
+
+def test_r4_6_what_is_no_certificate_number_is_told_and_not_taken(pilot: Pilot) -> None:
+    number = certificate_number("4", "C2209-000999", CERTIFIED)
+    content = f"证书编号\n{number}\n{number}\n制表人：张三，日期：二〇二五年六月一日，联系电话见附件\n".encode()
+    with on(BATCHED):
+        reports = [national_query.take(content, "query.csv", pilot.examiner) for _again in range(2)]
+    for report in reports:
+        assert (report.rows, report.accepted) == (3, 1)
+        told = [(p.row, p.reason.code, p.column) for p in report.problems]
+        assert told == [(3, "duplicate_row", "certificate_number"), (4, "number_malformed", "certificate_number")]
+    assert [r["number"] for r in rows("listed_certificate")] == [number]

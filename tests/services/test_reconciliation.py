@@ -131,6 +131,23 @@ def test_r5_8_a_payment_for_a_claim_that_is_not_to_be_paid_is_named(pilot: Pilot
     }
 
 
+def queries() -> int:
+    """Give how many questions a reconciliation puts to the database."""
+    asked: list[None] = []
+    with read() as conn:
+        sa.event.listen(conn, "before_cursor_execute", lambda *_args: asked.append(None))
+        assert reconciliation.reconcile(conn).ok
+    return len(asked)
+
+
+def test_more_batches_are_no_more_questions(pilot: Pilot) -> None:
+    pilot.paid(pilot.graduated())
+    one = queries()
+    for n in (1, 2):
+        pilot.paid(pilot.graduated(worker(n)))
+    assert queries() == one
+
+
 def test_every_difference_is_seen_here() -> None:
     assert {*PAID, *EXPORTED, *APPROVED} == set(reconciliation.TEXTS)
 

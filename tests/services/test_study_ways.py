@@ -459,6 +459,29 @@ def test_edge_65_a_diploma_revoked_after_payment_opens_a_recovery(any_pilot: Pil
     assert sound_trail()
 
 
+@pytest.mark.parametrize("back", [0, 99_000])
+def test_edge_65_a_diploma_revoked_after_a_partial_recovery_asks_for_the_rest(pilot: Pilot, back: int) -> None:
+    study = pilot.graduated()
+    claim = pilot.paid(study)
+    pilot.act("claim", claim, "recover", pilot.arbiter, SETTLED, recovery="RECEIPT_REVERSED", due_fen=99_000)
+    if back:
+        pilot.act("claim", claim, "confirm_recovered", pilot.he_jun, SETTLED, recovered_fen=back)
+    revoke(pilot, study, SETTLED)
+    stored = row("claim", claim)
+    assert (stored["state"], stored["recovery_fen"], stored["recovered_fen"]) == ("recovering", 479_000, back)
+    assert due.run_on(SETTLED)["recovered"] == 0
+
+
+def test_edge_65_of_what_is_asked_back_whole_a_revoked_diploma_asks_nothing_more(pilot: Pilot) -> None:
+    study = pilot.graduated()
+    claim = pilot.paid(study)
+    pilot.act("claim", claim, "recover", pilot.arbiter, SETTLED, recovery="FALSE_PAPERS")
+    revoke(pilot, study, SETTLED)
+    assert len(rows("audit_entry", workflow="claim", action="recover")) == 1
+    with read() as conn:
+        assert outbox.refused(conn) == []
+
+
 def test_edge_65_money_on_its_way_is_recovered_when_the_bank_has_answered(any_pilot: Pilot) -> None:
     study = any_pilot.graduated()
     claim = any_pilot.approved(study)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from edu_pilot import paths
 from edu_pilot.services import documents, papers
+from edu_pilot.workflow.versions import read_folder
 from tests.app import TODAY
 from tests.factories import (
     A_PDF,
@@ -22,10 +25,12 @@ from tests.factories import (
     row,
     rows,
     state,
+    store_instead,
 )
 from tests.people import LIU_WEI, Human, worker
 from tests.web.visitor import Visitor, masked, text
 
+FIRST = Path(__file__).parents[1] / "workflow" / "versions" / "first"
 AtDesk = Callable[[str], Visitor]
 
 
@@ -246,6 +251,12 @@ def test_a_claim_is_typed_in_yuan_and_kept_in_fen(at_desk: AtDesk, hands: Pilot)
     claim = row("claim", answer.headers["Location"].rpartition("/")[2])
     assert claim["other_money_fen"] == 10_050
     assert [r["amount_fen"] for r in rows("receipt")] == [479_000]
+
+
+def test_r1_6_the_form_of_a_claim_stands_under_an_earlier_version(app: Flask, at_desk: AtDesk, hands: Pilot) -> None:
+    store_instead(app, read_folder(paths.workflows()) | read_folder(FIRST))
+    answer = at_desk("wang.fang").get("/records/claim/new")
+    assert answer.status_code == 200, text(answer)
 
 
 def test_r1_6_the_form_of_a_claim_offers_what_its_study_was_promised(at_desk: AtDesk, hands: Pilot) -> None:

@@ -9,7 +9,18 @@ import pytest
 
 from edu_pilot import clock
 from edu_pilot.services.vault import vault
-from tests.factories import GRADUATED, SAT, SETTLED, Pilot, diploma_number, row, rows, state
+from tests.factories import (
+    CERTIFIED,
+    GRADUATED,
+    SAT,
+    SETTLED,
+    Pilot,
+    certificate_number,
+    diploma_number,
+    row,
+    rows,
+    state,
+)
 from tests.people import LIU_WEI
 from tests.web.visitor import Visitor, text
 
@@ -117,3 +128,12 @@ def test_r6_3_each_list_is_for_those_whose_step_it_takes(
 
 def test_there_is_no_other_list(at_desk: AtDesk, hands: Pilot) -> None:
     assert at_desk("chen.hui").get("/lists/persons").status_code == 404
+
+
+def test_the_examiner_sends_the_list_of_the_national_query(at_desk: AtDesk, hands: Pilot) -> None:
+    examiner, number = at_desk("examiner"), certificate_number("4", "C2209-000999", CERTIFIED)
+    assert "/lists/certificates" in text(examiner.get("/exams"))
+    answer = examiner.send("/lists/certificates", step="take", file=sheet(["证书编号"], [number]))
+    assert answer.status_code == 200, text(answer)
+    assert [r["number"] for r in rows("listed_certificate")] == [number]
+    assert at_desk("wang.fang").get("/lists/certificates").status_code == 403

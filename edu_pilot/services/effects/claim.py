@@ -136,8 +136,13 @@ def _begin_notice(change: Change) -> None:
 
 
 def _open_recheck(change: Change) -> None:
-    """R5.2: a round of its own, so that each body may check once more, sealed again."""
-    change.values |= {"round": change.case.round + 1, "recheck_until": _last_day(change, "claim.recheck_working_days")}
+    """R5.2: a round of its own, so that each body may check once more, sealed again.
+
+    A version published before the re-check had a last day gives it none.
+    """
+    days = change.attempt.policy.find("claim.recheck_working_days")
+    until = None if days is None else _last_day(change, "claim.recheck_working_days")
+    change.values |= {"round": change.case.round + 1, "recheck_until": until}
 
 
 def _ask_for_correction(change: Change) -> None:

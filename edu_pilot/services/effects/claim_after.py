@@ -54,8 +54,8 @@ def confirm_account(change: Change) -> None:
 
 @effect
 def open_recovery(change: Change) -> None:
-    """R5.8: what is asked back: all that was paid, or the part named; the payment itself stays as it was."""
-    change.values |= {"recovery_fen": change.input.get("due_fen", change.case.payable_fen), "recovered_fen": 0}
+    """R5.8: what is asked back in all: all that was paid, or the part named; payment and what came in stay."""
+    change.values["recovery_fen"] = change.input.get("due_fen", change.case.payable_fen)
 
 
 @effect

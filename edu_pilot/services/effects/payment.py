@@ -60,6 +60,12 @@ def keep_bank_file(change: Change) -> None:
 
 
 @effect
+def note_export(change: Change) -> None:
+    """R1.6, R5.8: the name that versions published before the file was kept give to keep_bank_file."""
+    keep_bank_file(change)
+
+
+@effect
 def settle_items(change: Change) -> None:
     """R5.8: each line has one result; a paid line holds its claim for ever, a bounced one lets it go."""
     given = {result["number"]: result for result in change.input["results"]}

@@ -310,12 +310,13 @@ def stop_or_recover_claim(change: Change) -> None:
 
     Of money on its way to the bank nothing is known yet: `due run` acts when its result is in.
     """
-    query = sa.select(CLAIM.c.reference, CLAIM.c.state).where(CLAIM.c.study_id == change.record_id, CLAIM.c.live)
+    columns = CLAIM.c.reference, CLAIM.c.state, CLAIM.c.payable_fen, CLAIM.c.recovery_fen
+    query = sa.select(*columns).where(CLAIM.c.study_id == change.record_id, CLAIM.c.live)
     claim = change.conn.execute(query).first()
     if claim is None:
         return
     actions = change.version.compiled.definition("claim").actions
     if claim.state in actions["withdraw"].sources:
         change.then("withdraw", workflow="claim", reference=claim.reference)
-    if claim.state in actions["recover"].sources:
+    if claim.state in actions["recover"].sources and (claim.recovery_fen or 0) < claim.payable_fen:
         change.then("recover", workflow="claim", reference=claim.reference, recovery="DIPLOMA_REVOKED")

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from edu_pilot.models import Account, Application, AuditEntry, Claim, ClaimCheck, Receipt, Study
 from edu_pilot.rules.calendar import registration_day
-from edu_pilot.rules.claim import ReceiptGiven
+from edu_pilot.rules.claim import ReceiptGiven, ReceiptKey
 from edu_pilot.services.cases import Case, fact
 from edu_pilot.services.visibility import visible_to
 from edu_pilot.workflow.registry import Actor
@@ -97,30 +97,30 @@ def receipts(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Any]]
 
 
 @fact("claim")
-def receipts_elsewhere(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[str]]:
-    """Numbers of receipts that a live claim of somebody else or another study holds too (R5.3)."""
+def receipts_elsewhere(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[ReceiptKey]]:
+    """The receipts that a live claim of somebody else or another study holds too (R5.3)."""
     mine, other = RECEIPT.alias(), RECEIPT.alias()
-    same = sa.and_(*(mine.c[name] == other.c[name] for name in ("kind", "code", "number")))
+    same = sa.and_(*(mine.c[name] == other.c[name] for name in ReceiptKey._fields))
     query = (
-        sa.select(mine.c.claim_id, mine.c.number)
+        sa.select(mine.c.claim_id, *(mine.c[name] for name in ReceiptKey._fields))
         .join(other, sa.and_(same, other.c.claim_id != mine.c.claim_id, other.c.live))
         .where(mine.c.claim_id.in_([c.id for c in cases]))
     )
-    found: dict[str, list[str]] = {c.id: [] for c in cases}
-    for claim, number in conn.execute(query):
-        found[claim].append(number)
+    found: dict[str, list[ReceiptKey]] = {c.id: [] for c in cases}
+    for claim, *key in conn.execute(query):
+        found[claim].append(ReceiptKey(*key))
     return found
 
 
 @fact("claim")
 def receipts_in_use(
     conn: Connection, cases: Sequence[Case]
-) -> Mapping[str, Callable[[Sequence[ReceiptGiven]], list[str]]]:
-    """Numbers among typed receipts that another live claim holds (R5.3)."""
+) -> Mapping[str, Callable[[Sequence[ReceiptGiven]], list[ReceiptKey]]]:
+    """Those among typed receipts that another live claim holds (R5.3)."""
 
-    def asks(case: Case) -> Callable[[Sequence[ReceiptGiven]], list[str]]:
-        def used(given: Sequence[ReceiptGiven]) -> list[str]:
-            return [r.number for r in given if conn.execute(_held_elsewhere(case, r)).first()]
+    def asks(case: Case) -> Callable[[Sequence[ReceiptGiven]], list[ReceiptKey]]:
+        def used(given: Sequence[ReceiptGiven]) -> list[ReceiptKey]:
+            return [r.key for r in given if conn.execute(_held_elsewhere(case, r)).first()]
 
         return used
 
@@ -128,7 +128,7 @@ def receipts_in_use(
 
 
 def _held_elsewhere(case: Case, given: ReceiptGiven) -> sa.Select[Any]:
-    same = [RECEIPT.c[name] == getattr(given, name) for name in ("kind", "code", "number")]
+    same = [RECEIPT.c[name] == value for name, value in given.key._asdict().items()]
     return sa.select(RECEIPT.c.id).where(*same, RECEIPT.c.live, RECEIPT.c.claim_id != case.id)
 
 

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -13,6 +15,7 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.models import BankFile, Claim, PaymentItem, Person, Study
 from edu_pilot.rules.claim import certificate_pending
+from edu_pilot.rules.payment import held_back
 from edu_pilot.services import budgets, policies
 from edu_pilot.services.cases import Case, batch_of, fact
 from edu_pilot.services.vault import vault
@@ -100,18 +103,43 @@ def claims_named(
 
     def named(references: tuple[str, ...]) -> dict[str, Payable]:
         # Held until the batch is drawn, so that nobody changes an account or withdraws meanwhile.
-        query = (
-            sa.select(CLAIM, ITEM.c.number.label("batch"))
-            .join(ITEM, sa.and_(ITEM.c.claim_id == CLAIM.c.id, ITEM.c.live), isouter=True)
-            .where(CLAIM.c.reference.in_(references))
-            .order_by(CLAIM.c.id)
-            .with_for_update(of=CLAIM)
-        )
-        rows = conn.execute(query).mappings().all()
-        pending = _pending(conn, rows)
-        return {r["reference"]: _payable(r, r["id"] in pending) for r in rows}
+        query = _standing().where(CLAIM.c.reference.in_(references)).with_for_update(of=CLAIM)
+        return {claim.reference: claim for claim in _payables(conn, query)}
 
     return {c.id: named for c in cases}
+
+
+@fact("payment")
+def claims_of_lines(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Payable]]:
+    """The claims of each batch's live lines as they stand now."""
+    rows = conn.execute(
+        sa.select(ITEM.c.payment_id, ITEM.c.claim_id).where(ITEM.c.payment_id.in_([c.id for c in cases]), ITEM.c.live)
+    )
+    batches = {claim: batch for batch, claim in rows}
+    found: dict[str, list[Payable]] = {c.id: [] for c in cases}
+    for claim in _payables(conn, _standing().where(CLAIM.c.id.in_(batches))):
+        found[batches[claim.id]].append(claim)
+    return found
+
+
+def _standing() -> sa.Select[Any]:
+    held = sa.and_(ITEM.c.claim_id == CLAIM.c.id, ITEM.c.live)
+    return sa.select(CLAIM, ITEM.c.number.label("batch")).join(ITEM, held, isouter=True).order_by(CLAIM.c.id)
+
+
+def drawable(conn: Connection, *where: sa.ColumnElement[bool]) -> list[str]:
+    """Return the row ids of the claims that the rules of a new batch let in today (R5.8)."""
+    today = clock.today()
+    judge = partial(held_back, policies.in_force(conn, today).policy, today, budgets.beyond(conn))
+    claims = _payables(conn, _standing().where(CLAIM.c.state.in_(("approved", "bounced")), ITEM.c.id.is_(None), *where))
+    return [claim.id for claim in claims if judge(claim.reference, claim) is None]
+
+
+def _payables(conn: Connection, query: sa.Select[Any]) -> list[Payable]:
+    """Return the claims of a query as a batch sees them."""
+    rows = conn.execute(query).mappings().all()
+    pending = _pending(conn, rows)
+    return [_payable(row, row["id"] in pending) for row in rows]
 
 
 def _pending(conn: Connection, rows: Sequence[sa.RowMapping]) -> set[str]:
