@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from edu_pilot.extensions import read
+from edu_pilot.extensions import read, write
+from edu_pilot.models import Account
 from edu_pilot.services import documents, papers, presenting, search, statistics
 from edu_pilot.services.actors import OPERATOR, student
 from edu_pilot.services.perform import create
@@ -92,6 +93,18 @@ def test_edge_53_a_permit_serves_one_return_and_only_what_it_names(pilot: Pilot)
     pilot.act("application", reference, "register", pilot.wang_fang, SIGN_UP)
     with pytest.raises(Refused) as refused:
         send_back(pilot, reference, "DIPLOMA_UNCLEAR")
+    assert codes(refused) == ["new_faults_are_permitted"]
+
+
+def test_edge_53_a_permit_from_ones_own_second_account_permits_nothing(pilot: Pilot) -> None:
+    reference = answered(pilot)
+    pilot.act("application", reference, "permit_new_faults", pilot.chen_hui, SIGN_UP, faults=["NAME_DIFFERS"])
+    accounts = Account.__table__
+    with write() as conn:
+        same = accounts.update().where(accounts.c.name == pilot.chen_hui.name)
+        conn.execute(same.values(person_key=pilot.wang_fang.person_key))
+    with pytest.raises(Refused) as refused:
+        send_back(pilot, reference, "NAME_DIFFERS")
     assert codes(refused) == ["new_faults_are_permitted"]
 
 

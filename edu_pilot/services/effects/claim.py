@@ -113,6 +113,12 @@ def seal_check(change: Change) -> None:
 
 
 @effect
+def note_permit(change: Change) -> None:
+    """R5.2, R3.3: the step leaves no sign for others, so what it permits is a note of the trail."""
+    change.note |= {name: change.input[name] for name in ("body", "faults")}
+
+
+@effect
 def conclude(change: Change) -> None:
     """R5.2, R5.7: begin the notice of an approved claim, free a refused one, open the re-check of a disputed one.
 
