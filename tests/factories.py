@@ -121,9 +121,9 @@ def refused(code: str = "NOT_MEMBER") -> dict[str, Any]:
     return passed(outcome="refuse", reasons=[code])
 
 
-def corrected(code: str = "ACCOUNT_WRONG") -> dict[str, Any]:
+def corrected(*codes: str) -> dict[str, Any]:
     """Give the check of a body that asks for a correction."""
-    return passed(outcome="correct", reasons=[code])
+    return passed(outcome="correct", reasons=list(codes or ("ACCOUNT_WRONG",)))
 
 
 def on(day: date | None) -> AbstractContextManager[None]:

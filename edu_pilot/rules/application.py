@@ -188,14 +188,17 @@ def student_number_not_confirmed(attempt: Attempt) -> Blocked:
 
 @rule(on_input=True)
 def new_place_is_known(attempt: Attempt) -> Blocked:
-    """R1.3: the county and teaching point moved to exist and take the intake."""
+    """R1.3, R3.4: the county and teaching point moved to exist, take the intake and offer the major."""
     county = county_code(attempt.policy, attempt.input.get("new_county"))
     point = point_code(attempt.policy, attempt.input.get("new_point"), county)
     row = attempt.policy.row("points", point)
-    if county and row and takes(row, attempt.record.intake):
+    if not county or not row or not takes(row, attempt.record.intake):
+        text = N_("County and teaching point do not belong together or do not take this intake.")
+        return blocked(text, field="new_point", who="registrar")
+    if offered_at(attempt.policy, point, attempt.record.major):
         return None
-    text = N_("County and teaching point do not belong together or do not take this intake.")
-    return blocked(text, field="new_point", who="registrar")
+    text = N_("%(point)s does not offer the applicant's major.")
+    return blocked(text, field="new_point", who="registrar", point=f"table:points:{point}")
 
 
 @rule
@@ -211,8 +214,12 @@ def class_is_too_small(attempt: Attempt) -> Blocked:
 @rule(on_input=True)
 def offered_major_is_open(attempt: Attempt) -> Blocked:
     """R3.4: the major offered instead is another one that takes the intake at the same point."""
+    return _not_open(attempt, attempt.input.get("offered_major"))
+
+
+def _not_open(attempt: Attempt, wanted: str | None) -> Blocked:
     record, policy = attempt.record, attempt.policy
-    row = policy.row("majors", major_code(policy, attempt.input.get("offered_major")))
+    row = policy.row("majors", major_code(policy, wanted))
     if (
         row
         and row["code"] != record.major
@@ -221,7 +228,14 @@ def offered_major_is_open(attempt: Attempt) -> Blocked:
     ):
         return None
     text = N_("%(value)s is no other major that takes this intake at this teaching point.")
-    return blocked(text, field="offered_major", who="registrar", value=attempt.input.get("offered_major") or "-")
+    return blocked(text, code="offered_major_is_open", field="offered_major", who="registrar", value=wanted or "-")
+
+
+@rule
+def offer_still_holds(attempt: Attempt) -> Blocked:
+    """R3.4: the major offered is open at the point still, on the day it is accepted (offered_major_is_open)."""
+    offered = attempt.record.offered_major
+    return _not_open(attempt, offered) if offered else None
 
 
 @rule

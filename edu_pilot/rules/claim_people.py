@@ -57,7 +57,7 @@ def union_is_joined(attempt: Attempt) -> Blocked:
 def gone_employer_is_proved(attempt: Attempt) -> Blocked:
     """§5: where the employer is bankrupt and cannot stamp, another proof of the work takes the stamp's place."""
     others = attempt.policy.get("claim.gone_employer_papers")
-    if attempt.record.employer_gone is None or attempt.record.papers & set(others):
+    if attempt.record.employer_gone != "yes" or attempt.record.papers & set(others):
         return None
     text = N_("The employer exists no longer; hand in one of these instead of its stamp: %(papers)s")
     return blocked(text, who=CLAIMANT, papers=_papers(others))

@@ -275,8 +275,8 @@ def diploma_not_before_face_comparison(attempt: Attempt) -> Blocked:
 
 @rule(on_input=True)
 def face_comparison_is_dated_soundly(attempt: Attempt) -> Blocked:
-    """R3.9: a face comparison is not dated in the future, nor before the one that is recorded."""
-    return _dated(attempt, "face_checked_on", attempt.record.face_checked_on or attempt.record.confirmed_on)
+    """R3.9: a face comparison is dated within the study so far; a mistyped day is corrected by entering it anew."""
+    return _dated(attempt, "face_checked_on", attempt.record.confirmed_on)
 
 
 @rule(on_input=True)

@@ -15,6 +15,8 @@ TEXT_LIMIT = 2000
 # Fields that are sealed wherever they are stored, or hold a number that only looks like a person's.
 NUMBERED = ("_number", "phone", "code", "note", "objection")
 LIST_LIMIT = 5000
+# What a field that can be cleared holds when it is given empty.
+CLEARED = ""
 
 
 class _Fault(Exception):
@@ -24,6 +26,7 @@ class _Fault(Exception):
 def read(needs: Iterable[Need], given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the typed input; raise Malformed with one reason per faulty, missing or unknown field.
 
+    A field that can be cleared and is given empty is told as empty; any other empty one is as not given.
     Dates are read from 2022-09-01, 20220901, 2022.9.1 or 2022年9月1日; money is whole fen.
     """
     wanted = {need.name: need for need in needs}
@@ -31,7 +34,8 @@ def read(needs: Iterable[Need], given: Mapping[str, Any]) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     for need in wanted.values():
         try:
-            answers[need.name] = _value(need, given.get(need.name))
+            cleared = need.clearable and need.name in given and given[need.name] in (None, CLEARED)
+            answers[need.name] = CLEARED if cleared else _value(need, given.get(need.name))
         except _Fault as fault:
             faults.append(_fault(need, str(fault)))
     if faults:

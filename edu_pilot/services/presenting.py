@@ -271,7 +271,7 @@ def history(conn: Connection, case: Case, actor: Actor) -> list[dict[str, Any]]:
     unit = unit_of(conn, actor)
     definition = version_of(unit, case).compiled.definition(case.workflow)
     hidden = _sealed(rows, actor, definition)
-    rows = [row for row in rows if row["number"] != hidden]
+    rows = [row for row in rows if row["number"] not in hidden]
     bodies = [json.loads(row["body"]) for row in rows]
     opened = _opened(conn, [b["input"]["private"] for b in bodies if "private" in b["input"]])
     current = in_force_for(unit).policy
@@ -280,16 +280,18 @@ def history(conn: Connection, case: Case, actor: Actor) -> list[dict[str, Any]]:
     return veil.entries(conn, case, actor, told)
 
 
-def _sealed(rows: Sequence[Mapping[str, Any]], actor: Actor, definition: Definition) -> int | None:
-    """Return the entry of a check whose counterpart is still to come; only its author and the audit see it.
+def _sealed(rows: Sequence[Mapping[str, Any]], actor: Actor, definition: Definition) -> frozenset[int]:
+    """Return the sealed steps of a round that is still open; only their authors and the audit see them.
 
     Every round has a check of each body, so an odd one is undecided, and stays so if the claim was withdrawn.
     """
-    checks = [r for r in rows if r["action"] in definition.actions and definition.actions[r["action"]].sealed]
-    audits = "auditor" in actor.roles and not actor.roles & set(BODIES)
-    if len(checks) % len(BODIES) == 0 or audits or checks[-1]["actor"] == actor.name:
-        return None
-    return int(checks[-1]["number"])
+    if "auditor" in actor.roles and not actor.roles & set(BODIES):
+        return frozenset()
+    steps = [r for r in rows if r["action"] in definition.actions and definition.actions[r["action"]].sealed]
+    checks = [r["number"] for r in steps if "seal_check" in definition.actions[r["action"]].effects]
+    decided = checks[: len(checks) // len(BODIES) * len(BODIES)]
+    last = max(decided, default=0)
+    return frozenset(r["number"] for r in steps if r["number"] > last and r["actor"] != actor.name)
 
 
 def _opened(conn: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -26,6 +26,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from edu_pilot import i18n
 from edu_pilot.services import answers
+from edu_pilot.services.cases import Case
 from edu_pilot.services.wording import yuan
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.definition import Action, Need
@@ -266,6 +267,8 @@ class Answers(FlaskForm):
             return unbound_field.bind(form=form, **options)
 
     action: Action
+    # What stands in the fields that can be cleared: they are shown filled in, so that emptying them says something.
+    standing: Mapping[str, str]
     seen_version = HiddenField()
 
     @property
@@ -282,7 +285,8 @@ class Answers(FlaskForm):
     def given(self) -> dict[str, Any]:
         """What was entered, by field, as the services and the API know it."""
         found = {need.name: self[need.name].answer for need in self.action.needs}
-        return {name: value for name, value in found.items() if value not in (None, [])}
+        kept = {name: value for name, value in found.items() if value not in (None, []) and name not in self.standing}
+        return kept | {name: found[name] or "" for name, was in self.standing.items() if (found[name] or "") != was}
 
     @property
     def seen(self) -> int:
@@ -312,11 +316,23 @@ class Answers(FlaskForm):
                 field.errors = [*field.errors, text]
 
 
-def form_of(action: Action, words: Words, options: Options, entered: MultiDict[str, str] | None = None) -> Answers:
-    """Return the form of an action, filled with what was entered or empty."""
+def form_of(
+    action: Action,
+    words: Words,
+    options: Options,
+    entered: MultiDict[str, str] | None = None,
+    case: Case | None = None,
+) -> Answers:
+    """Return the form of an action, filled with what was entered or empty but for what of a record can be cleared."""
     fields: dict[str, Any] = {need.name: _field(need, words, options) for need in action.needs}
-    kind = type("Form", (Answers,), {"action": action, **fields})
-    return kind(formdata=entered)
+    standing = _standing(action, case) if case else {}
+    kind = type("Form", (Answers,), {"action": action, "standing": standing, **fields})
+    return kind(formdata=entered, data=standing)
+
+
+def _standing(action: Action, case: Case) -> dict[str, str]:
+    held = {need.name: getattr(case, need.name) for need in action.needs if need.clearable}
+    return {name: "" if value is None else str(value) for name, value in held.items()}
 
 
 def _field(need: Need, words: Words, options: Options) -> Any:

@@ -137,7 +137,7 @@ def _step(workflow: str, offer: Offer, asked: Asked, tried: Answers | None) -> S
     if tried is not None and tried.action.name == offer.action.name:
         return Step(offer, tried)
     options = choices.options_of(workflow, offer.action, asked) if offer.open else {}
-    return Step(offer, form_of(offer.action, asked.words, options))
+    return Step(offer, form_of(offer.action, asked.words, options, case=asked.case))
 
 
 def _stuck(conn: Connection, case: Case) -> list[Reason]:
@@ -184,7 +184,7 @@ def _entered(workflow: str, reference: str, action: str) -> Answers:
         if action not in known:
             abort(404)
         options = choices.options_of(workflow, known[action], Asked(conn, actor, words, case))
-        return form_of(known[action], words, options, request.form)
+        return form_of(known[action], words, options, request.form, case)
 
 
 @pages.get("/<workflow>/new")

@@ -11,6 +11,7 @@ from flask import Flask, current_app
 from flask_babel import gettext as _
 
 from edu_pilot import clock, i18n
+from edu_pilot.services.answers import CLEARED
 from edu_pilot.services.wording import yuan
 from edu_pilot.workflow.definition import Need
 from edu_pilot.workflow.reading import Label
@@ -143,6 +144,8 @@ class Words:
             return self.joined(self._answer(need, one) for one in value)
         if isinstance(value, dict):
             return " · ".join(self._part(name, one) for name, one in value.items() if one not in ("", None))
+        if value == CLEARED:
+            return "—"
         if need.type == "money_fen":
             return amount(value)
         if need.type == "date":

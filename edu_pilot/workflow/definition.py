@@ -29,6 +29,8 @@ class Need:
     label: Label
     required: bool = True
     personal: bool = False
+    # An explicit empty value takes back what was said; a field not given stays as it is.
+    clearable: bool = False
     choices: Mapping[str, Label] = field(default_factory=dict)
 
 
@@ -175,7 +177,7 @@ class _Parser:
         return State(name, label, self.read.flag(parts.get("final")), self.read.count(parts.get("days")))
 
     def field(self, name: str, node: yaml.Node) -> Need:
-        keys = ("type", "label", "optional", "personal", "choices", "choices_from")
+        keys = ("type", "label", "optional", "personal", "clearable", "choices", "choices_from")
         parts = self.read.mapping(node, keys, ("type",))
         kind = self._name(parts, "type")
         self.read.check(
@@ -190,6 +192,7 @@ class _Parser:
             label=self.read.label(node, parts.get("label")),
             required=not self.read.flag(parts.get("optional")),
             personal=self.read.flag(parts.get("personal")),
+            clearable=self.read.flag(parts.get("clearable")),
             choices=self.choices(parts),
         )
 

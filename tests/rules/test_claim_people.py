@@ -48,7 +48,8 @@ def test_edge_49_a_unit_without_union_names_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     ("gone", "papers", "blocked"),
-    [(None, [], 0), ("yes", [], 1), ("yes", ["employer_letter"], 1), ("yes", ["township_union_proof"], 0),
+    [(None, [], 0), ("no", [], 0), ("yes", [], 1),
+     ("yes", ["employer_letter"], 1), ("yes", ["township_union_proof"], 0),
      ("yes", ["social_insurance"], 0)],
 )  # fmt: skip
 def test_edge_50_a_gone_employers_stamp_is_replaced(gone: str | None, papers: list[str], blocked: int) -> None:

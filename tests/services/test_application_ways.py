@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from edu_pilot.extensions import read
+from edu_pilot.extensions import read, write
+from edu_pilot.models import Account
 from edu_pilot.services import documents, papers, presenting, search, statistics
 from edu_pilot.services.actors import OPERATOR, student
 from edu_pilot.services.perform import create
@@ -16,11 +17,13 @@ from tests.factories import (
     A_PDF,
     ADMITTED,
     CONFIRMED,
+    SETTLED,
     SIGN_UP,
     VERIFIED,
     Pilot,
     application_form,
     contents,
+    files_in_force,
     on,
     publish_change,
     row,
@@ -30,6 +33,7 @@ from tests.factories import (
 from tests.people import LIU_WEI, id_number, worker
 
 AFTER_THE_OFFER = date(2022, 8, 4)
+LATER = date(2025, 6, 10)
 IN_SPRING = date(2023, 1, 10)
 
 
@@ -95,6 +99,18 @@ def test_edge_53_a_permit_serves_one_return_and_only_what_it_names(pilot: Pilot)
     assert codes(refused) == ["new_faults_are_permitted"]
 
 
+def test_edge_53_a_permit_from_ones_own_second_account_permits_nothing(pilot: Pilot) -> None:
+    reference = answered(pilot)
+    pilot.act("application", reference, "permit_new_faults", pilot.chen_hui, SIGN_UP, faults=["NAME_DIFFERS"])
+    accounts = Account.__table__
+    with write() as conn:
+        same = accounts.update().where(accounts.c.name == pilot.chen_hui.name)
+        conn.execute(same.values(person_key=pilot.wang_fang.person_key))
+    with pytest.raises(Refused) as refused:
+        send_back(pilot, reference, "NAME_DIFFERS")
+    assert codes(refused) == ["new_faults_are_permitted"]
+
+
 def test_a_first_return_needs_no_permit_and_gets_none(pilot: Pilot) -> None:
     reference = pilot.registered()
     with pytest.raises(Refused) as refused:
@@ -150,6 +166,72 @@ def test_edge_21_only_another_open_major_is_offered(pilot: Pilot, major: str) ->
     with pytest.raises(Refused) as refused:
         pilot.act("application", reference, "offer_major", pilot.chen_hui, VERIFIED, offered_major=major)
     assert codes(refused) == ["offered_major_is_open"]
+
+
+DECHENG_ROW = "371402-01,371402,德城区教学点,Decheng Teaching Point,2209,,,,"
+
+
+def decheng_offers_only(majors: str) -> None:
+    publish_change(
+        "catalogue/points.csv", DECHENG_ROW, DECHENG_ROW.replace("2209,,", f"2209,,{majors}"), date(2022, 6, 1)
+    )
+
+
+def test_r3_4_nobody_moves_to_a_point_that_does_not_offer_the_major(pilot: Pilot) -> None:
+    decheng_offers_only("530302")
+    reference = pilot.verified()
+    with pytest.raises(Refused) as refused:
+        step = ("application", reference, "move_county", pilot.chen_hui, VERIFIED)
+        pilot.act(*step, new_county="德城区", new_point="371402-01")
+    assert [(r.code, r.field) for r in refused.value.reasons] == [("new_place_is_known", "new_point")]
+
+
+def test_r3_4_an_offer_ends_with_a_move(pilot: Pilot) -> None:
+    reference = offered(pilot)
+    step = ("application", reference, "move_county", pilot.chen_hui, VERIFIED)
+    pilot.act(*step, new_county="德城区", new_point="371402-01")
+    kept = row("application", reference)
+    assert (kept["offered_major"], kept["offer_until"]) == (None, None)
+
+
+def test_r3_4_an_offer_ends_with_another_choice(pilot: Pilot) -> None:
+    reference = offered(pilot)
+    send_back(pilot, reference, "ILLEGIBLE")
+    step = ("application", reference, "amend", pilot.wang_fang, VERIFIED)
+    pilot.act(*step, job="电工")
+    assert row("application", reference)["offered_major"] == "530302"
+    pilot.act(*step, major="大数据与会计")
+    kept = row("application", reference)
+    assert (kept["major"], kept["offered_major"], kept["offer_until"]) == ("530302", None, None)
+
+
+def test_r3_4_a_major_that_has_closed_since_is_not_accepted(pilot: Pilot) -> None:
+    reference = offered(pilot)
+    old = next(line for line in files_in_force()["catalogue/points.csv"].splitlines() if line.startswith("371425-01"))
+    publish_change("catalogue/points.csv", old, old.replace("2209,,", "2209,,530701"), VERIFIED)
+    with pytest.raises(Refused) as refused:
+        pilot.act("application", reference, "accept_major", pilot.wang_fang, VERIFIED)
+    assert codes(refused) == ["offered_major_is_open"]
+
+
+# Barred for false papers
+
+
+def test_who_was_barred_since_is_neither_reopened_nor_taken_over(pilot: Pilot) -> None:
+    claim = pilot.paid(pilot.graduated())
+    form = {"intake": "2509", "major": "大数据与会计"}
+    with on(SETTLED):
+        first, second = (create("application", pilot.wang_fang, application_form(**form)).reference for _ in "ab")
+    pilot.act("application", first, "register", pilot.wang_fang, LATER)
+    pilot.act("application", first, "reject", pilot.chen_hui, LATER, rejection="NOT_IN_CITY")
+    pilot.act("claim", claim, "recover", pilot.arbiter, LATER, recovery="FALSE_PAPERS")
+    with pytest.raises(Refused) as refused:
+        pilot.act("application", first, "reopen", pilot.chen_hui, LATER)
+    assert codes(refused) == ["not_barred"]
+    status = {"student_number": "2537006450001", "confirmed_on": LATER}
+    with pytest.raises(Refused) as refused:
+        pilot.act("application", second, "take_over", pilot.chen_hui, LATER, **status)
+    assert "not_barred" in codes(refused)
 
 
 # The intake of a draft

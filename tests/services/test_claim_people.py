@@ -58,6 +58,22 @@ def test_edge_50_social_insurance_stands_for_the_stamp_of_a_bankrupt_employer(pi
     assert pilot.submit(claim).state == "submitted"
 
 
+def test_edge_50_a_wrong_statement_is_taken_back(any_pilot: Pilot) -> None:
+    """An empty value clears it; what is not given stays."""
+    wrong = {"employer_gone": "yes", "heir": "王小明", "member_since_on": "2021-01-01", "member_until_on": "2022-01-01"}
+    code = {"register_code": "A1B2C3", "register_code_until": CLAIMED}
+    claim = any_pilot.claim(any_pilot.graduated(), union_of="unit", **wrong, **code)
+    assert "gone_employer_is_proved" in refused_to_submit(any_pilot, claim)
+    step = ("claim", claim, "amend", any_pilot.wang_fang, CLAIMED)
+    any_pilot.act(*step, heir="", member_until_on=None, register_code="", register_code_until="")
+    kept = row("claim", claim)
+    assert [kept[name] for name in ("heir", "member_until_on", *code)] == [None] * 4
+    assert (kept["member_since_on"], kept["union_of"], kept["employer_gone"]) == (date(2021, 1, 1), "unit", "yes")
+    any_pilot.act(*step, employer_gone="no")
+    assert row("claim", claim)["employer_gone"] == "no"
+    assert any_pilot.submit(claim).state == "submitted"
+
+
 def test_edge_56_a_code_that_expired_while_waiting_is_renewed_and_the_place_kept(pilot: Pilot) -> None:
     claim = pilot.submitted(pilot.graduated(), register_code="A1B2C3", register_code_until=CLAIMED)
     before = row("claim", claim)

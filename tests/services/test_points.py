@@ -67,6 +67,17 @@ def test_edge_23_what_cannot_move_is_told_with_its_reason(pilot: Pilot) -> None:
     assert row("study", study)["point"] == QIHE_POINT
 
 
+def test_edge_23_no_application_moves_to_a_point_that_lacks_its_major(pilot: Pilot) -> None:
+    waiting = pilot.verified()
+    old = "371402-01,371402,德城区教学点,Decheng Teaching Point,2209,,,,"
+    publish_change("catalogue/points.csv", old, old.replace("2209,,", "2209,,530302"), CLOSING)
+    with on(CLOSING):
+        for dry_run in (True, False):
+            [left] = points.move(QIHE_POINT, "371402-01", pilot.chen_hui, dry_run=dry_run)
+            assert [reason.code for reason in left.result.reasons] == ["new_place_is_known"]
+    assert row("application", waiting)["point"] == QIHE_POINT
+
+
 def test_only_the_registrar_moves_a_point_and_only_to_one_that_is(pilot: Pilot) -> None:
     for actor in (pilot.wang_fang, OPERATOR):
         with pytest.raises(Forbidden):

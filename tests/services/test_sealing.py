@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from edu_pilot.extensions import read
+from edu_pilot.extensions import read, write
+from edu_pilot.models import Account
 from edu_pilot.services import cases, presenting
 from edu_pilot.services.perform import perform
 from edu_pilot.services.vault import vault
-from edu_pilot.workflow.reasons import Stale
+from edu_pilot.workflow.reasons import Refused, Stale
 from edu_pilot.workflow.registry import Actor
-from tests.factories import CHECKED, SIGN_UP, Pilot, files_in_force, on, passed, publish
+from tests.factories import CHECKED, SIGN_UP, Pilot, corrected, files_in_force, on, passed, publish, state
 from tests.people import worker
 
 
@@ -68,3 +69,70 @@ def test_another_state_keeps_a_check_sealed(any_pilot: Pilot) -> None:
     assert any_pilot.check(claim, any_pilot.sun_li).state == "approved"
     checks, checkers = seen_by(any_pilot.wang_fang, claim)
     assert (len(checks), checkers) == (2, ["zhao.min", "sun.li"])
+
+
+ARBITER_PERMITS = {"body": "union_reviewer", "faults": ["ILLEGIBLE"]}
+
+
+def sent_back_once(pilot: Pilot) -> str:
+    """Give a claim that was returned for its account and is submitted again."""
+    claim = pilot.submitted(pilot.graduated())
+    pilot.check(claim, pilot.zhao_min, corrected("ACCOUNT_WRONG"))
+    pilot.check(claim, pilot.sun_li)
+    assert state("claim", claim) == "returned"
+    pilot.act("claim", claim, "submit", pilot.wang_fang, CHECKED)
+    return claim
+
+
+def codes(pilot: Pilot, claim: str, actor: Actor, *faults: str) -> list[str]:
+    with pytest.raises(Refused) as refusal:
+        pilot.check(claim, actor, corrected(*faults))
+    return [reason.code for reason in refusal.value.reasons]
+
+
+def test_edge_53_further_faults_of_a_claim_need_the_arbiters_permit_for_that_body(any_pilot: Pilot) -> None:
+    claim = sent_back_once(any_pilot)
+    assert codes(any_pilot, claim, any_pilot.zhao_min, "ILLEGIBLE") == ["new_faults_are_permitted"]
+    any_pilot.act("claim", claim, "permit_new_faults", any_pilot.arbiter, CHECKED, **ARBITER_PERMITS)
+    assert codes(any_pilot, claim, any_pilot.zhao_min, "ILLEGIBLE", "PAPER_MISSING") == ["new_faults_are_permitted"]
+    assert codes(any_pilot, claim, any_pilot.sun_li, "ILLEGIBLE") == ["new_faults_are_permitted"]
+    any_pilot.check(claim, any_pilot.sun_li, corrected("ACCOUNT_WRONG"))
+    assert any_pilot.check(claim, any_pilot.zhao_min, corrected("ILLEGIBLE")).state == "returned"
+    any_pilot.act("claim", claim, "submit", any_pilot.wang_fang, CHECKED)
+    any_pilot.check(claim, any_pilot.zhao_min, corrected("ILLEGIBLE"))
+
+
+def test_edge_53_the_permit_for_one_body_is_nothing_the_other_learns_of(pilot: Pilot) -> None:
+    """R5.2: neither a line of the history nor the record's version tells it, until both have checked."""
+    claim = sent_back_once(pilot)
+
+    def seen(actor: Actor) -> tuple[int, list[str]]:
+        with read() as conn:
+            case = cases.by_reference(conn, vault(), "claim", claim)
+            return case.version, [e["action"] for e in presenting.history(conn, case, actor)]
+
+    before = {actor.name: seen(actor) for actor in (pilot.sun_li, pilot.zhao_min, pilot.wang_fang)}
+    pilot.act("claim", claim, "permit_new_faults", pilot.arbiter, CHECKED, **ARBITER_PERMITS)
+    assert {actor.name: seen(actor) for actor in (pilot.sun_li, pilot.zhao_min, pilot.wang_fang)} == before
+    assert seen(pilot.arbiter)[1][-1] == seen(pilot.xu_ning)[1][-1] == "permit_new_faults"
+    pilot.check(claim, pilot.zhao_min, corrected("ILLEGIBLE"))
+    assert "permit_new_faults" not in seen(pilot.sun_li)[1]
+    pilot.check(claim, pilot.sun_li)
+    assert "permit_new_faults" in seen(pilot.sun_li)[1]
+
+
+def test_edge_53_a_permit_from_ones_own_second_account_permits_nothing(pilot: Pilot) -> None:
+    claim = sent_back_once(pilot)
+    pilot.act("claim", claim, "permit_new_faults", pilot.arbiter, CHECKED, **ARBITER_PERMITS)
+    accounts = Account.__table__
+    with write() as conn:
+        same = accounts.update().where(accounts.c.name == pilot.arbiter.name)
+        conn.execute(same.values(person_key=pilot.zhao_min.person_key))
+    assert codes(pilot, claim, pilot.zhao_min, "ILLEGIBLE") == ["new_faults_are_permitted"]
+
+
+def test_edge_53_a_claim_that_was_never_returned_gets_no_permit(pilot: Pilot) -> None:
+    claim = pilot.submitted(pilot.graduated())
+    with pytest.raises(Refused) as refusal:
+        pilot.act("claim", claim, "permit_new_faults", pilot.arbiter, CHECKED, **ARBITER_PERMITS)
+    assert [reason.code for reason in refusal.value.reasons] == ["was_returned_before"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -190,6 +190,20 @@ def test_edge_37_a_failed_face_comparison_blocks_the_diploma_and_no_claim_runs(a
     day = date(2025, 7, 31)
     any_pilot.act(*step, diploma_number=diploma_number(study, day), diploma_on=day)
     assert row("study", study)["diploma_on"] == day
+
+
+def test_edge_37_a_mistyped_day_of_the_comparison_is_corrected_and_the_trail_keeps_it(pilot: Pilot) -> None:
+    study = pilot.completed()
+    step = ("study", study, "note_face_comparison", pilot.chen_hui, GRADUATED)
+    right = row("study", study)["confirmed_on"]
+    pilot.act(*step, face_check="passed", face_checked_on=GRADUATED)
+    with pytest.raises(Refused) as refused:
+        pilot.act(*step, face_check="passed", face_checked_on=right - timedelta(days=1))
+    assert codes(refused) == ["face_comparison_is_dated_soundly"]
+    pilot.act(*step, face_check="passed", face_checked_on=right)
+    assert row("study", study)["face_checked_on"] == right
+    assert len(rows("audit_entry", action="note_face_comparison")) == 2
+    assert pilot.graduate(study).state == "graduated"
 
 
 # Change of point

@@ -352,3 +352,14 @@ def test_a_file_that_is_no_roster_says_why(at_desk: AtDesk, hands: Pilot) -> Non
     assert answer.status_code == 422 and 'role="alert"' in text(answer)
     assert clerk.send("/desk/roster", intake="2209").status_code == 422
     assert at_desk("chen.hui").get("/desk/roster").status_code == 403
+
+
+def test_what_was_said_is_shown_in_the_form_and_emptied_it_is_taken_back(at_desk: AtDesk, hands: Pilot) -> None:
+    claim = hands.claim(hands.graduated(), heir="王小明", employer_gone="yes", member_since_on="2021-01-01")
+    clerk, path = at_desk("wang.fang"), f"/records/claim/{claim}"
+    page = text(clerk.get(path))
+    assert 'value="王小明"' in page and 'value="2021-01-01"' in page and "taken back" in page
+    assert clerk.act(path, "amend", heir="", employer_gone="no").status_code == 303
+    kept = row("claim", claim)
+    assert (kept["heir"], kept["employer_gone"], str(kept["member_since_on"])) == (None, "no", "2021-01-01")
+    assert "—" in text(clerk.get(path))

@@ -22,6 +22,8 @@ LIVE = LiveCase.__table__
 QUOTA = Quota.__table__
 STUDY = Study.__table__
 QUERY_CODE_LENGTH = 12
+# R3.4: what is offered is meant for the major chosen and the point of that day.
+NO_OFFER = {"offered_major": None, "offer_until": None}
 PLAIN = ("previous_school", "previous_diploma", "employer", "job", "birth_on")
 
 
@@ -47,6 +49,8 @@ def amend_application(change: Change) -> None:
     if given.get("new_intake"):
         change.values["intake"] = given["new_intake"]
     _write(change, given)
+    if change.values.get("major", change.case.major) != change.case.major:
+        change.values |= NO_OFFER
 
 
 def _write_name(change: Change, text: str) -> None:
@@ -274,10 +278,10 @@ def close_study(change: Change) -> None:
 
 @effect
 def move_county(change: Change) -> None:
-    """R1.4: the case moves on in another county; its place in the queue stays."""
+    """R1.4: the case moves on in another county; its place in the queue stays, an offer of the old point does not."""
     county = county_code(change.attempt.policy, change.input["new_county"])
     point = point_code(change.attempt.policy, change.input["new_point"], county)
-    change.values |= {"county": county, "point": point}
+    change.values |= {"county": county, "point": point, **NO_OFFER}
     change.conn.execute(LIVE.update().where(LIVE.c.application_id == change.record_id).values(point=point))
 
 
@@ -295,7 +299,7 @@ def note_offer(change: Change) -> None:
 def take_offered_major(change: Change) -> None:
     """R3.4: the case goes on in the other major; a certificate that does not suit it is asked for anew."""
     case, major = change.case, change.case.offered_major
-    change.values |= {"major": major, "offered_major": None, "offer_until": None}
+    change.values |= {"major": major, **NO_OFFER}
     # Nothing was typed; the trail names the major, so that past figures can be told from it.
     change.note["new_major"] = major
     if case.occupation not in suited_occupations(change.attempt.policy, major):

@@ -13,6 +13,7 @@ from edu_pilot.rules.calendar import working_days_after
 from edu_pilot.rules.claim import body_of, read_receipt, reckoning
 from edu_pilot.rules.claim_dates import corrected_in_time
 from edu_pilot.services import receipt_files
+from edu_pilot.services.answers import CLEARED
 from edu_pilot.services.effects.claim_after import bar_for_false_papers
 from edu_pilot.services.unit import Change
 from edu_pilot.workflow.policy import Policy
@@ -57,8 +58,8 @@ def amend_claim(change: Change) -> None:
 
 
 def _stated(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is said about claimant and employer; what is not given anew stays."""
-    return {name: given[name] for name in STATED if name in given}
+    """Return what is said about claimant and employer; what is not given anew stays, what is given empty goes."""
+    return {name: None if given[name] == CLEARED else given[name] for name in STATED if name in given}
 
 
 def _account(change: Change, number: str, holder: str) -> None:
@@ -110,6 +111,12 @@ def seal_check(change: Change) -> None:
         "checked_at": change.unit.now,
     }
     change.add(ClaimCheck, row)
+
+
+@effect
+def note_permit(change: Change) -> None:
+    """R5.2, R3.3: the step leaves no sign for others, so what it permits is a note of the trail."""
+    change.note |= {name: change.input[name] for name in ("body", "faults")}
 
 
 @effect

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot import clock
-from edu_pilot.models import Application, AuditEntry, ClaimCheck, LiveCase, Quota, Study
+from edu_pilot.models import Account, Application, AuditEntry, ClaimCheck, LiveCase, Quota, Study
 from edu_pilot.services import policies
 from edu_pilot.services.cases import Case, fact
 from edu_pilot.services.facts.people import newest_keys
@@ -24,6 +24,7 @@ QUOTA = Quota.__table__
 STUDY = Study.__table__
 ENTRY = AuditEntry.__table__
 CHECK = ClaimCheck.__table__
+ACCOUNT = Account.__table__
 # Who sits in a class, or may still come to.
 IN_A_CLASS = ("registered", "returned", "verified", "waitlisted", "admitted")
 
@@ -125,12 +126,23 @@ def class_size(conn: Connection, cases: Sequence[Case]) -> Mapping[str, int]:
 RETURN, PERMIT = "return_for_correction", "permit_new_faults"
 
 
+@dataclass(frozen=True)
+class Permit:
+    """Further faults that somebody let be named; `body` is the one of a claim it is for."""
+
+    actor: str
+    person_key: str | None
+    body: str | None
+    faults: frozenset[str]
+
+
 @fact("application", "claim")
 def faults_named(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
     """The faults that were named when each case was returned before; a claim's checks of this round are no return."""
     named: dict[str, set[str]] = defaultdict(set)
-    for reference, _actor, _action, codes in _told(conn, cases, (RETURN,)):
-        named[reference].update(codes)
+    for entry, given in _told(conn, cases):
+        if entry.action == RETURN:
+            named[entry.reference].update(given["faults"])
     rounds = {c.id: c.round for c in cases if c.workflow == "claim"}
     columns = (CHECK.c.claim_id, CHECK.c.round, CHECK.c.reasons)
     query = sa.select(*columns).where(CHECK.c.claim_id.in_(rounds), CHECK.c.outcome == "correct")
@@ -141,21 +153,31 @@ def faults_named(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozen
 
 
 @fact("application", "claim")
-def faults_permitted(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[tuple[str, frozenset[str]]]]:
+def faults_permitted(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Permit]]:
     """Who permitted which further faults since the last return of each case."""
-    found: dict[str, list[tuple[str, frozenset[str]]]] = defaultdict(list)
-    for reference, actor, action, codes in _told(conn, cases, (RETURN, PERMIT)):
-        found[reference] = [] if action == RETURN else [*found[reference], (actor, codes)]
+    found: dict[str, list[Permit]] = defaultdict(list)
+    told = list(_told(conn, cases))
+    keys = _person_keys(conn, {entry.actor for entry, _ in told})
+    for entry, given in told:
+        if entry.action != PERMIT:
+            found[entry.reference].clear()
+            continue
+        permit = Permit(entry.actor, keys.get(entry.actor), given.get("body"), frozenset(given["faults"]))
+        found[entry.reference].append(permit)
     return {c.id: found[c.reference] for c in cases}
 
 
-def _told(
-    conn: Connection, cases: Sequence[Case], actions: Sequence[str]
-) -> Iterator[tuple[str, str, str, frozenset[str]]]:
-    """Yield (reference, actor, action, faults) of some steps, oldest first, as the audit tells them."""
+def _person_keys(conn: Connection, names: set[str]) -> dict[str, str | None]:
+    """Return the person behind each account."""
+    query = sa.select(ACCOUNT.c.name, ACCOUNT.c.person_key).where(ACCOUNT.c.name.in_(names))
+    return dict(conn.execute(query).all()) if names else {}
+
+
+def _told(conn: Connection, cases: Sequence[Case]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    """Yield the returns of cases and the permits between them with their inputs, oldest first, from the audit."""
     columns = (ENTRY.c.reference, ENTRY.c.actor, ENTRY.c.action, ENTRY.c.body)
     of_these = ENTRY.c.workflow == cases[0].workflow, ENTRY.c.reference.in_([c.reference for c in cases])
-    query = sa.select(*columns).where(*of_these, ENTRY.c.action.in_(actions)).order_by(ENTRY.c.number)
-    for reference, actor, action, body in conn.execute(query):
-        given = json.loads(body)["input"]
-        yield reference, actor, action, frozenset(given.get("faults") or given.get("reasons") or ())
+    returned = sa.and_(ENTRY.c.to_state == "returned", ENTRY.c.from_state != "returned")
+    query = sa.select(*columns).where(*of_these, sa.or_(returned, ENTRY.c.action == PERMIT)).order_by(ENTRY.c.number)
+    for row in conn.execute(query):
+        yield row, json.loads(row.body)["input"]
