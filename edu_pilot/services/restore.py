@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import sqlalchemy as sa
@@ -46,13 +45,13 @@ def restore(path: Path, identity: str | None = None, *, files: Path | None = Non
     """Put back a backup, or a snapshot with its folder of `files`; raises Unfit and leaves nothing behind."""
     settings: Settings = current_app.config["SETTINGS"]
     settings.data.mkdir(parents=True, exist_ok=True)
-    with instance.alone(settings), TemporaryDirectory(dir=settings.data) as folder:
+    with instance.alone(settings), archive.workplace(settings.data) as folder:
         _require_empty(settings)
-        with archive.opened(path, identity, Path(folder)) as found:
+        with archive.opened(path, identity, folder) as found:
             _require_fit(settings, found)
             with (
                 _keys(settings, found),
-                _database(settings, found, Path(folder)) as conn,
+                _database(settings, found, folder) as conn,
                 _vault_of(settings, conn),
             ):
                 kept, missing = _put_files(found, conn, files, identity, tell)
