@@ -47,6 +47,7 @@ from edu_pilot.services import (
     rosters,
     search,
     staffing,
+    upkeep,
     verification,
 )
 from edu_pilot.services.vault import vault
@@ -141,6 +142,8 @@ def due_run(run: Run, day: Any) -> None:
         raise Stop(USAGE, "misconfigured", run.say(N_("--on is refused in production: the business date is real.")))
     done = due.run_on(day.date() if day else None)
     run.answer(done, [f"{name}: {count}" for name, count in done.items()])
+    if upkeep.FAILED in done.values():
+        raise Stop(REFUSED, "chore_failed", run.say(N_("What counts -1 could not be done; the log tells why.")))
 
 
 def _answer_year(run: Run, found: quotas.Year) -> None:

@@ -20,7 +20,7 @@ from granian.server import Server
 from edu_pilot import faults
 from edu_pilot.config import LOOPBACK, Misconfigured, Settings
 from edu_pilot.process import at_work
-from edu_pilot.services import due, outbox, readiness, snapshots
+from edu_pilot.services import archive, due, outbox, readiness, snapshots
 
 POLL_SECONDS = 1.0
 DUE_SECONDS = 3600.0
@@ -107,6 +107,7 @@ def work(settings: Settings) -> None:
     """
     readiness.require_sound(settings)
     at_work(settings.data)
+    archive.clean(settings.data)
     stop = threading.Event()
 
     def told(_signal: int, _frame: FrameType | None) -> None:

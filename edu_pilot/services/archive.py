@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tarfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import pyrage
@@ -128,6 +131,43 @@ def _sealing(file: IO[bytes], recipients: Sequence[str]) -> Iterator[IO[bytes]]:
         thread.join()
     if failed:
         raise failed[0]
+
+
+WORKPLACE = "clear-"
+
+
+@contextmanager
+def workplace(data: Path) -> Iterator[Path]:
+    """Give a folder for copies in clear: inside the installation's own, where all is as secret as they are."""
+    clean(data)
+    with TemporaryDirectory(dir=data, prefix=WORKPLACE) as name:
+        handle = os.open(name, os.O_RDONLY)
+        # Held as long as this process works there, however it ends.
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            yield Path(name)
+        finally:
+            os.close(handle)
+
+
+def clean(data: Path) -> int:
+    """Delete the copies in clear that a killed process left; return how many folders there were."""
+    return sum(_abandoned(folder) for folder in data.glob(f"{WORKPLACE}*"))
+
+
+def _abandoned(folder: Path) -> bool:
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:  # another process is done with it
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(handle)
+    return True
 
 
 def sync_folder(folder: Path) -> None:

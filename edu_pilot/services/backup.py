@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,7 +44,7 @@ class Made:
 def make(path: Path, *, with_keys: bool = False, tell: Tell = silent) -> Made:
     """Write a backup of the running installation; raises Unfit where it would not be safe to have."""
     settings: Settings = current_app.config["SETTINGS"]
-    _require_safe(settings, with_keys)
+    require_safe(settings, with_keys=with_keys)
     if path.exists():
         raise Unfit("file_exists", N_("%(file)s is there already; a backup never replaces another."), file=path)
     with archive.written(path, settings.backup_recipients) as target:
@@ -58,7 +57,8 @@ def make(path: Path, *, with_keys: bool = False, tell: Tell = silent) -> Made:
     return Made(path, path.stat().st_size, bool(settings.backup_recipients), whole)
 
 
-def _require_safe(settings: Settings, with_keys: bool) -> None:
+def require_safe(settings: Settings, *, with_keys: bool = False) -> None:
+    """Raise Unfit where a copy would lie in clear that must not."""
     if settings.backup_recipients:
         return
     if settings.production or with_keys:
@@ -86,8 +86,8 @@ def _database(settings: Settings, target: Writer, tell: Tell) -> tuple[dict[str,
     """Add the database; return the figures and the keys of its files, all of the same moment."""
     if settings.embedded:
         # A copy in clear lies for a moment beside the database, which is no more secret.
-        with TemporaryDirectory(dir=settings.data) as folder:
-            return embedded(settings.database_file, Path(folder), target, tell)
+        with archive.workplace(settings.data) as folder:
+            return embedded(settings.database_file, folder, target, tell)
     with extensions.read() as conn:
         engines.write_rows(conn, target, tell)
         _policies(conn, target)

@@ -20,7 +20,12 @@ QUOTA = Quota.__table__
 
 def run() -> dict[str, int]:
     """Do what is due and put the installation in order; a second run on the same day finds nothing to do."""
-    return {**calendar(), **upkeep.run()}
+    try:
+        done = calendar()
+    finally:
+        # A step that breaks off is told by its error; the trail is signed all the same.
+        kept = upkeep.run()
+    return {**done, **kept}
 
 
 def calendar() -> dict[str, int]:

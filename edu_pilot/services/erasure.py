@@ -351,16 +351,20 @@ def _year_only(day: date | None) -> date | None:
 # What a date brings
 
 
+DUE = ("people_erased", "accounts_erased", "lists_erased")
+
+
 def run_due() -> dict[str, int]:
     """Erase what was kept long enough; return how many persons and drafts, claims and lists there were."""
     with read() as conn:
         years = _policy(conn).find("retention.years", {})
         people = list(_due(conn, years)) if years else []
-    done = {
-        "people_erased": sum(_erased(reference) for reference in people),
-        "accounts_erased": _accounts_erased(years) if years else 0,
-        "lists_erased": _lists_erased(years) if years else 0,
-    }
+    numbers = (
+        sum(_erased(reference) for reference in people),
+        _accounts_erased(years) if years else 0,
+        _lists_erased(years) if years else 0,
+    )
+    done = dict(zip(DUE, numbers, strict=True))
     if any(done.values()):
         keys.forget_old_pages([])
     return done

@@ -71,10 +71,11 @@ def keeper() -> Keeper:
 def index_keys() -> int:
     """Return how many index keys the stored blind indexes went through."""
     with read() as conn:
-        return _index_keys(conn)
+        return index_keys_in(conn)
 
 
-def _index_keys(conn: Connection) -> int:
+def index_keys_in(conn: Connection) -> int:
+    """Return how many index keys the blind indexes of this connection's database went through."""
     return int(conn.execute(sa.select(USE.c.number).where(USE.c.purpose == INDEX)).scalar() or 1)
 
 
@@ -224,7 +225,7 @@ def _index(tell: Tell) -> Rotated:
         keys = vault.load(folder)
         tables = blind_tables()
         with write() as conn:
-            had, values = _index_keys(conn), 0
+            had, values = index_keys_in(conn), 0
             for place, table in enumerate(tables):
                 values += _reindexed(conn, table, keys, had)
                 tell(place + 1, len(tables))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import sqlalchemy as sa
@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 
 from edu_pilot.config import Settings
 from edu_pilot.extensions import db, read
-from edu_pilot.services import archive, audit, engines, figures, instance, proof, store, sweep, vault
+from edu_pilot.services import archive, audit, engines, figures, instance, keys, proof, store, sweep, vault
 from edu_pilot.services.archive import Archive, Unfit
 from edu_pilot.services.backup import FILES, KEYS
 from edu_pilot.services.engines import Tell, silent
-from edu_pilot.services.keys import index_keys
+from edu_pilot.services.vault import Vault
 from edu_pilot.workflow.reasons import N_
 
 
@@ -45,11 +45,15 @@ def restore(path: Path, identity: str | None = None, *, files: Path | None = Non
     """Put back a backup, or a snapshot with its folder of `files`; raises Unfit and leaves nothing behind."""
     settings: Settings = current_app.config["SETTINGS"]
     settings.data.mkdir(parents=True, exist_ok=True)
-    with instance.alone(settings), TemporaryDirectory(dir=settings.data) as folder:
+    with instance.alone(settings), archive.workplace(settings.data) as folder:
         _require_empty(settings)
-        with archive.opened(path, identity, Path(folder)) as found:
+        with archive.opened(path, identity, folder) as found:
             _require_fit(settings, found)
-            with _keys(settings, found), _database(settings, found, Path(folder)) as conn:
+            with (
+                _keys(settings, found),
+                _database(settings, found, folder) as conn,
+                _vault_of(settings, conn),
+            ):
                 kept, missing = _put_files(found, conn, files, identity, tell)
                 _require_same(conn, found.manifest["figures"])
                 walked = _walked(conn, found.manifest["figures"])
@@ -78,34 +82,51 @@ def _require_fit(settings: Settings, found: Archive) -> None:
 
 @contextmanager
 def _keys(settings: Settings, found: Archive) -> Iterator[None]:
-    """Put the keys of the archive in place, or use those that are; either must have signed it."""
-    own = [] if any(settings.keys.glob("*")) else _write_keys(settings, found)
+    """Put the keys of the archive in place, or use those that are; either must have signed it, now or once."""
+    own = not any(path.is_file() for path in settings.keys.rglob("*"))
     try:
-        try:
-            keys = vault.load(settings.keys)
-        except vault.KeysMissing:
-            text = N_("The backup holds no keys: put the copy of the folder %(folder)s in place first.")
-            raise Unfit("keys_missing", text, folder=settings.keys) from None
-        _require_signed(keys.public_key, found)
-        current_app.extensions["vault"] = vault.Keeper(settings.keys, index_keys)
+        if own:
+            _write_keys(settings, found)
+        _require_signed(_loaded(settings), found)
         yield
     except BaseException:
-        for path in own:
-            path.unlink()
+        if own:
+            shutil.rmtree(settings.keys.resolve(), ignore_errors=True)
         raise
 
 
-def _write_keys(settings: Settings, found: Archive) -> list[Path]:
-    written = []
+def _loaded(settings: Settings) -> Vault:
+    try:
+        return vault.load(settings.keys)
+    except vault.KeysMissing:
+        text = N_("The backup holds no keys: put the copy of the folder %(folder)s in place first.")
+        raise Unfit("keys_missing", text, folder=settings.keys) from None
+
+
+@contextmanager
+def _vault_of(settings: Settings, conn: Connection) -> Iterator[None]:
+    """Let the block use the keys as the restored rows ask for them: their database is not in place yet."""
+
+    def indexes() -> int:
+        # An older version has no such table, and its rows went through one key.
+        return keys.index_keys_in(conn) if sa.inspect(conn).has_table(keys.USE.name) else 1
+
+    current_app.extensions["vault"] = vault.Keeper(settings.keys, indexes)
+    try:
+        yield
+    finally:
+        current_app.extensions["vault"] = vault.Keeper(settings.keys, keys.index_keys)
+
+
+def _write_keys(settings: Settings, found: Archive) -> None:
+    settings.keys.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, content in found.members():
         if name.startswith(KEYS):
             path = _below(settings.keys, name.removeprefix(KEYS))
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.parent.mkdir(exist_ok=True, mode=0o700)
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(content.read())
                 os.fsync(file.fileno())
-            written.append(path)
-    return written
 
 
 def _below(folder: Path, name: str) -> Path:
@@ -116,12 +137,20 @@ def _below(folder: Path, name: str) -> Path:
     return path
 
 
-def _require_signed(public_key: bytes, found: Archive) -> None:
+def _require_signed(keys_here: Vault, found: Archive) -> None:
+    """One made before the signing key was changed is signed by an earlier one."""
+    if not any(_signed(public_key, found) for public_key in keys_here.public_keys):
+        text = N_("The keys here (%(here)s) did not sign this backup (%(there)s): it belongs to another installation.")
+        here = proof.key_id(keys_here.public_key)
+        raise Unfit("keys_differ", text, here=here, there=found.manifest["key_id"])
+
+
+def _signed(public_key: bytes, found: Archive) -> bool:
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(found.signature, found.manifest_text)
     except InvalidSignature:
-        text = N_("The keys here (%(here)s) did not sign this backup (%(there)s): it belongs to another installation.")
-        raise Unfit("keys_differ", text, here=proof.key_id(public_key), there=found.manifest["key_id"]) from None
+        return False
+    return True
 
 
 @contextmanager

@@ -6,12 +6,12 @@ database's own archive does this, and only the files are mirrored.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 from flask import current_app
@@ -32,6 +32,8 @@ ALL, DAILY, MONTHLY = timedelta(hours=24), timedelta(days=30), timedelta(days=36
 STAMP = "%Y%m%dT%H%M%S%fZ"
 NAMED = re.compile(r"(\d{8}T\d{12}Z)\.snapshot")
 MIRROR = "store"
+# Since when mirrored files are known to be unused.
+UNUSED = "unused.json"
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,19 @@ def last_before(folder: Path, at: datetime) -> Snapshot:
 
 
 def take() -> Path:
-    """Take a snapshot of an embedded database now and mirror its files; return its path."""
+    """Take a snapshot of an embedded database now and mirror its files; return its path.
+
+    Raises Unfit where it would lie in clear with real people's data.
+    """
     settings: Settings = current_app.config["SETTINGS"]
+    backup.require_safe(settings)
     folder = folder_of(settings)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     # The moment before the copy begins: all that was acknowledged by then is in it.
     path = folder / f"{clock.now().strftime(STAMP)}.snapshot"
-    with TemporaryDirectory(dir=folder) as clear, archive.written(path, settings.backup_recipients) as target:
-        kept, keys = backup.embedded(settings.database_file, Path(clear), target, engines.silent)
+    # The folder may be a foreign disk: what lies in clear for a moment lies beside the database.
+    with archive.workplace(settings.data) as clear, archive.written(path, settings.backup_recipients) as target:
+        kept, keys = backup.embedded(settings.database_file, clear, target, engines.silent)
         missing = mirror(folder, keys)
         manifest = {**backup.facts("snapshot"), "figures": kept, "files": len(keys), "missing": missing}
         target.close(manifest, vault().sign)
@@ -103,6 +110,38 @@ def thin_out(folder: Path, now: datetime) -> int:
     for one in gone:
         one.path.unlink(missing_ok=True)
     return len(gone)
+
+
+def thin_mirror(folder: Path, used: Container[str], now: datetime) -> int:
+    """Delete the mirrored files that no row and no kept snapshot refers to; return how many went.
+
+    Sealed snapshots cannot be asked: a file goes once all of them are younger than the day it was found unused.
+    """
+    mirrored = store.Folder(folder / MIRROR)
+    oldest = min([one.at for one in every(folder)], default=now - MONTHLY)
+    noted = _unused(folder)
+    found = [entry.key for entry in mirrored.entries()]
+    unused = {key: noted.get(key, now.isoformat()) for key in found if key.removesuffix(archive.SEALED) not in used}
+    gone = [key for key, since in unused.items() if datetime.fromisoformat(since) < oldest]
+    for key in gone:
+        mirrored.delete(key)
+    left = {key: since for key, since in unused.items() if key not in gone}
+    if left != noted:
+        store.Folder(folder).put(UNUSED, json.dumps(left, indent=1).encode())
+    return len(gone)
+
+
+def _unused(folder: Path) -> dict[str, str]:
+    """Return since when mirrored files are known to be unused."""
+    path = folder / UNUSED
+    return dict(json.loads(path.read_bytes())) if path.exists() else {}
+
+
+def _clean(folder: Path, now: datetime) -> None:
+    """Delete the halves of snapshots that were broken off a day ago or longer."""
+    for path in folder.glob(".*.snapshot.partial"):
+        if now.timestamp() - path.stat().st_mtime > ALL.total_seconds():
+            path.unlink(missing_ok=True)
 
 
 def _slot(one: Snapshot, age: timedelta) -> object:
@@ -147,10 +186,10 @@ class Keeper:
         """Mirror the files beside PostgreSQL's own archive, as often as that may fall behind."""
         if settings.snapshots is None or (self.taken_at and clock.now() - self.taken_at < timedelta(minutes=1)):
             return False
-        with extensions.read() as conn:
-            keys = sweep.referenced(conn, figures.tables(conn))
         self.taken_at = clock.now()
-        mirror(settings.snapshots, sorted(keys))
+        backup.require_safe(settings)
+        mirror(settings.snapshots, sorted(_used()))
+        self._thin(settings.snapshots)
         return False
 
     def _thin(self, folder: Path) -> None:
@@ -158,6 +197,14 @@ class Keeper:
         if self.thinned_on != today:
             self.thinned_on = today
             thin_out(folder, clock.now())
+            thin_mirror(folder, _used(), clock.now())
+            _clean(folder, clock.now())
+
+
+def _used() -> set[str]:
+    """Return the keys of the files that the database refers to now."""
+    with extensions.read() as conn:
+        return sweep.referenced(conn, figures.tables(conn))
 
 
 def _written(settings: Settings) -> object:

@@ -45,9 +45,9 @@ class Swept:
 
 
 def referenced(conn: Connection, tables: Iterable[sa.Table]) -> set[str]:
-    """Return the key of every file that a row of these tables refers to."""
+    """Return the key of every file that a row of these tables refers to; one that was erased has none."""
     columns = [table.c.store_key for table in tables if "store_key" in table.c]
-    return {key for column in columns for key in conn.execute(sa.select(column).where(column.is_not(None))).scalars()}
+    return {key for column in columns for key in conn.execute(sa.select(column).where(column != "")).scalars()}
 
 
 def look() -> Swept:

@@ -76,9 +76,15 @@ class Vault:
         return plain.decode()
 
     def _key(self, blob: bytes) -> bytes:
-        """Return the key a value names; another process may have sealed with one that this one has not met yet."""
+        """Return the key a value names; another process may have sealed with one that this one has not met yet.
+
+        A backup made before a rotation brings values back whose key was put away since.
+        """
         known = self.sealing.get(blob[0]) if blob else b""
-        return known if known is not None else _read(_path(self.folder, FIELD, blob[0]))
+        if known is not None:
+            return known
+        path = _path(self.folder, FIELD, blob[0])
+        return _read(path if path.is_file() else self.folder / RETIRED / path.name)
 
     def index(self, kind: str, text: str) -> str:
         """Return the blind index of a value: equal values meet, nobody without the keys can guess one."""

@@ -1,0 +1,176 @@
+"""What is kept comes back: after an erasure, after a rotation of keys, and when one of the chores fails."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask, current_app
+
+from edu_pilot.extensions import read
+from edu_pilot.services import anchors, archive, backup, due, erasure, keys, restore, snapshots, sweep, upkeep
+from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services.archive import Unfit
+from edu_pilot.services.vault import vault
+from tests.app import Place, at_work, opened
+from tests.factories import Pilot, case, on, rows
+from tests.people import LIU_WEI
+
+LATER = date(2026, 3, 2)
+DAY = timedelta(days=1)
+
+
+def erased(pilot: Pilot) -> str:
+    """Give the reference of a person who came, left and is erased."""
+    reference = pilot.complete()
+    pilot.withdraw(reference)
+    with on(LATER):
+        erasure.erase(reference, "REQUEST_OF_PERSON", OPERATOR)
+    return reference
+
+
+def test_after_an_erasure_nothing_is_missing(pilot: Pilot, tmp_path: Path) -> None:
+    erased(pilot)
+    assert sweep.look().missing == ()
+    assert backup.make(tmp_path / "pilot.backup").missing == []
+    assert snapshots.take().exists()
+
+
+@contextmanager
+def another(data: Path) -> Iterator[Flask]:
+    """Give an empty machine beside this one, with the keys as they are now."""
+    if not data.exists():
+        shutil.copytree(current_app.config["SETTINGS"].keys, data / "keys")
+    with opened(Place(data)) as app, at_work(app):
+        yield app
+
+
+@pytest.mark.parametrize("what", ["seal", "index", "sign"])
+def test_a_backup_made_before_a_rotation_comes_back_whole(pilot: Pilot, tmp_path: Path, what: str) -> None:
+    reference = pilot.registered()
+    backup.make(tmp_path / "pilot.backup")
+    keys.rotate(what, OPERATOR)
+    with another(tmp_path / "other"):
+        assert restore.restore(tmp_path / "pilot.backup").audit_ok
+    with another(tmp_path / "other"):
+        assert case("application", reference).id_number == LIU_WEI.id_number
+        # Another rotation finds the values that stand under the key put away.
+        assert keys.rotate("seal", OPERATOR).complete
+        assert case("application", reference).id_number == LIU_WEI.id_number
+
+
+def test_the_restored_database_says_how_many_index_keys_it_knows(pilot: Pilot, tmp_path: Path) -> None:
+    """The folder holds two keys: values of before went through one, those of after through both."""
+    index = vault().index("id_number", LIU_WEI.id_number)
+    backup.make(tmp_path / "before.backup")
+    keys.rotate("index", OPERATOR)
+    backup.make(tmp_path / "after.backup")
+    for name in ("before", "after"):
+        with another(tmp_path / name):
+            assert restore.restore(tmp_path / f"{name}.backup").audit_ok
+            assert (vault().index("id_number", LIU_WEI.id_number) == index) is (name == "before")
+
+
+def test_a_failed_restore_leaves_no_keys_and_can_be_repeated(
+    pilot: Pilot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, public = archive.new_identity()
+    keys.rotate("sign", OPERATOR)
+    settings = current_app.config["SETTINGS"]
+    current_app.config["SETTINGS"] = replace(settings, backup_recipients=(public,))
+    path = backup.make(tmp_path / "pilot.backup", with_keys=True).path
+    data = tmp_path / "other"
+    (data / "keys" / "retired").mkdir(parents=True)
+    with another(data):
+        with monkeypatch.context() as patched, pytest.raises(Unfit):
+            patched.setattr(restore.figures, "differences", lambda *_: ["rows person"])
+            restore.restore(path, secret)
+        assert not (data / "keys").exists()
+        assert restore.restore(path, secret).audit_ok
+    assert {p.stat().st_mode & 0o077 for p in [data / "keys", *(data / "keys").rglob("*")]} == {0}
+
+
+@pytest.mark.parametrize("broken", ["sweep.due", "throttle.purge", "erasure.run_due"])
+def test_a_chore_that_fails_stops_no_other(pilot: Pilot, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    pilot.registered()
+    with monkeypatch.context() as patched:
+        patched.setattr(f"edu_pilot.services.{broken}", fails)
+        done = upkeep.run()
+    assert FAILED_FIGURES[broken] == {name for name, number in done.items() if number == upkeep.FAILED}
+    with read() as conn:
+        assert anchors.appended_since(conn) == 0
+
+
+FAILED_FIGURES = {
+    "sweep.due": {"files_swept"},
+    "throttle.purge": {"sign_ins_dropped"},
+    "erasure.run_due": {"people_erased", "accounts_erased", "lists_erased"},
+}
+
+
+def fails() -> int:
+    """Stand for a disk that does not answer."""
+    raise OSError(5, "Input/output error")
+
+
+def test_the_trail_is_signed_even_if_the_calendar_breaks_off(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    pilot.registered()
+    monkeypatch.setattr(due, "calendar", fails)
+    with pytest.raises(OSError):
+        due.run()
+    with read() as conn:
+        assert anchors.appended_since(conn) == 0
+
+
+def test_in_production_no_snapshot_lies_in_clear(pilot: Pilot, tmp_path: Path) -> None:
+    settings = current_app.config["SETTINGS"]
+    current_app.config["SETTINGS"] = replace(settings, env="production", snapshots=tmp_path / "disk")
+    pilot.complete()
+    with pytest.raises(Unfit) as refused:
+        snapshots.take()
+    assert refused.value.code == "recipients_missing" and not (tmp_path / "disk").exists()
+
+
+def test_a_killed_snapshot_leaves_nothing_in_clear_for_long(
+    pilot: Pilot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = current_app.config["SETTINGS"]
+    disk = tmp_path / "disk"
+    changed = replace(settings, backup_recipients=(archive.new_identity()[1],), snapshots=disk)
+    current_app.config["SETTINGS"] = changed
+    pilot.registered()
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(snapshots.figures, "taken", lambda _conn: os._exit(9))
+        snapshots.take()
+    os.waitpid(child, 0)
+    assert not [p for p in disk.rglob("*") if p.is_file() and LIU_WEI.name.encode() in p.read_bytes()]
+    with archive.workplace(settings.data) as busy:
+        assert [p for p in settings.data.glob("clear-*") if p != busy] == []
+        snapshots.take()
+        assert busy.exists(), "another process works there"
+    assert list(settings.data.glob("clear-*")) == []
+
+
+def test_a_mirrored_file_goes_with_the_last_snapshot_of_it(pilot: Pilot, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    current_app.config["SETTINGS"] = replace(current_app.config["SETTINGS"], snapshots=disk)
+    reference, now = pilot.complete(), datetime.now(UTC)
+    old = snapshots.take()
+    mirrored = [row["store_key"] for row in rows("paper")]
+    pilot.withdraw(reference)
+    with on(LATER):
+        erasure.erase(reference, "REQUEST_OF_PERSON", OPERATOR)
+    assert mirrored and snapshots.thin_mirror(disk, set(mirrored), now + DAY) == 0
+    assert snapshots.thin_mirror(disk, set(), now + DAY) == 0
+    (disk / f"{(now + 2 * DAY).strftime(snapshots.STAMP)}.snapshot").touch()
+    assert snapshots.thin_mirror(disk, set(), now + 3 * DAY) == 0, "the old snapshot needs them"
+    old.unlink()
+    assert snapshots.thin_mirror(disk, set(), now + 3 * DAY) == len(mirrored)
+    assert [p for p in (disk / snapshots.MIRROR).rglob("*") if p.is_file()] == []
