@@ -23,14 +23,14 @@ from edu_pilot.models import Account
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id
 from edu_pilot.services import access_limits, audit, cases, factor, policies
+from edu_pilot.services.actors import OPERATOR, require_role
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.facts.people import newest_keys
 from edu_pilot.services.vault import vault
-from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Reason, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Malformed, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 ACCOUNT = Account.__table__
-ADMINISTRATORS = ("admin", "operator")
 RESERVED = frozenset({"student", "system", "operator"})
 # Passwords reckoned at once in one process, and how long one waits for its turn.
 _AT_ONCE = threading.BoundedSemaphore(2)
@@ -257,21 +257,14 @@ def belongs_to(name: str, study: str, actor: Actor) -> None:
     """Say that an account is the student's of a study, who goes by another number there; NotFound, Forbidden (R5.2).
 
     From now on the rules against deciding the own case hold for it, and a correction of the number takes it along.
+    Only the operator says so: an administrator who did could give one account two human beings, or two one.
     """
-    require_administrator(actor)
+    require_role(actor, OPERATOR.roles)
     with write() as conn:
         person = cases.by_reference(conn, vault(), "study", study).person
         row = of_name(conn, name)
         conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == row["id"]).values(person_key=person.key))
         record(conn, actor, name, "person", {"study": study})
-
-
-def require_administrator(actor: Actor) -> None:
-    """R6.3: whose account it is only an administrator says."""
-    if not actor.roles & set(ADMINISTRATORS):
-        text = N_("This step belongs to: %(roles)s")
-        roles = "roles:" + ",".join(ADMINISTRATORS)
-        raise Forbidden([blocked(text, code="role_missing", roles=roles, who=ADMINISTRATORS)])
 
 
 def everyone(conn: Connection) -> list[Mapping[str, Any]]:
