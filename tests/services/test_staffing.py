@@ -13,7 +13,7 @@ from edu_pilot.services.logins import Caller
 from edu_pilot.workflow.reasons import Forbidden, Refused
 from edu_pilot.workflow.registry import Actor
 from tests.factories import Pilot, contents, row, rows
-from tests.people import DECHENG, QIHE, fresh_code, staff, worker
+from tests.people import DECHENG, QIHE, entered, fresh_code, staff, worker
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_who_leaves_is_out_and_the_signatures_stay(app: Flask, pilot: Pilot) -> 
     staffing.end("wang.fang", staff("admin"))
     with pytest.raises(NotFound):
         staff("wang.fang")
-    assert accounts.sign_in("wang.fang", "demowang.fang") is None
+    assert entered("wang.fang", "demowang.fang") is None
     assert {e["actor"] for e in rows("audit_entry", reference=reference)} == {"wang.fang"}
     assert row("application", reference)["created_by"] == "wang.fang"
     with read() as conn:
