@@ -78,7 +78,7 @@ class RoleGrant(Base):
     roles: Mapped[str] = mapped_column(sa.String(255))
     county: Mapped[str | None] = mapped_column(sa.String(6))
     asked_by: Mapped[str] = mapped_column(Name)
-    asked_key: Mapped[str | None] = mapped_column(Key)
+    asked_key: Mapped[str | None] = mapped_column(Blind)
     asked_at: Mapped[datetime] = mapped_column(Instant)
     closed_by: Mapped[str | None] = mapped_column(Name)
     closed_at: Mapped[datetime | None] = mapped_column(Instant)

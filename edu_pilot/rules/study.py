@@ -491,13 +491,13 @@ def corrected_number_is_free(attempt: Attempt) -> Blocked:
 
 @rule(on_input=True)
 def accounts_of_the_number_are_confirmed(attempt: Attempt) -> Blocked:
-    """R3.10, R5.2: an account under the corrected number is this person's only if an administrator says so."""
+    """R3.10, R5.2: an account under the corrected number is this person's only if the operator says so."""
     number = corrected_number(attempt.input.get("new_id_number"))
     strange = attempt.record.accounts_of(number) if number else []
     if not strange:
         return None
     text = N_(
-        "The staff account %(accounts)s stands under this number. If it is this student's, the administrator says so "
+        "The staff account %(accounts)s stands under this number. If it is this student's, the operator says so "
         "first (edu-pilot users person NAME --study %(study)s); if not, one of the two numbers is wrong."
     )
     study = attempt.record.reference

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,15 +21,15 @@ from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Account
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id
-from edu_pilot.services import access_limits, audit, cases, factor, policies
+from edu_pilot.services import access_limits, audit, cases, factor, policies, tokens
+from edu_pilot.services.actors import OPERATOR, require_role
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.facts.people import newest_keys
 from edu_pilot.services.vault import vault
-from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Reason, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Malformed, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 ACCOUNT = Account.__table__
-ADMINISTRATORS = ("admin", "operator")
 RESERVED = frozenset({"student", "system", "operator"})
 # Passwords reckoned at once in one process, and how long one waits for its turn.
 _AT_ONCE = threading.BoundedSemaphore(2)
@@ -67,12 +66,6 @@ def fitting(name: str, password: str) -> Mapping[str, Any] | None:
         row = _row(conn, name)
     fits = _fits(row["password_hash"] if row else _nobody(), password)
     return row if row and fits and _usable(row) else None
-
-
-def sign_in(name: str, password: str) -> Actor | None:
-    """Return the actor of an active account whose password fits; a session needs the second factor too."""
-    row = fitting(name, password)
-    return actor_of(row) if row else None
 
 
 def _fits(stored: str, password: str) -> bool:
@@ -123,7 +116,7 @@ def of_name(conn: Connection, name: str) -> Mapping[str, Any]:
 def by_token(token: str) -> Actor | None:
     """Return the actor whose API token this is, or None."""
     with read() as conn:
-        return active(conn, ACCOUNT.c.token_hash == _hash(token))
+        return active(conn, ACCOUNT.c.token_hash == tokens.hash_of(token))
 
 
 def active(conn: Connection, where: sa.ColumnElement[bool]) -> Actor | None:
@@ -144,11 +137,6 @@ def named(name: str) -> Actor:
     if row is None or not _usable(row):
         raise NotFound(name)
     return actor_of(row)
-
-
-def _hash(token: str) -> str:
-    # A token is 256 random bits: a plain hash of it cannot be guessed.
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def add(
@@ -248,7 +236,7 @@ def token(name: str, actor: Actor) -> str:
     fresh = secrets.token_urlsafe(32)
     with write() as conn:
         row = of_name(conn, name)
-        conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == row["id"]).values(token_hash=_hash(fresh)))
+        conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == row["id"]).values(token_hash=tokens.hash_of(fresh)))
         record(conn, actor, name, "token")
     return fresh
 
@@ -257,21 +245,14 @@ def belongs_to(name: str, study: str, actor: Actor) -> None:
     """Say that an account is the student's of a study, who goes by another number there; NotFound, Forbidden (R5.2).
 
     From now on the rules against deciding the own case hold for it, and a correction of the number takes it along.
+    Only the operator says so: an administrator who did could give one account two human beings, or two one.
     """
-    require_administrator(actor)
+    require_role(actor, OPERATOR.roles)
     with write() as conn:
         person = cases.by_reference(conn, vault(), "study", study).person
         row = of_name(conn, name)
         conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == row["id"]).values(person_key=person.key))
         record(conn, actor, name, "person", {"study": study})
-
-
-def require_administrator(actor: Actor) -> None:
-    """R6.3: whose account it is only an administrator says."""
-    if not actor.roles & set(ADMINISTRATORS):
-        text = N_("This step belongs to: %(roles)s")
-        roles = "roles:" + ",".join(ADMINISTRATORS)
-        raise Forbidden([blocked(text, code="role_missing", roles=roles, who=ADMINISTRATORS)])
 
 
 def everyone(conn: Connection) -> list[Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from edu_pilot import clock
 from edu_pilot.models import Account, RecoveryCode
+from edu_pilot.services import tokens
 from edu_pilot.services.vault import vault
 
 ACCOUNT = Account.__table__
@@ -24,7 +25,8 @@ PLACE = "account.totp_secret"
 # The parameters every authenticator knows: six digits, thirty seconds.
 STEP_SECONDS = 30
 ISSUER = "edu-pilot"
-RECOVERY_CODES, RECOVERY_LENGTH = 10, 12
+# Four times four of 32 characters: 80 random bits, which a plain hash keeps to itself.
+RECOVERY_CODES, RECOVERY_LENGTH = 10, 16
 READABLE = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
@@ -103,7 +105,7 @@ def _recovered(conn: Connection, account_id: str, code: str) -> bool:
 
 
 def _hash(account_id: str, code: str) -> str:
-    return vault().index("recovery_code", f"{account_id}:{_plain(code)}")
+    return tokens.hash_of(_plain(code), "recovery_code", account_id)
 
 
 def new_recovery_codes(conn: Connection, account_id: str) -> list[str]:
@@ -112,7 +114,7 @@ def new_recovery_codes(conn: Connection, account_id: str) -> list[str]:
     codes = ["".join(secrets.choice(READABLE) for _ in range(RECOVERY_LENGTH)) for _ in range(RECOVERY_CODES)]
     rows = [{"account_id": account_id, "code_hash": _hash(account_id, code), "used_at": None} for code in codes]
     conn.execute(RECOVERY.insert(), rows)
-    return [f"{code[:4]}-{code[4:8]}-{code[8:]}" for code in codes]
+    return ["-".join(code[at : at + 4] for at in range(0, RECOVERY_LENGTH, 4)) for code in codes]
 
 
 def codes_left(conn: Connection, account_id: str) -> int:

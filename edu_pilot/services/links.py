@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,7 +14,7 @@ from edu_pilot import clock
 from edu_pilot.extensions import one_row, write
 from edu_pilot.models import LoginLink
 from edu_pilot.models.base import new_id
-from edu_pilot.services import access_limits
+from edu_pilot.services import access_limits, tokens
 from edu_pilot.services.cases import NotFound
 
 LINK = LoginLink.__table__
@@ -27,14 +26,9 @@ def draw(conn: Connection, account_id: str, purpose: str) -> str:
     """Return the token of a new link; the account's older links end."""
     end_all(conn, account_id)
     token = secrets.token_urlsafe(32)
-    row = {"id": new_id(), "token_hash": _hash(purpose, token), "purpose": purpose, "account_id": account_id}
+    row = {"id": new_id(), "token_hash": tokens.hash_of(token, purpose), "purpose": purpose, "account_id": account_id}
     conn.execute(LINK.insert().values(row | {"made_at": clock.now(), "used_at": None}))
     return token
-
-
-def _hash(purpose: str, token: str) -> str:
-    # The purpose salts the hash: a link's token is no token for anything else.
-    return hashlib.sha256(f"{purpose}:{token}".encode()).hexdigest()
 
 
 def end_all(conn: Connection, account_id: str) -> None:
@@ -60,7 +54,7 @@ def use(conn: Connection, purpose: str, token: str) -> str:
 
 def _open(conn: Connection, purpose: str, token: str) -> tuple[sa.ColumnElement[bool], ...]:
     since = clock.now() - access_limits.limits(conn).link
-    mine = LINK.c.token_hash == _hash(purpose, token)
+    mine = LINK.c.token_hash == tokens.hash_of(token, purpose)
     return mine, LINK.c.purpose == purpose, LINK.c.used_at.is_(None), LINK.c.made_at > since
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Account, LoginSession
 from edu_pilot.models.base import new_id
-from edu_pilot.services import access_limits, accounts, actors, factor, throttle
+from edu_pilot.services import access_limits, accounts, actors, factor, throttle, tokens
 from edu_pilot.services.access_limits import Limits
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.vault import vault
@@ -87,7 +86,7 @@ def _begin(conn: Connection, actor: Actor, caller: Caller, *, enrolling: bool = 
     pending = vault().seal(PENDING, row, factor.new_secret()) if enrolling else None
     values = {
         "id": row,
-        "token_hash": _hash(token),
+        "token_hash": tokens.hash_of(token),
         "account_id": actor.account_id,
         "person_key": None if actor.account_id else actor.person_key,
         "enrolling": enrolling,
@@ -102,16 +101,11 @@ def _begin(conn: Connection, actor: Actor, caller: Caller, *, enrolling: bool = 
     return Opened(token, Login(row, actor, enrolling))
 
 
-def _hash(token: str) -> str:
-    # 256 random bits: a plain hash of them cannot be guessed.
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def present(token: str) -> Login | None:
     """Return the session of a token, asked anew each time: one that ended, or whose account did, is nobody's."""
     now = clock.now()
     with read() as conn:
-        row = one_row(conn, sa.select(SESSION).where(SESSION.c.token_hash == _hash(token)))
+        row = one_row(conn, sa.select(SESSION).where(SESSION.c.token_hash == tokens.hash_of(token)))
         if row is None:
             return None
         bounds = access_limits.limits(conn)

@@ -14,21 +14,19 @@ from edu_pilot.extensions import all_rows, one_row, write
 from edu_pilot.models import Account, RoleGrant
 from edu_pilot.models.base import new_id
 from edu_pilot.services import accounts, factor, links, logins, throttle
+from edu_pilot.services.actors import OPERATOR, require_role
 from edu_pilot.services.cases import NotFound
-from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 ACCOUNT = Account.__table__
 GRANT = RoleGrant.__table__
-# The operator is who runs the machine: there is nobody else before the first administrator.
-MAY = frozenset({"admin", "operator"})
+ADMIN = "admin"
 
 
 def require_admin(actor: Actor) -> None:
-    """Raise Forbidden for anybody but an administrator or the operator."""
-    if not actor.roles & MAY:
-        text = N_("Accounts are the administrator's.")
-        raise Forbidden([Reason("role_missing", text, {}, ("admin",))])
+    """Raise Forbidden for anybody but an administrator or the operator, who runs the machine (R6.3)."""
+    require_role(actor, [ADMIN], also=OPERATOR.roles)
 
 
 def add(name: str, roles: list[str], county: str | None, person: str, actor: Actor) -> str | None:
@@ -183,31 +181,64 @@ def reset(name: str, actor: Actor) -> str:
     """Give an account a new password and return it; whoever was signed in is out."""
     require_admin(actor)
     password = secrets.token_urlsafe(12)
-    values = {"password_hash": accounts.password_hash(password), "token_hash": None}
+    stored = accounts.password_hash(password)
     with write() as conn:
         row = accounts.of_name(conn, name)
-        conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == row["id"]).values(values))
-        _shut(conn, row["id"])
+        _take_password(conn, row["id"], stored)
         throttle.open_again(conn, logins.DOOR, account=name)
         accounts.record(conn, actor, name, "reset")
+        _wait_for_another(conn, row, actor)
     return password
 
 
+def _take_password(conn: Connection, account_id: str, stored: str) -> None:
+    values = {"password_hash": stored, "token_hash": None}
+    conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == account_id).values(values))
+    _shut(conn, account_id)
+
+
+def _wait_for_another(conn: Connection, row: Mapping[str, Any], actor: Actor) -> None:
+    """R6.3: the roles of an account whose password or factor was replaced wait until another one confirms them.
+
+    Whoever opens a way into somebody else's account could go it; alone, nobody is to act as two.
+    """
+    if _helps_alone(row["name"], actor):
+        return
+    held = row if row["roles"] else _waiting(conn, row["id"])
+    if held is None:
+        return
+    if open_one := _waiting(conn, row["id"]):
+        _close(conn, open_one, actor, confirmed=False)
+    conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == row["id"]).values(roles="", county=None))
+    roles = held["roles"].split(",")
+    _ask(conn, row["id"], roles, held["county"], actor)
+    accounts.record(conn, actor, row["name"], "ask_grant", {"roles": roles, "county": held["county"]})
+
+
+def _helps_alone(name: str, actor: Actor) -> bool:
+    return name == actor.name or "operator" in actor.roles
+
+
 def token(name: str, actor: Actor) -> str:
-    """Give an account a new API token and return it; everybody may draw the own one."""
+    """Give an account a new API token and return it; everybody draws the own one only, the operator anybody's."""
     if name != actor.name:
-        require_admin(actor)
+        require_role(actor, OPERATOR.roles)
     return accounts.token(name, actor)
 
 
 def link(name: str, actor: Actor, purpose: str) -> str:
     """Return a link's token, with which the account's person sets a password that nobody else knows."""
     require_admin(actor)
+    nobodys = accounts.password_hash(secrets.token_urlsafe(32))
     with write() as conn:
         row = accounts.of_name(conn, name)
+        if not _helps_alone(name, actor):
+            # Whoever helped before must not be in while another one confirms the roles.
+            _take_password(conn, row["id"], nobodys)
         token = links.draw(conn, row["id"], purpose)
         throttle.open_again(conn, logins.DOOR, account=name)
         accounts.record(conn, actor, name, f"link_{purpose}")
+        _wait_for_another(conn, row, actor)
     return token
 
 
@@ -225,7 +256,10 @@ def set_by_link(purpose: str, token: str, password: str) -> None:
 
 
 def reset_factor(name: str, actor: Actor) -> None:
-    """Take a lost factor away: the next sign-in can only enrol a new one; sessions and token end."""
+    """Take a lost factor away: the next sign-in can only enrol a new one; sessions and token end.
+
+    As after a new password or link, the roles wait for another administrator unless the operator did it.
+    """
     require_admin(actor)
     with write() as conn:
         row = accounts.of_name(conn, name)
@@ -233,6 +267,7 @@ def reset_factor(name: str, actor: Actor) -> None:
         conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == row["id"]).values(token_hash=None))
         _shut(conn, row["id"])
         accounts.record(conn, actor, name, "reset_factor")
+        _wait_for_another(conn, row, actor)
 
 
 def revoke(name: str, actor: Actor) -> int:

@@ -20,11 +20,12 @@ from edu_pilot.sample.accounts import posts
 from edu_pilot.sample.load import load
 from edu_pilot.sample.people import Population
 from edu_pilot.sample.summary import Summary
-from edu_pilot.services import accounts, audit, cases, instance, outbox, policies, rendering
+from edu_pilot.services import audit, cases, instance, outbox, policies, rendering
 from edu_pilot.services.vault import vault
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import Refused
 from tests.app import Place, copy_sqlite, opened
+from tests.people import entered
 
 TODAY = date(2026, 11, 23)
 PEOPLE, SEED = 7, 7
@@ -156,7 +157,7 @@ def test_every_account_of_the_sample_signs_in(sample: Loaded, policy: Policy) ->
     wanted = list(posts(policy))
     assert len(wanted) == 2 * 11 + 8
     for post in wanted:
-        actor = accounts.sign_in(post.account, "demo" + post.account)
+        actor = entered(post.account, "demo" + post.account)
         assert actor and actor.roles == {post.role} and actor.county == post.county
     with read() as conn:
         keys = conn.execute(sa.select(Account.__table__.c.person_key, Account.__table__.c.demo)).all()

@@ -13,7 +13,7 @@ from edu_pilot.services.cases import NotFound
 from edu_pilot.services.vault import vault
 from edu_pilot.workflow.reasons import Refused
 from tests.factories import contents, rows
-from tests.people import QIHE, STAFF, worker
+from tests.people import QIHE, STAFF, entered, worker
 
 ZHANG_LI = worker(77)
 
@@ -25,11 +25,11 @@ def add(name: str = "zhang.li", roles: str = "clerk", county: str | None = QIHE,
 
 def test_an_account_signs_in_with_its_password_only(any_app: Flask) -> None:
     add()
-    actor = accounts.sign_in("zhang.li", "long-enough")
+    actor = entered("zhang.li", "long-enough")
     assert actor is not None
     assert (actor.name, actor.roles, actor.county) == ("zhang.li", frozenset({"clerk"}), QIHE)
-    assert accounts.sign_in("zhang.li", "long-enougH") is None
-    assert accounts.sign_in("nobody", "long-enough") is None
+    assert entered("zhang.li", "long-enougH") is None
+    assert entered("nobody", "long-enough") is None
 
 
 def test_the_person_behind_an_account_is_kept_as_a_blind_index(app: Flask) -> None:
@@ -64,8 +64,8 @@ def test_a_token_nobody_gave_is_nobody(app: Flask, token: str) -> None:
 def test_a_reset_password_replaces_the_old(app: Flask) -> None:
     add()
     fresh = staffing.reset("zhang.li", OPERATOR)
-    assert accounts.sign_in("zhang.li", "long-enough") is None
-    assert accounts.sign_in("zhang.li", fresh) is not None
+    assert entered("zhang.li", "long-enough") is None
+    assert entered("zhang.li", fresh) is not None
 
 
 def test_who_is_not_there_has_nothing_to_reset(app: Flask) -> None:
@@ -107,10 +107,10 @@ def test_a_faulty_account_is_refused_with_all_reasons(app: Flask, kind: str) -> 
 
 def test_a_demo_account_is_refused_in_production(app: Flask) -> None:
     add("demo.clerk", demo=True)
-    assert accounts.sign_in("demo.clerk", "long-enough") is not None
+    assert entered("demo.clerk", "long-enough") is not None
     settings = app.config["SETTINGS"]
     app.config["SETTINGS"] = dataclasses.replace(settings, env="production")
-    assert accounts.sign_in("demo.clerk", "long-enough") is None
+    assert entered("demo.clerk", "long-enough") is None
 
 
 def test_every_change_of_an_account_is_in_the_trail(app: Flask) -> None:

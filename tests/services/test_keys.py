@@ -13,12 +13,24 @@ from flask import Flask, current_app
 from edu_pilot import process
 from edu_pilot.extensions import Base, db, read, write
 from edu_pilot.models.base import Blind
-from edu_pilot.services import audit, documents, keys, proof, search, statistics, vault, verification
+from edu_pilot.services import (
+    accounts,
+    audit,
+    documents,
+    factor,
+    keys,
+    proof,
+    search,
+    staffing,
+    statistics,
+    vault,
+    verification,
+)
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.vault import FIELD, INDEX, SESSION, SIGNING
 from edu_pilot.workflow.reasons import Refused
 from tests.factories import SETTLED, Pilot, case, rows
-from tests.people import LIU_WEI, worker
+from tests.people import LIU_WEI, STAFF, staff, worker
 
 
 def folder() -> Path:
@@ -223,6 +235,64 @@ def test_sessions_outlive_one_rotation(pilot: Pilot, site: Flask) -> None:
 
 def test_every_index_of_a_person_is_declared_as_one() -> None:
     """A forgotten one would point to nobody after a rotation."""
-    names = ("_index", "person_key", "creator_key", "releaser_key", "changer_key")
-    columns = [c for t in Base.metadata.sorted_tables for c in t.c if c.name.endswith(names)]
-    assert [str(c) for c in columns if not isinstance(c.type, Blind)] == []
+    columns = [c for t in Base.metadata.sorted_tables for c in t.c if c.name.endswith(("_index", "_key"))]
+    assert [str(c) for c in columns if not isinstance(c.type, Blind) and str(c) not in STORE_KEYS] == []
+
+
+# Names of kept files, nobody's index.
+STORE_KEYS = ("document.store_key", "paper.store_key")
+
+
+def test_whatever_depends_on_the_index_key_stands_in_a_declared_column(
+    any_pilot: Pilot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However a column is called: what the index key made is looked for in all of them."""
+    made: set[str] = set()
+    reckoned = vault.Vault.index
+
+    def noted(self: vault.Vault, kind: str, text: str) -> str:
+        made.add(reckoned(self, kind, text))
+        return reckoned(self, kind, text)
+
+    monkeypatch.setattr(vault.Vault, "index", noted)
+    any_pilot.paid(any_pilot.graduated())
+    staffing.grant("wang.fang", ["registrar"], None, staff("admin"))
+    with write() as conn:
+        factor.new_recovery_codes(conn, rows("account", name="xu.ning")[0]["id"])
+    made |= {row["person_key"] for row in rows("account") if row["person_key"]}
+    assert [str(column) for column in undeclared(made)] == []
+    keys.rotate("index", OPERATOR)
+    assert made & set(stored(Blind)) == set()
+
+
+def undeclared(made: set[str]) -> list[sa.Column[object]]:
+    """Give the columns that hold an index though nothing says so."""
+    with read() as conn:
+        return [
+            column
+            for table in Base.metadata.sorted_tables
+            for column in table.c
+            if isinstance(column.type, sa.String)
+            and made & set(conn.execute(sa.select(column).where(column.is_not(None))).scalars())
+        ]
+
+
+def test_who_asked_for_roles_is_the_same_person_after_a_rotation(app: Flask) -> None:
+    """One human being with two accounts does not become two by a new key."""
+    number = next(one.id_number for one in STAFF if one.account == "admin")
+    accounts.add("admin.alias", ["admin"], None, number, OPERATOR)
+    staffing.grant("wang.fang", ["registrar"], None, staff("admin"))
+    keys.rotate("index", OPERATOR)
+    with pytest.raises(Refused) as refusal:
+        staffing.confirm("wang.fang", staff("admin.alias"))
+    assert [reason.code for reason in refusal.value.reasons] == ["second_administrator"]
+
+
+def test_recovery_codes_outlive_a_rotation(app: Flask) -> None:
+    [account] = rows("account", name="xu.ning")
+    with write() as conn:
+        codes = factor.new_recovery_codes(conn, account["id"])
+    keys.rotate("index", OPERATOR)
+    with write() as conn:
+        assert all(factor.accept(conn, account, code) for code in codes)
+        assert not factor.accept(conn, account, codes[0])

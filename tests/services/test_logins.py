@@ -17,7 +17,7 @@ from edu_pilot.services.cases import NotFound
 from edu_pilot.services.logins import Caller, Opened
 from edu_pilot.workflow.reasons import Malformed
 from tests.factories import rows
-from tests.people import fresh_code, staff, worker
+from tests.people import entered, fresh_code, staff, worker
 
 NOW = datetime(2022, 8, 20, 8, 0, tzinfo=UTC)
 HERE = Caller("10.0.0.1", "Firefox")
@@ -165,7 +165,7 @@ def test_a_link_is_used_once_and_for_its_purpose_alone(any_app: Flask) -> None:
     staffing.set_by_link("invite", token, PASSWORD)
     with pytest.raises(NotFound):
         staffing.set_by_link("invite", token, PASSWORD)
-    assert accounts.sign_in("wang.fang", PASSWORD) and not accounts.sign_in("wang.fang", "demowang.fang")
+    assert entered("wang.fang", PASSWORD) and not entered("wang.fang", "demowang.fang")
 
 
 def test_an_own_session_is_ended_and_no_other(app: Flask) -> None:

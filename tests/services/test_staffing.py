@@ -6,13 +6,14 @@ import pytest
 from flask import Flask
 
 from edu_pilot.extensions import read
-from edu_pilot.services import accounts, audit, staffing
+from edu_pilot.services import accounts, audit, logins, staffing
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import NotFound
+from edu_pilot.services.logins import Caller
 from edu_pilot.workflow.reasons import Forbidden, Refused
 from edu_pilot.workflow.registry import Actor
 from tests.factories import Pilot, contents, row, rows
-from tests.people import DECHENG, QIHE, staff, worker
+from tests.people import DECHENG, QIHE, entered, fresh_code, staff, worker
 
 
 @pytest.fixture
@@ -76,6 +77,70 @@ def test_what_was_asked_can_be_dropped(app: Flask, second: Actor) -> None:
         staffing.confirm("wang.fang", second)
 
 
+TAKEN_OVER = {
+    "reset": lambda who: staffing.reset("wang.fang", who),
+    "link": lambda who: staffing.link("wang.fang", who, "reset"),
+    "factor": lambda who: staffing.reset_factor("wang.fang", who),
+}
+
+
+@pytest.mark.parametrize("step", TAKEN_OVER)
+def test_whose_password_or_factor_is_replaced_has_no_roles_until_another_confirms(
+    app: Flask, second: Actor, step: str
+) -> None:
+    """R6.3: one administrator alone is never two."""
+    admin = staff("admin")
+    TAKEN_OVER[step](admin)
+    assert (staff("wang.fang").roles, staff("wang.fang").county) == (frozenset(), None)
+    [grant] = rows("role_grant", closed_at=None)
+    assert (grant["roles"], grant["county"], grant["asked_by"]) == ("clerk", QIHE, "admin")
+    # A second way in changes nothing of what waits, and who opened the way does not confirm.
+    for again in TAKEN_OVER.values():
+        again(admin)
+    with pytest.raises(Refused) as refusal:
+        staffing.confirm("wang.fang", admin)
+    assert codes(refusal) == {"second_administrator"}
+    staffing.confirm("wang.fang", second)
+    assert (staff("wang.fang").roles, staff("wang.fang").county) == ({"clerk"}, QIHE)
+
+
+@pytest.mark.parametrize("step", TAKEN_OVER)
+def test_the_operators_help_leaves_the_roles(app: Flask, step: str) -> None:
+    TAKEN_OVER[step](OPERATOR)
+    assert staff("wang.fang").roles == {"clerk"}
+    assert rows("role_grant") == []
+
+
+def test_who_opens_the_way_into_an_account_does_not_confirm_what_another_asked_for(app: Flask, second: Actor) -> None:
+    staffing.add("zhang.li", ["clerk"], QIHE, worker(77).id_number, second)
+    staffing.link("zhang.li", staff("admin"), "invite")
+    with pytest.raises(Refused) as refusal:
+        staffing.confirm("zhang.li", staff("admin"))
+    assert codes(refusal) == {"second_administrator"}
+    staffing.confirm("zhang.li", second)
+    assert staff("zhang.li").roles == {"clerk"}
+
+
+def test_the_first_ones_password_ends_when_another_gives_the_link(app: Flask, second: Actor) -> None:
+    password = staffing.reset("wang.fang", staff("admin"))
+    staffing.link("wang.fang", second, "reset")
+    assert logins.enter("wang.fang", password, fresh_code("wang.fang"), Caller()) is None
+
+
+def test_an_administrator_helps_the_own_account_without_losing_it(app: Flask) -> None:
+    staffing.reset_factor("admin", staff("admin"))
+    assert staff("admin").roles == {"admin"}
+
+
+def test_a_token_is_drawn_by_its_owner_or_the_operator(app: Flask) -> None:
+    """Whoever holds the token acts as the account."""
+    with pytest.raises(Forbidden):
+        staffing.token("chen.hui", staff("admin"))
+    assert rows("account", name="chen.hui")[0]["token_hash"] is None
+    for who in (staff("chen.hui"), OPERATOR):
+        assert accounts.by_token(staffing.token("chen.hui", who)) == staff("chen.hui")
+
+
 STEPS = {
     "add": lambda who: staffing.add("x", ["clerk"], QIHE, worker(1).id_number, who),
     "grant": lambda who: staffing.grant("xu.ning", ["registrar"], None, who),
@@ -104,7 +169,7 @@ def test_who_leaves_is_out_and_the_signatures_stay(app: Flask, pilot: Pilot) -> 
     staffing.end("wang.fang", staff("admin"))
     with pytest.raises(NotFound):
         staff("wang.fang")
-    assert accounts.sign_in("wang.fang", "demowang.fang") is None
+    assert entered("wang.fang", "demowang.fang") is None
     assert {e["actor"] for e in rows("audit_entry", reference=reference)} == {"wang.fang"}
     assert row("application", reference)["created_by"] == "wang.fang"
     with read() as conn:

@@ -11,7 +11,7 @@ from flask import Flask
 
 from edu_pilot.extensions import read, write
 from edu_pilot.rules.study import plan
-from edu_pilot.services import accounts, audit, cases, due, outbox, papers, presenting, search, statistics
+from edu_pilot.services import accounts, audit, cases, due, outbox, papers, presenting, search, staffing, statistics
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import Case
 from edu_pilot.services.vault import vault
@@ -295,7 +295,7 @@ def account_of(pilot: Pilot, name: str, number: str, *roles: str, county: str | 
     return accounts.named(name)
 
 
-def test_an_account_under_the_corrected_number_waits_for_the_administrators_word(any_pilot: Pilot) -> None:
+def test_an_account_under_the_corrected_number_waits_for_the_operators_word(any_pilot: Pilot) -> None:
     """R5.2: nobody is made one with a member of staff by a slip of the pen."""
     account_of(any_pilot, "liu", NEW_NUMBER, "university_reviewer")
     study = with_proof(any_pilot, any_pilot.studying())
@@ -307,10 +307,11 @@ def test_an_account_under_the_corrected_number_waits_for_the_administrators_word
         "accounts_of_the_number_are_confirmed", ("admin",), "liu",
     )  # fmt: skip
     assert contents() == before
-    with pytest.raises(Forbidden):
-        accounts.belongs_to("liu", study, any_pilot.chen_hui)
-    accounts.belongs_to("liu", study, accounts.named("admin"))
-    assert rows("audit_entry", workflow="account", action="person")[0]["actor"] == "admin"
+    for who in (any_pilot.chen_hui, accounts.named("admin")):
+        with pytest.raises(Forbidden):
+            accounts.belongs_to("liu", study, who)
+    accounts.belongs_to("liu", study, OPERATOR)
+    assert rows("audit_entry", workflow="account", action="person")[0]["actor"] == OPERATOR.name
     correct(any_pilot, study, new_id_number=NEW_NUMBER)
     assert accounts.named("liu").person_key == told_of(study)[0].key
     assert sound_trail()
@@ -334,6 +335,15 @@ def test_a_correction_that_makes_one_of_two_reviewers_leaves_their_acts_as_they_
     body = rows("audit_entry", action="correct_identity")[0]["body"]
     assert '"acts_left_under_the_old_number":1' in body
     assert sound_trail()
+
+
+def test_a_correction_takes_along_every_act(any_pilot: Pilot) -> None:
+    """R5.2: who asked for roles under the old number does not confirm them under the new one."""
+    account_of(any_pilot, "liu.admin", LIU_WEI.id_number, "admin")
+    study = with_proof(any_pilot, any_pilot.studying())
+    staffing.grant("wang.fang", ["registrar"], None, accounts.named("liu.admin"))
+    correct(any_pilot, study, new_id_number=NEW_NUMBER)
+    assert [row["asked_key"] for row in rows("role_grant")] == [accounts.named("liu.admin").person_key]
 
 
 def test_edge_04_a_fifteen_digit_correction_is_kept_in_its_long_form(pilot: Pilot) -> None:

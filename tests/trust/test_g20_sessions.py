@@ -23,7 +23,7 @@ from edu_pilot.services.logins import Caller
 from edu_pilot.services.throttle import TooMany
 from tests.app import TODAY
 from tests.factories import Pilot, contents, rows
-from tests.people import fresh_code, staff, worker
+from tests.people import entered, fresh_code, staff, worker
 from tests.trust.figures import column, figure, seed, size
 from tests.web.visitor import TOKEN, Visitor, text
 
@@ -227,7 +227,7 @@ def test_another_persons_browser_is_not_signed_in_by_a_link(site: Flask, hands: 
     other = _signed_in(site, "chen.hui")
     assert other.send(f"/link/reset/{token}", password=PASSWORD, repeated=PASSWORD).status_code == 303
     assert other.get("/desk").status_code == 302
-    assert accounts.sign_in("chen.hui", "demochen.hui") and accounts.sign_in("wang.fang", PASSWORD)
+    assert entered("chen.hui", "demochen.hui") and entered("wang.fang", PASSWORD)
 
 
 @pytest.mark.usefixtures("one_clock")

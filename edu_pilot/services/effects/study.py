@@ -9,9 +9,8 @@ import sqlalchemy as sa
 from dateutil.relativedelta import relativedelta
 from sqlalchemy.exc import IntegrityError
 
-from edu_pilot.extensions import Base
 from edu_pilot.models import Application, Certification, Claim, Document, LiveCase, Person, PersonAlias, Quota, Score
-from edu_pilot.models.base import new_id
+from edu_pilot.models.base import Blind, new_id
 from edu_pilot.rules.calendar import season, working_days_after
 from edu_pilot.rules.identity import birth_of, sex_of
 from edu_pilot.rules.lookups import major_code, point_code
@@ -26,13 +25,11 @@ from edu_pilot.rules.study import (
     score_of,
     warning_due,
 )
-from edu_pilot.services import numbers
+from edu_pilot.services import keys, numbers
 from edu_pilot.services.names import name_keys
 from edu_pilot.services.unit import Change, LostRace
 from edu_pilot.workflow.registry import effect
 
-APPLICATION = Application.__table__
-CERTIFICATION = Certification.__table__
 LIVE = LiveCase.__table__
 PERSON = Person.__table__
 ALIAS = PersonAlias.__table__
@@ -41,8 +38,6 @@ CERTIFICATION = Certification.__table__
 CLAIM = Claim.__table__
 DOCUMENT = Document.__table__
 QUOTA = Quota.__table__
-# Every column that knows a person by the keyed index of the ID number.
-PERSON_KEYS = ("person_key", "creator_key", "releaser_key", "account_changer_key")
 
 
 @effect
@@ -230,20 +225,25 @@ def _follow_key(change: Change, new_key: str) -> None:
     old_key = change.case.person.key
     change.conn.execute(LIVE.update().where(LIVE.c.id_index == old_key).values(id_index=new_key))
     left = 0
-    for table in Base.metadata.sorted_tables:
-        for column in (table.c[name] for name in PERSON_KEYS if name in table.c):
-            left += _follow_in(change, table, column, old_key, new_key)
+    for column in acting_keys():
+        left += _follow_in(change, column, old_key, new_key)
     if left:
         change.note["acts_left_under_the_old_number"] = left
 
 
-def _follow_in(change: Change, table: sa.Table, column: sa.Column[Any], old_key: str, new_key: str) -> int:
+def acting_keys() -> list[sa.Column[Any]]:
+    """Return every column that tells who acted; an `_index` tells whose number it is, and is written for itself."""
+    columns = (column for table in keys.blind_tables() for column in table.c)
+    return [column for column in columns if isinstance(column.type, Blind) and not column.name.endswith("_index")]
+
+
+def _follow_in(change: Change, column: sa.Column[Any], old_key: str, new_key: str) -> int:
     """Give the rows of a column the new key; return how many keep the old one.
 
     Where one human being acted twice on one case, under either number, what happened cannot be written anew:
     the second act stays under the old number, which remains an alias, and the trail tells how many did.
     """
-    left = 0
+    left, table = 0, column.table
     for row in change.conn.execute(sa.select(table.c.id).where(column == old_key)).scalars().all():
         try:
             with change.conn.begin_nested():
