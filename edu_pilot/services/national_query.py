@@ -73,7 +73,7 @@ def _problems(policy: Policy, lines: list[tuple[int, str]]) -> Iterator[Told]:
         if not is_certificate_number(policy, number):
             yield Told(row, Reason("number_malformed", MALFORMED, field=COLUMN), number)
         elif number in first:
-            yield Told(row, Reason("duplicate_row", DUPLICATE, {"first_row": first[number]}, field=COLUMN), number)
+            yield Told(row, Reason("duplicate_in_file", DUPLICATE, {"first_row": first[number]}, field=COLUMN), number)
         first.setdefault(number, row)
 
 

@@ -152,5 +152,5 @@ def test_r4_6_what_is_no_certificate_number_is_told_and_not_taken(pilot: Pilot) 
     for report in reports:
         assert (report.rows, report.accepted) == (3, 1)
         told = [(p.row, p.reason.code, p.column) for p in report.problems]
-        assert told == [(3, "duplicate_row", "certificate_number"), (4, "number_malformed", "certificate_number")]
+        assert told == [(3, "duplicate_in_file", "certificate_number"), (4, "number_malformed", "certificate_number")]
     assert [r["number"] for r in rows("listed_certificate")] == [number]
