@@ -399,7 +399,7 @@ NAMES_NOBODY = {
     "certification": {
         "attendance_percent", "certificate_number", "hours", "new_session", "practical", "session", "theory",
     },
-    "claim": {"reasons", "study"},
+    "claim": {"faults", "reasons", "study"},
     "payment": {"claims", "results"},
     "session": {"level", "occupation", "rooms", "site", "starts"},
     "study": {"course", "diploma_number", "final", "formative", "new_major", "new_point", "student_number"},

@@ -21,7 +21,7 @@ from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.policies import Version
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible, walled
-from edu_pilot.workflow.reasons import N_, Fact, Forbidden, Malformed, Reason, blocked
+from edu_pilot.workflow.reasons import N_, Fact, Forbidden, Malformed, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 PAPER = Paper.__table__
@@ -60,6 +60,43 @@ def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) 
         entry = audit.Entry(actor.name, workflow, reference, "add_file", held.state, held.state, input=given)
         audit.append(conn, [entry])
     return str(row["id"])
+
+
+def strike(workflow: str, reference: str, file_id: str, actor: Actor) -> None:
+    """Take a receipt's file off a claim that can still be amended; its bytes go with the next sweep (R5.3).
+
+    Raises NotFound for another kind of file and one of another record, Forbidden for who may not amend the claim,
+    Refused once it is submitted.
+    """
+    with write() as conn:
+        idempotency.claim(conn, workflow=workflow, reference=reference, file=file_id)
+        case = cases.by_reference(conn, vault(), workflow, reference, lock=True)
+        require_visible(actor, case)
+        row = next((r for r in of_record(conn, case) if r["id"] == file_id and can_be_struck(case, r)), None)
+        if row is None:
+            raise NotFound(file_id)
+        _require_amendable(version_of(unit_of(conn, actor), case), case, actor)
+        conn.execute(PAPER.delete().where(PAPER.c.id == file_id))
+        receipt_files.let_go(conn, row)
+        given = {"kind": row["kind"], "file": file_id, "sha256": row["sha256"]}
+        audit.append(
+            conn, [audit.Entry(actor.name, workflow, reference, "strike_file", case.state, case.state, input=given)]
+        )
+
+
+def can_be_struck(case: Case, row: Mapping[str, Any]) -> bool:
+    """Whether a file is one of those that shut others out: a claim's receipt whose bytes are there."""
+    return case.workflow == "claim" and row["kind"] == receipt_files.KIND and not row["erased_at"]
+
+
+def _require_amendable(version: Version, case: Case, actor: Actor) -> None:
+    amend = version.compiled.definition(case.workflow).actions["amend"]
+    if not actor.roles & set(amend.by):
+        text = N_("This step belongs to: %(roles)s")
+        raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(amend.by), who=amend.by)])
+    if case.state not in amend.sources:
+        text = N_("A receipt's file is struck only before the claim is submitted or after it was returned.")
+        raise Refused([blocked(text, code="file_stays", field="file", who=amend.by)])
 
 
 def _require_part(version: Version, case: Case, actor: Actor) -> None:

@@ -33,6 +33,13 @@ def hold(conn: Connection, case: Case, paper: Mapping[str, Any]) -> None:
     conn.execute(HELD.insert(), [{"sha256": digest, "claim_id": case.id} for digest in sorted(digests)])
 
 
+def let_go(conn: Connection, paper: Mapping[str, Any]) -> None:
+    """Let other claims have a receipt's file that was put on the wrong one."""
+    digests = {paper["sent_sha256"], paper["sha256"]} - {None}
+    own = HELD.c.claim_id == paper["record_id"], HELD.c.sha256.in_(digests)
+    conn.execute(HELD.delete().where(*own))
+
+
 @contextmanager
 def held_once() -> Iterator[None]:
     """Tell who comes second to the same file in the same moment what they would have been told a moment later."""

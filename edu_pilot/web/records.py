@@ -125,6 +125,8 @@ def detail_page(
             refused=refused,
             stuck=_stuck(conn, case),
             kinds=_kinds(words),
+            strikes=any(offer.action.name == "amend" for offer in whole.shown.offers),
+            can_be_struck=partial(papers.can_be_struck, case),
             revealed=revealed or {},
             look_ups=look_ups.offered(conn, case, actor),
             look_up_reasons=look_ups.reasons(conn),
@@ -250,6 +252,16 @@ def add_file(workflow: str, reference: str) -> Any:
     content, _name = files.uploaded() or (b"", "")
     papers.add(workflow, reference, request.form.get("kind", ""), content, access.actor())
     flash(_("File added"))
+    return redirect(url_for(".detail", workflow=workflow, reference=reference, _anchor="files"), 303)
+
+
+@pages.post("/<workflow>/<reference>/files/<file_id>/strike")
+@access.signed_in
+def strike_file(workflow: str, reference: str, file_id: str) -> Any:
+    """Take a receipt's file off a claim it does not belong to."""
+    g.again = partial(detail_page, workflow, reference, None)
+    papers.strike(workflow, reference, file_id, access.actor())
+    flash(_("File struck"))
     return redirect(url_for(".detail", workflow=workflow, reference=reference, _anchor="files"), 303)
 
 

@@ -15,7 +15,7 @@ from edu_pilot.services.answers import CLEARED
 from edu_pilot.services.wording import yuan
 from edu_pilot.workflow.definition import Need
 from edu_pilot.workflow.reading import Label
-from edu_pilot.workflow.reasons import Reason
+from edu_pilot.workflow.reasons import N_, Reason
 from edu_pilot.workflow.versions import Compiled
 
 # Where the codes inside a receipt have their labels.
@@ -25,6 +25,8 @@ PARTS = {
     "reason": "decision_codes.bounce",
     "evidence": "claim.receipt_evidence",
 }
+# What is noted beside a record without a step of its own.
+FILE_NOTES = {"add_file": N_("File added"), "strike_file": N_("File struck")}
 
 
 def init_app(app: Flask) -> None:
@@ -80,8 +82,8 @@ class Words:
 
     def action(self, workflow: str, name: str) -> str:
         """Return a step's label, the birth of a record and added files included."""
-        if name == "add_file":
-            return _("File added")
+        if name in FILE_NOTES:
+            return _(FILE_NOTES[name])
         definition = self.compiled.definition(workflow)
         return self._say(definition.create if name == definition.create.name else definition.actions.get(name)) or name
 
@@ -134,7 +136,7 @@ class Words:
         definition = self.compiled.definition(workflow)
         known = {**definition.actions, definition.create.name: definition.create}
         action, given = known.get(entry["action"]), entry["input"]
-        if entry["action"] == "add_file":
+        if entry["action"] in FILE_NOTES:
             return [(_("Kind of paper"), self.paper(given["kind"]))]
         needs = [need for need in action.needs if need.name in given] if action else []
         return [(self.field(need), self._answer(need, given[need.name])) for need in needs]

@@ -212,4 +212,4 @@ def test_r1_4_student_number_not_confirmed(state: str | None, blocked: list[str]
 )
 def test_r1_3_new_place_is_known(county: str, point: str, blocked: list[str]) -> None:
     given = {"new_county": county, "new_point": point}
-    assert codes("new_place_is_known", attempt({"intake": "2209"}, given)) == blocked
+    assert codes("new_place_is_known", attempt({"intake": "2209", "major": "530701"}, given)) == blocked

@@ -13,10 +13,10 @@ from PIL import Image, ImageDraw
 
 from edu_pilot import clock
 from edu_pilot.extensions import read
-from edu_pilot.services import papers, presenting, search
+from edu_pilot.services import cases, papers, presenting, search
 from edu_pilot.services.facts import claim_files
 from edu_pilot.services.receipt_files import signed
-from edu_pilot.workflow.reasons import Refused
+from edu_pilot.workflow.reasons import Forbidden, Refused
 from edu_pilot.workflow.registry import Actor
 from tests.factories import A_PDF, CHECKED, CLAIMED, Pilot, on, receipt, rows, state
 from tests.people import worker
@@ -68,6 +68,37 @@ def test_r5_3_a_file_stands_in_one_live_claim_and_is_free_again_after_it(
     any_pilot.act("claim", first, "withdraw", any_pilot.wang_fang, CLAIMED)
     hand_in(any_pilot, second, scan())
     assert {row["claim_id"] for row in rows("receipt_file")} == {rows("claim", reference=second)[0]["id"]}
+
+
+def test_r5_3_a_file_put_on_the_wrong_claim_is_struck_and_free_for_its_own(
+    any_pilot: Pilot, claims: tuple[str, str]
+) -> None:
+    first, second = claims
+    file = hand_in(any_pilot, first, scan())
+    for actor in (any_pilot.zhao_min, any_pilot.chen_hui):
+        with pytest.raises((Forbidden, cases.NotFound)):
+            papers.strike("claim", first, file, actor)
+    with pytest.raises(cases.NotFound):
+        papers.strike("claim", second, file, any_pilot.wang_fang)
+    with on(CLAIMED):
+        papers.strike("claim", first, file, any_pilot.wang_fang)
+    assert (rows("paper", workflow="claim"), rows("receipt_file")) == ([], [])
+    [entry] = rows("audit_entry", action="strike_file")
+    assert (entry["actor"], entry["reference"], file in entry["body"]) == ("wang.fang", first, True)
+    hand_in(any_pilot, second, scan())
+
+
+def test_r5_3_what_the_bodies_have_before_them_stays_and_so_does_any_other_paper(pilot: Pilot) -> None:
+    claim = pilot.claim(pilot.graduated())
+    card = papers.add("claim", claim, "id_front", A_PDF, pilot.wang_fang)
+    with pytest.raises(cases.NotFound):
+        papers.strike("claim", claim, card, pilot.wang_fang)
+    file = hand_in(pilot, claim, scan())
+    pilot.submit(claim)
+    with pytest.raises(Refused) as refused:
+        papers.strike("claim", claim, file, pilot.wang_fang)
+    assert [reason.code for reason in refused.value.reasons] == ["file_stays"]
+    assert len(rows("paper", workflow="claim")) == 2
 
 
 def test_r5_3_of_two_in_the_same_moment_one_has_the_file(

@@ -354,6 +354,18 @@ def test_a_file_that_is_no_roster_says_why(at_desk: AtDesk, hands: Pilot) -> Non
     assert at_desk("chen.hui").get("/desk/roster").status_code == 403
 
 
+def test_a_receipts_file_on_the_wrong_claim_is_struck_from_its_page(at_desk: AtDesk, hands: Pilot) -> None:
+    claim = hands.claim(hands.graduated())
+    file = papers.add("claim", claim, "receipt", A_PDF, hands.wang_fang)
+    card = papers.add("claim", claim, "id_front", A_PDF, hands.wang_fang)
+    clerk, path = at_desk("wang.fang"), f"/records/claim/{claim}"
+    page = text(clerk.get(path))
+    assert f"{path}/files/{file}/strike" in page and f"{path}/files/{card}/strike" not in page
+    assert clerk.send(f"{path}/files/{file}/strike").status_code == 303
+    assert [kept["id"] for kept in rows("paper", workflow="claim")] == [card]
+    assert "File struck" in text(clerk.get(path))
+
+
 def test_what_was_said_is_shown_in_the_form_and_emptied_it_is_taken_back(at_desk: AtDesk, hands: Pilot) -> None:
     claim = hands.claim(hands.graduated(), heir="王小明", employer_gone="yes", member_since_on="2021-01-01")
     clerk, path = at_desk("wang.fang"), f"/records/claim/{claim}"

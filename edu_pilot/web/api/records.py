@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from edu_pilot.extensions import read
 from edu_pilot.services import look_ups, outbox, papers, presenting, search
-from edu_pilot.services.cases import Case
+from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.idempotency import Deed
 from edu_pilot.services.perform import create, in_force, unit_of, version_of
 from edu_pilot.services.search import Wanted
@@ -178,7 +178,10 @@ class Files(View):
 
 
 def _file_reply(workflow: str, reference: str, file: str) -> Response:
-    row = next(row for row in _files(workflow, reference) if row["id"] == file)
+    row = next((row for row in _files(workflow, reference) if row["id"] == file), None)
+    if row is None:
+        # It was struck since.
+        raise NotFound(file)
     address = url_for("api.file", workflow=workflow, reference=reference, file=file)
     return reply(row, 201, Location=address)
 
@@ -204,3 +207,18 @@ class File(View):
         row, content = papers.content(workflow, reference, file, access.actor())
         name = f"{reference}-{row['kind']}.{row['media_type'].partition('/')[2]}"
         return files.download(content, row["media_type"], name)
+
+
+@api.route(RECORD + "/files/<file>/strike", endpoint="strike_file")
+class StrikeFile(View):
+    """A receipt's file that was put on the wrong claim."""
+
+    @says(200, schemas.Files)
+    def post(self, workflow: str, reference: str, file: str) -> Response:
+        """Strike the file while the claim can be amended, and list the files left."""
+        papers.strike(workflow, reference, file, access.actor())
+        return reply({"files": _files(workflow, reference)})
+
+    def recount(self, deed: Deed) -> Response:
+        """List the files left."""
+        return reply({"files": _files(deed["workflow"], deed["reference"])})

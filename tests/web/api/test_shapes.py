@@ -132,6 +132,14 @@ def test_a_file_is_kept_listed_and_served_as_a_download(clerk: Caller, pilot: Pi
     assert served.headers["Content-Disposition"].startswith("attachment")
 
 
+def test_a_receipts_file_is_struck_once_however_often_it_is_asked(clerk: Caller, pilot: Pilot) -> None:
+    address = f"/records/claim/{pilot.claim(pilot.graduated())}/files"
+    made = clerk.form(address, key="a", kind="receipt", file=(io.BytesIO(A_PDF), "a.pdf")).get_json()
+    struck = [clerk.post(f"{address}/{made['id']}/strike", {}, key="b") for _ in range(2)]
+    assert [answer.get_json() for answer in struck] == [{"files": []}] * 2
+    assert clerk.post(f"{address}/{made['id']}/strike", {}, key="c").status_code == 404
+
+
 def test_a_document_is_told_and_what_is_sent_is_kept(programs: Programs, clerk: Caller, pilot: Pilot) -> None:
     """No PDF leaves the house of which the hash is not kept; reviewers have no part in the registration form."""
     reference = pilot.registered()
