@@ -132,8 +132,16 @@ def whole(conn: Connection, reference: str) -> Whole:
         records = table(workflow)
         row = one_row(conn, sa.select(records).where(records.c.reference == reference))
         if row is not None:
-            return _whole_of(conn, row["person_id"]) if row["person_id"] else Whole(None, ((workflow, row),))
+            person = row["person_id"] or _person_of_draft(conn, row)
+            return _whole_of(conn, person) if person else Whole(None, ((workflow, row),))
     raise NotFound(reference)
+
+
+def _person_of_draft(conn: Connection, row: Mapping[str, Any]) -> str | None:
+    """Return the person who writes a draft, where they are known from before."""
+    if not row["id_index"]:
+        return None
+    return conn.execute(sa.select(PERSON.c.id).where(PERSON.c.id_index == row["id_index"])).scalar()
 
 
 def _whole_of(conn: Connection, person_id: str) -> Whole:
@@ -366,8 +374,19 @@ def run_due() -> dict[str, int]:
     )
     done = dict(zip(DUE, numbers, strict=True))
     if any(done.values()):
-        keys.forget_old_pages([])
+        forget_old_pages()
     return done
+
+
+def forget_old_pages() -> bool:
+    """Rewrite what the database still holds of erased values; False where something of them is left."""
+    return keys.forget_old_pages(written(), keys.SMALL)
+
+
+def written() -> list[sa.Table]:
+    """Return every table that an erasure writes to."""
+    own = {PERSON, ALIAS, APPLICATION, LIVE, CLAIM, CHECK, RECEIPT, PAPER, DOCUMENT, PRIVATE, BANK_FILE}
+    return sorted(own | {*keys.blind_tables()}, key=lambda table: table.name)
 
 
 def _erased(reference: str) -> bool:
