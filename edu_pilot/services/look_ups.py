@@ -80,9 +80,11 @@ def reveal(workflow: str, reference: str, name: str, reason: str, actor: Actor) 
 
 
 def value_of(conn: Connection, workflow: str, reference: str, name: str, actor: Actor) -> str:
-    """Return a value whose look-up is on record already: the answer to it was lost."""
+    """Return a value whose look-up is on record already: the answer to it was lost; raises like `reveal`."""
     case = cases.by_reference(conn, vault(), workflow, reference)
     require_visible(actor, case)
+    _require_role(conn, name, actor)
+    erasure.require_in_use(case)
     return _value(case, name)
 
 

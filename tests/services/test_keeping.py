@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from flask import Flask, current_app
+from werkzeug.test import TestResponse
 
 from edu_pilot import clock
 from edu_pilot.extensions import db, read, write
 from edu_pilot.instants import ClocksDisagree
 from edu_pilot.services import (
+    accounts,
     anchors,
     archive,
     backup,
@@ -25,6 +27,7 @@ from edu_pilot.services import (
     erasure,
     keys,
     logins,
+    look_ups,
     papers,
     restore,
     snapshots,
@@ -35,7 +38,7 @@ from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.archive import Unfit
 from edu_pilot.services.logins import Caller
 from edu_pilot.services.vault import vault
-from edu_pilot.workflow.reasons import Refused
+from edu_pilot.workflow.reasons import Forbidden, Refused
 from tests.app import Place, at_work, opened
 from tests.factories import A_PDF, Pilot, case, on, rows
 from tests.people import LIU_WEI, fresh_code
@@ -244,3 +247,35 @@ def test_a_draft_leads_to_all_that_is_kept_of_its_person(pilot: Pilot) -> None:
         with read() as conn:
             about = erasure.whole(conn, draft)
     assert {draft, study} < {row["reference"] for _workflow, row in about.records}
+
+
+def test_a_looked_up_number_is_kept_in_no_answer(pilot: Pilot, app: Flask) -> None:
+    reference = pilot.complete()
+    headers = {"Authorization": f"Bearer {accounts.token('wang.fang', OPERATOR)}", "Idempotency-Key": "k1"}
+    address, asked = f"/api/v1/records/application/{reference}/look-ups", {"field": "id_number", "reason": "COMPARE"}
+
+    def look() -> TestResponse:
+        return app.test_client().post(address, json=asked, headers=headers)
+
+    assert look().json == look().json == {"field": "id_number", "value": LIU_WEI.id_number}
+    assert look().headers["Idempotency-Replayed"] == "true"
+    assert len(rows("look_up")) == 1
+    kept = rows("idempotency")[0]
+    assert LIU_WEI.id_number not in vault().open("idempotency.answer", "wang.fang:k1", kept["answer"])
+    pilot.withdraw(reference)
+    with on(LATER):
+        erasure.erase(reference, "REQUEST_OF_PERSON", OPERATOR)
+    assert rows("idempotency") == []
+    assert look().status_code in (403, 409, 422)
+
+
+def test_an_answer_given_again_goes_through_the_checks_of_the_first(pilot: Pilot) -> None:
+    study = pilot.graduated()
+    pilot.certified(study)
+    with on(LATER):
+        erasure.restrict(study, "WITHDRAWN_CONSENT", OPERATOR)
+        with read() as conn:
+            with pytest.raises(Refused):
+                look_ups.value_of(conn, "study", study, "id_number", pilot.chen_hui)
+            with pytest.raises(Forbidden):
+                look_ups.value_of(conn, "study", study, "id_number", pilot.xu_ning)
