@@ -47,9 +47,14 @@ REASON = click.option("--reason", required=True, metavar="CODE", help="A code of
 def people_erase(run: Run, reference: str, reason: str) -> None:
     """Erase what is known of the person behind a record; figures, money and trail stay."""
     done = erasure.erase(reference, reason, run.actor)
-    gone = keys.forget_old_pages([])
+    gone = erasure.forget_old_pages()
     text = N_("Erased: %(records)s. Stored only, for accounting: %(kept)s.")
     lines = [run.say(text, records=", ".join(done.records), kept=", ".join(done.kept) or "—")]
+    if not gone:
+        text = N_(
+            "Old pages with the erased values are still in the database's files: edu-pilot keys rotate rewrites all."
+        )
+        lines.append(run.say(text))
     run.answer(asdict(done) | {"old_pages_gone": gone}, lines)
 
 

@@ -37,7 +37,7 @@ from edu_pilot.models import (
     Study,
 )
 from edu_pilot.models.base import Blind
-from edu_pilot.services import audit, keys, policies, store
+from edu_pilot.services import audit, idempotency, keys, policies, store
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import Case, NotFound, table
 from edu_pilot.services.vault import Vault, vault
@@ -132,8 +132,16 @@ def whole(conn: Connection, reference: str) -> Whole:
         records = table(workflow)
         row = one_row(conn, sa.select(records).where(records.c.reference == reference))
         if row is not None:
-            return _whole_of(conn, row["person_id"]) if row["person_id"] else Whole(None, ((workflow, row),))
+            person = row["person_id"] or _person_of_draft(conn, row)
+            return _whole_of(conn, person) if person else Whole(None, ((workflow, row),))
     raise NotFound(reference)
+
+
+def _person_of_draft(conn: Connection, row: Mapping[str, Any]) -> str | None:
+    """Return the person who writes a draft, where they are known from before."""
+    if not row["id_index"]:
+        return None
+    return conn.execute(sa.select(PERSON.c.id).where(PERSON.c.id_index == row["id_index"])).scalar()
 
 
 def _whole_of(conn: Connection, person_id: str) -> Whole:
@@ -250,6 +258,7 @@ class _Erasure:
             if row["id"] not in spared:
                 self._record(workflow, row)
             self._papers(workflow, row, keep=row["id"] in spared)
+        idempotency.forget(self.conn, [row["reference"] for _workflow, row in self.about.records])
         if self.about.person:
             self._person(self.about.person)
             self._forget_key(self.about.person["id_index"])
@@ -366,8 +375,32 @@ def run_due() -> dict[str, int]:
     )
     done = dict(zip(DUE, numbers, strict=True))
     if any(done.values()):
-        keys.forget_old_pages([])
+        forget_old_pages()
     return done
+
+
+def forget_old_pages() -> bool:
+    """Rewrite what the database still holds of erased values; False where something of them is left."""
+    return keys.forget_old_pages(written(), keys.SMALL)
+
+
+def written() -> list[sa.Table]:
+    """Return every table that an erasure writes to."""
+    own = {
+        PERSON,
+        ALIAS,
+        APPLICATION,
+        LIVE,
+        CLAIM,
+        CHECK,
+        RECEIPT,
+        PAPER,
+        DOCUMENT,
+        PRIVATE,
+        BANK_FILE,
+        idempotency.KEY,
+    }
+    return sorted(own | {*keys.blind_tables()}, key=lambda table: table.name)
 
 
 def _erased(reference: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from edu_pilot import clock
-from edu_pilot.extensions import one_row, read, write
+from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Idempotency
 from edu_pilot.models.base import new_id
 from edu_pilot.services.vault import vault
@@ -49,6 +49,8 @@ class Answer:
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
     replayed: bool = False
+    # Told once and kept nowhere; a repetition is told from the record, if it may still be.
+    secret: bool = False
 
     @property
     def lasting(self) -> bool:
@@ -156,12 +158,15 @@ def _others(request: Once, recount: Recount | None) -> Answer:
 
 def _keep(request: Once, answer: Answer) -> bool:
     """Keep the answer; False where a duplicate was first."""
-    kept = {"body": answer.body, "headers": dict(answer.headers)}
+    kept: dict[str, Any] = {"body": answer.body, "headers": dict(answer.headers)}
     with write() as conn:
-        if _insert(conn, request, answer.status, kept):
+        if not answer.secret and _insert(conn, request, answer.status, kept):
             return True
-        if not _mine(_stored(conn, request), request):
+        row = _stored(conn, request)
+        if row is None or not _mine(row, request):
             return False
+        if answer.secret:
+            kept = {**_opened(row), "body": None}
         values = {"status": answer.status, "answer": _sealed(request, kept)}
         conn.execute(KEY.update().where(_where(request)).values(values))
     return True
@@ -174,6 +179,8 @@ def _replayed(request: Once, recount: Recount | None) -> Answer | None:
         return None
     if row["status"] is not None:
         kept = _opened(row)
+        if kept["body"] is None and recount is not None:
+            return replace(recount(kept), replayed=True)
         return Answer(row["status"], kept["body"], kept["headers"], replayed=True)
     if recount is not None:
         return replace(recount(_opened(row)), replayed=True)
@@ -203,6 +210,19 @@ def _forget(row: Mapping[str, Any]) -> None:
     same = KEY.c.account == row["account"], KEY.c.key == row["key"], KEY.c.at == row["at"]
     with write() as conn:
         conn.execute(KEY.delete().where(*same))
+
+
+def forget(conn: Connection, references: Collection[str]) -> int:
+    """Drop the answers and deeds that name one of these records; return how many there were."""
+    rows = [row for row in all_rows(conn, sa.select(KEY)) if _names(row, references)]
+    for row in rows:
+        conn.execute(KEY.delete().where(KEY.c.account == row["account"], KEY.c.key == row["key"]))
+    return len(rows)
+
+
+def _names(row: Mapping[str, Any], references: Collection[str]) -> bool:
+    text = json.dumps(_opened(row), ensure_ascii=False)
+    return any(reference in text for reference in references)
 
 
 def purge() -> int:

@@ -313,18 +313,42 @@ KINDS = tuple(_ROTATIONS)
 # Old pages
 
 
-def forget_old_pages(tables: Sequence[sa.Table]) -> bool:
-    """Rewrite what the database keeps of former values; False if somebody read for too long to let them go."""
+# A table is rewritten within seconds up to this size; nobody reads it meanwhile. In bytes.
+SMALL = 256 * 1024 * 1024
+# Nobody waits longer for those who read, in PostgreSQL's own words.
+PATIENCE, LOCKED = "10s", "55P03"
+
+
+def forget_old_pages(tables: Sequence[sa.Table], largest: int | None = None) -> bool:
+    """Rewrite what the database keeps of former values; False if somebody read for too long to let them go.
+
+    On PostgreSQL the tables named, and none that has more than `largest` bytes: then it is False as well.
+    """
     connection = db.engine.raw_connection()
     try:
         driver: Any = connection.driver_connection
         if db.engine.dialect.name == "sqlite":
             driver.execute("VACUUM")
             return bool(driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0)
-        driver.autocommit = True
-        for table in tables:
-            driver.execute(f'VACUUM FULL "{table.name}"')
-        driver.autocommit = False
-        return True
+        # Each of them, whatever became of the one before.
+        return sum(_rewritten(driver, table.name, largest) for table in tables) == len(tables)
     finally:
         connection.close()
+
+
+def _rewritten(driver: Any, table: str, largest: int | None) -> bool:
+    """Rewrite one table of PostgreSQL; a large one is only tidied, and its old pages stay until they are used anew."""
+    driver.autocommit = True
+    try:
+        size = driver.execute("SELECT pg_total_relation_size(%s::regclass)", [f'"{table}"']).fetchone()[0]
+        small = largest is None or size <= largest
+        driver.execute(f"SET lock_timeout = '{PATIENCE if largest else 0}'")
+        driver.execute(f'VACUUM {"FULL" if small else ""} "{table}"')
+    except Exception as error:  # the driver is there only where PostgreSQL is used
+        if getattr(error, "sqlstate", None) != LOCKED:
+            raise
+        return False
+    finally:
+        driver.execute("RESET lock_timeout")
+        driver.autocommit = False
+    return small

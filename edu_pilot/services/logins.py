@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Account, LoginSession
 from edu_pilot.models.base import new_id
-from edu_pilot.services import access_limits, accounts, actors, factor, throttle, tokens
+from edu_pilot.services import access_limits, accounts, actors, factor, readiness, throttle, tokens
 from edu_pilot.services.access_limits import Limits
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.vault import vault
@@ -136,7 +137,8 @@ def _fresh(row: Mapping[str, Any], bounds: Limits, now: datetime) -> bool:
 
 
 def _note_seen(session: str, now: datetime) -> None:
-    with write() as conn:
+    # Where nothing can be written, what can be read is read all the same.
+    with suppress(*readiness.UNAVAILABLE), write() as conn:
         conn.execute(SESSION.update().where(SESSION.c.id == session).values(seen_at=now))
 
 

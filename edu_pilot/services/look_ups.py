@@ -79,8 +79,11 @@ def reveal(workflow: str, reference: str, name: str, reason: str, actor: Actor) 
 
 
 def value_of(conn: Connection, workflow: str, reference: str, name: str, actor: Actor) -> str:
-    """Return a value whose look-up is on record already: the answer to it was lost."""
-    return _value(_visible(conn, workflow, reference, actor), name)
+    """Return a value whose look-up is on record already: the answer to it was lost; raises like `reveal`."""
+    case = _visible(conn, workflow, reference, actor)
+    _require_role(conn, name, actor)
+    erasure.require_in_use(case)
+    return _value(case, name)
 
 
 def _visible(conn: Connection, workflow: str, reference: str, actor: Actor) -> Case:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,13 +13,15 @@ from sqlalchemy import Connection, Engine
 
 from edu_pilot import extensions
 from edu_pilot.config import MOVED, Misconfigured, Settings, database_url
-from edu_pilot.extensions import db, write
+from edu_pilot.extensions import db, sqlite_module, write
 from edu_pilot.services import archive, engines, figures, instance
 from edu_pilot.services.archive import Unfit
 from edu_pilot.services.engines import Tell, silent
 from edu_pilot.workflow.reasons import N_
 
 CHUNK = 1000
+# Who waited for the lock is refused and gone within moments; the pause is in seconds.
+TRIES, PAUSE = 40, 0.25
 
 
 def move(address: str, tell: Tell = silent) -> dict[str, int]:
@@ -32,11 +35,44 @@ def move(address: str, tell: Tell = silent) -> dict[str, int]:
     if not instance.at_head():
         raise Unfit("not_at_head", N_("Bring the database to the newest revision first: edu-pilot db upgrade"))
     with instance.alone(settings):
-        # The write lock: nobody writes between the copy and the file's being put aside.
-        with write() as source, _target(address) as target:
+        # The write lock: whoever waits for it finds the file closed, and is not told that anything was written.
+        with _open_again_on_failure(), _target(address) as target, write() as source:
+            # The file's commit is the first of the two.
             counted = _copied(source, target, tell)
+            _close(source)
         _put_aside(settings)
     return counted
+
+
+CLOSED = "moved_to_postgresql"
+
+
+def _close(source: Connection) -> None:
+    """Let the file itself refuse every row from the commit on, from commands of other processes too."""
+    for name, deed, table in _closures(source):
+        source.exec_driver_sql(
+            f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {deed} ON {table} BEGIN SELECT RAISE(ABORT, '{CLOSED}'); END"
+        )
+
+
+def _closures(source: Connection) -> Iterator[tuple[str, str, str]]:
+    """Yield name, statement and table of every trigger that closes the file."""
+    quote = source.dialect.identifier_preparer.quote
+    for table in figures.tables(source):
+        for deed in ("INSERT", "UPDATE", "DELETE"):
+            yield quote(f"{CLOSED}_{table.name}_{deed.lower()}"), deed, quote(table.name)
+
+
+@contextmanager
+def _open_again_on_failure() -> Iterator[None]:
+    """Open the file again where the target did not take the rows."""
+    try:
+        yield
+    except BaseException:
+        with write() as source:
+            for name, _deed, _table in _closures(source):
+                source.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+        raise
 
 
 @contextmanager
@@ -97,12 +133,27 @@ def _compared(source: Connection, target: Connection, here: sa.Table, there: sa.
     return kept[0]
 
 
+def _log_closed(file: Path) -> bool:
+    for _ in range(TRIES):
+        try:
+            engines.close_log(file)
+        except sqlite_module().OperationalError:
+            time.sleep(PAUSE)
+        else:
+            return True
+    return False
+
+
 def _put_aside(settings: Settings) -> None:
     """Rename the file and take away the right to write: nobody goes on in it by mistake."""
     db.engine.dispose()
     file = settings.database_file
     aside: Path = file.with_name(file.name + MOVED)
-    engines.close_log(file)
+    if not _log_closed(file):
+        # Somebody still has it open: what stands in the log goes along, under the name that belongs to it.
+        log = file.with_name(file.name + "-wal")
+        if log.exists():
+            log.rename(aside.with_name(aside.name + "-wal"))
     file.rename(aside)
     aside.chmod(0o400)
     archive.sync_folder(aside.parent)

@@ -15,7 +15,8 @@ from edu_pilot.extensions import all_rows, read, write
 from edu_pilot.models import Paper
 from edu_pilot.models.base import new_id
 from edu_pilot.sandboxed import Refusal
-from edu_pilot.services import audit, cases, idempotency, look_ups, receipt_files, sandbox, store
+from edu_pilot.services import audit, cases, erasure, idempotency, look_ups, receipt_files, sandbox, store
+from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.policies import Version
@@ -163,6 +164,8 @@ def content(workflow: str, reference: str, file_id: str, actor: Actor) -> tuple[
             case = cases.by_reference(conn, vault(), workflow, reference)
             require_visible(actor, case)
         row = next((r for r in of_record(conn, case) if r["id"] == file_id), None)
+        if actor.roles != {STUDENT}:
+            erasure.require_in_use(case)
     if row is None or row["erased_at"]:
         raise NotFound(file_id)
     look_ups.note(actor, look_ups.FILE, case, f"{row['kind']}:{file_id}"[:64])

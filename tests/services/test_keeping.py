@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask, current_app
+from werkzeug.test import TestResponse
 
-from edu_pilot.extensions import read
-from edu_pilot.services import anchors, archive, backup, due, erasure, keys, restore, snapshots, sweep, upkeep
+from edu_pilot import clock
+from edu_pilot.extensions import db, read, write
+from edu_pilot.instants import ClocksDisagree
+from edu_pilot.services import (
+    accounts,
+    anchors,
+    archive,
+    backup,
+    due,
+    erasure,
+    keys,
+    logins,
+    look_ups,
+    papers,
+    restore,
+    snapshots,
+    sweep,
+    upkeep,
+)
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.archive import Unfit
+from edu_pilot.services.logins import Caller
 from edu_pilot.services.vault import vault
+from edu_pilot.workflow.reasons import Forbidden, Refused
 from tests.app import Place, at_work, opened
-from tests.factories import Pilot, case, on, rows
-from tests.people import LIU_WEI
+from tests.factories import A_PDF, Pilot, case, on, rows
+from tests.people import LIU_WEI, fresh_code
 
 LATER = date(2026, 3, 2)
 DAY = timedelta(days=1)
@@ -174,3 +195,87 @@ def test_a_mirrored_file_goes_with_the_last_snapshot_of_it(pilot: Pilot, tmp_pat
     old.unlink()
     assert snapshots.thin_mirror(disk, set(), now + 3 * DAY) == len(mirrored)
     assert [p for p in (disk / snapshots.MIRROR).rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.xdist_group("postgres")
+def test_on_postgresql_erased_rows_are_rewritten(pg_app: Flask) -> None:
+    def places() -> list[int]:
+        with read() as conn:
+            return [conn.execute(sa.select(sa.func.pg_relation_filenode(t.name))).scalar_one() for t in tables]
+
+    tables, before = erasure.written(), erased(Pilot())
+    assert before
+    first = places()
+    with db.engine.connect() as reader:
+        assert not keys.forget_old_pages(tables, 1), "too large to be rewritten: nothing may be claimed"
+        assert places() == first
+        assert erasure.forget_old_pages()
+        assert not reader.connection.driver_connection.autocommit
+    assert not set(first) & set(places())
+
+
+def test_where_nothing_can_be_written_pages_are_read(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened_ = logins.enter("wang.fang", "demowang.fang", fresh_code("wang.fang"), Caller())
+    assert opened_
+    with write() as conn:
+        conn.execute(logins.SESSION.update().values(seen_at=clock.now() - timedelta(minutes=2)))
+
+    def disagree(_conn: object) -> None:
+        raise ClocksDisagree("60")
+
+    monkeypatch.setattr(app.extensions["clocks"], "require_agreement", disagree)
+    found = logins.present(opened_.token)
+    assert found and found.actor.name == "wang.fang"
+
+
+@pytest.mark.parametrize("how", [erasure.restrict, erasure.erase])
+def test_the_files_of_who_is_out_of_use_are_closed_to_the_office(pilot: Pilot, how: Callable[..., object]) -> None:
+    study = pilot.graduated()
+    application = rows("application")[0]["reference"]
+    pilot.certified(study)
+    file = papers.add("application", application, "portrait", A_PDF, pilot.wang_fang)
+    with on(LATER):
+        how(study, "WITHDRAWN_CONSENT", OPERATOR)
+        with pytest.raises(Refused):
+            papers.content("application", application, file, pilot.wang_fang)
+
+
+def test_a_draft_leads_to_all_that_is_kept_of_its_person(pilot: Pilot) -> None:
+    study = pilot.graduated()
+    with on(date(2026, 6, 10)):
+        draft = pilot.draft(intake="2609")
+        with read() as conn:
+            about = erasure.whole(conn, draft)
+    assert {draft, study} < {row["reference"] for _workflow, row in about.records}
+
+
+def test_a_looked_up_number_is_kept_in_no_answer(pilot: Pilot, app: Flask) -> None:
+    reference = pilot.complete()
+    headers = {"Authorization": f"Bearer {accounts.token('wang.fang', OPERATOR)}", "Idempotency-Key": "k1"}
+    address, asked = f"/api/v1/records/application/{reference}/look-ups", {"field": "id_number", "reason": "COMPARE"}
+
+    def look() -> TestResponse:
+        return app.test_client().post(address, json=asked, headers=headers)
+
+    assert look().json == look().json == {"field": "id_number", "value": LIU_WEI.id_number}
+    assert look().headers["Idempotency-Replayed"] == "true"
+    assert len(rows("look_up")) == 1
+    kept = rows("idempotency")[0]
+    assert LIU_WEI.id_number not in vault().open("idempotency.answer", "wang.fang:k1", kept["answer"])
+    pilot.withdraw(reference)
+    with on(LATER):
+        erasure.erase(reference, "REQUEST_OF_PERSON", OPERATOR)
+    assert rows("idempotency") == []
+    assert look().status_code in (403, 409, 422)
+
+
+def test_an_answer_given_again_goes_through_the_checks_of_the_first(pilot: Pilot) -> None:
+    study = pilot.graduated()
+    pilot.certified(study)
+    with on(LATER):
+        erasure.restrict(study, "WITHDRAWN_CONSENT", OPERATOR)
+        with read() as conn:
+            with pytest.raises(Refused):
+                look_ups.value_of(conn, "study", study, "id_number", pilot.chen_hui)
+            with pytest.raises(Forbidden):
+                look_ups.value_of(conn, "study", study, "id_number", pilot.xu_ning)

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,9 +21,9 @@ from flask import Flask
 
 from edu_pilot import process
 from edu_pilot.config import RECIPIENT
-from edu_pilot.extensions import read, write
+from edu_pilot.extensions import read, sqlite_module, write
 from edu_pilot.models import Counter
-from edu_pilot.services import archive, backup, figures, moving, restore, snapshots
+from edu_pilot.services import archive, backup, engines, figures, moving, restore, snapshots
 from edu_pilot.services.archive import Unfit
 from tests import postgres as postgres_server
 from tests.app import Place, at_work, build, copy_sqlite, opened
@@ -398,6 +399,57 @@ def test_a_county_at_work_or_a_filled_target_is_refused(sqlite_place: Place, pos
             moving.move(postgres.fresh_database("target_of_a_busy_county"))
         assert refused.value.code == "at_work"
     assert (sqlite_place.data / "edu-pilot.db").exists()
+
+
+@POSTGRES
+@pytest.mark.parametrize("fails", [False, True])
+def test_whoever_waits_to_write_is_not_told_that_it_was_written(
+    sqlite_place: Place, postgres: postgres_server.Server, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    """A command of another process waits for the write lock while the county moves."""
+    url, file = postgres.fresh_database(f"target_of_a_waiter_{fails}".lower()), sqlite_place.data / "edu-pilot.db"
+    told: list[str] = []
+
+    def waits() -> None:
+        conn = sqlite_module().connect(str(file), timeout=30, isolation_level=None)
+        try:
+            conn.execute("BEGIN IMMEDIATE")
+            conn.execute("UPDATE account SET handed_to = 'LOST' WHERE name = 'xu.ning'")
+            conn.execute("COMMIT")
+            told.append("written")
+        except sqlite_module().DatabaseError as error:
+            told.append(str(error))
+        finally:
+            conn.close()
+
+    waiter, copied = threading.Thread(target=waits), moving._copied
+
+    def copied_while_one_waits(*given: Any) -> dict[str, int]:
+        counted = copied(*given)
+        waiter.start()
+        time.sleep(0.3)
+        if fails:
+            # Found at the target's commit, when the file is closed already.
+            engines.driver(given[1]).close()
+        return counted
+
+    monkeypatch.setattr(moving, "_copied", copied_while_one_waits)
+    with opened(sqlite_place) as app, at_work(app):
+        if fails:
+            with pytest.raises(Unfit) as refused:
+                moving.move(url)
+            assert refused.value.code == "target_away"
+            Pilot().registered()
+        else:
+            moving.move(url)
+    waiter.join()
+    assert told == [moving.CLOSED] or fails
+    if fails:
+        # The file is open again: the waiter came before or after that, and was told the truth.
+        with opened(sqlite_place) as app, at_work(app):
+            kept = rows("account", name="xu.ning")[0]["handed_to"]
+        assert (kept == "LOST") is (told == ["written"])
+    assert file.exists() is fails
 
 
 def busy(place: Place) -> AbstractContextManager[None]:

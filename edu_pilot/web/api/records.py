@@ -127,6 +127,8 @@ def _files(workflow: str, reference: str) -> list[dict[str, Any]]:
 class LookUps(View):
     """A personal value in full."""
 
+    secret = True
+
     @api.arguments(schemas.LookUp)
     @says(200, schemas.LookedUp)
     def post(self, asked: dict[str, Any], workflow: str, reference: str) -> Response:
@@ -135,7 +137,7 @@ class LookUps(View):
         return reply({"field": asked["field"], "value": value})
 
     def recount(self, deed: Deed) -> Response:
-        """Show the value whose look-up is on record already."""
+        """Show the value whose look-up is on record already, to whom it may still be shown."""
         with read() as conn:
             value = look_ups.value_of(conn, deed["workflow"], deed["reference"], deed["field"], access.actor())
         return reply({"field": deed["field"], "value": value})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import marshmallow as ma
@@ -115,6 +116,8 @@ class View(MethodView):
     permission = access.TOKEN
     # Work in several commits is taken up again where it broke off.
     resumable = False
+    # What it answers when all goes well is kept nowhere.
+    secret = False
 
     def dispatch_request(self, **kwargs: Any) -> Any:
         """Answer the request, or what its first sending was answered."""
@@ -122,8 +125,12 @@ class View(MethodView):
             return super().dispatch_request(**kwargs)
         asked = Once(access.actor().name, _key(), _body_hash())
         recount = None if self.resumable else self._recounted
-        carried = idempotency.carry_out(asked, lambda: _answer(lambda: self._performed(kwargs)), recount)
+        carried = idempotency.carry_out(asked, lambda: self._answered(kwargs), recount)
         return _as_sent(carried)
+
+    def _answered(self, kwargs: Mapping[str, Any]) -> Answer:
+        answer = _answer(lambda: self._performed(kwargs))
+        return replace(answer, secret=self.secret and answer.status < 400)
 
     def _performed(self, kwargs: Mapping[str, Any]) -> Any:
         return super().dispatch_request(**kwargs)
