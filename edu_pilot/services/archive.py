@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import pyrage
 
+from edu_pilot.disk import sync_folder
 from edu_pilot.services.store import Folder
 from edu_pilot.workflow.reasons import N_
 
@@ -128,15 +129,6 @@ def _sealing(file: IO[bytes], recipients: Sequence[str]) -> Iterator[IO[bytes]]:
         thread.join()
     if failed:
         raise failed[0]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 SEALED = ".age"

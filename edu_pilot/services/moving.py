@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Engine
 
 from edu_pilot import extensions
 from edu_pilot.config import MOVED, Misconfigured, Settings, database_url
+from edu_pilot.disk import sync_folder
 from edu_pilot.extensions import db, write
-from edu_pilot.services import archive, engines, figures, instance
+from edu_pilot.services import engines, figures, instance
 from edu_pilot.services.archive import Unfit
 from edu_pilot.services.engines import Tell, silent
 from edu_pilot.workflow.reasons import N_
@@ -105,4 +106,4 @@ def _put_aside(settings: Settings) -> None:
     engines.close_log(file)
     file.rename(aside)
     aside.chmod(0o400)
-    archive.sync_folder(aside.parent)
+    sync_folder(aside.parent)
