@@ -13,7 +13,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, FlaskGroup, ScriptInfo
 
-from edu_pilot import __version__, config, create_app, keeping, server
+from edu_pilot import __version__, config, create_app, disk, keeping, server
 from edu_pilot.console import REFUSED, USAGE, Run, Stop, command
 from edu_pilot.extensions import read, write
 from edu_pilot.personal_commands import add_look_ups, keys_group, people_group
@@ -293,7 +293,7 @@ def _sheet(file: Path) -> bytes:
 def _answer_list(run: Run, found: rosters.Report, report: Path | None) -> None:
     value = found.as_dict(lambda reason: run.reason(reason)["text"])
     if report:
-        report.write_bytes(rosters.workbook(value))
+        disk.write_private(report, rosters.workbook(value))
     outbox.follow_up()
     text = N_("%(rows)s rows: %(accepted)s taken, %(rejected)s not taken.")
     lines = [run.say(text, **{k: value[k] for k in ("rows", "accepted", "rejected")})]
@@ -517,7 +517,7 @@ def _answer_bundle(run: Run, target: Path, found: list[bundles.Saved]) -> None:
 def documents_save(run: Run, number: str, target: Path) -> None:
     """Write a document's PDF to a file."""
     content = documents.content(number, run.actor)
-    target.write_bytes(content)
+    disk.write_private(target, content)
     run.answer({"number": number, "file": str(target), "bytes": len(content)}, [str(target)])
 
 
@@ -545,7 +545,7 @@ def documents_take_down(run: Run, number: str, reason: str, claims: tuple[str, .
 def payment_bank_file(run: Run, reference: str, target: Path) -> None:
     """Write an exported batch's bank file; only for who releases the money."""
     content = payments.bank_file(reference, run.actor)
-    target.write_bytes(content)
+    disk.write_private(target, content)
     run.answer({"batch": reference, "file": str(target), "bytes": len(content)}, [str(target)])
 
 
@@ -661,8 +661,8 @@ def audit_anchor(run: Run) -> None:
 @click.argument("target", metavar="OUT", type=click.Path(dir_okay=False, path_type=Path))
 def audit_export_(run: Run, target: Path) -> None:
     """Write the trail, its anchors and every record's state for other programs to check: docs/audit-format.md."""
-    with read() as conn, target.open("w", encoding="utf-8", newline="\n") as file:
-        written = sum(file.write(line + "\n") > 0 for line in audit_export.lines(conn))
+    with read() as conn, disk.private(target) as file:
+        written = sum(file.write(line.encode() + b"\n") > 0 for line in audit_export.lines(conn))
     run.answer({"file": str(target), "lines": written}, [str(target)])
 
 

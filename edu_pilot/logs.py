@@ -16,7 +16,8 @@ from flask.logging import default_handler
 
 # Digits in a row, or in the groups in which people write ID numbers and cards; the last may be an X.
 _LONG = re.compile(r"(?<!\d)\d(?:[ -]?\d){13,17}[ -]?[\dXx](?!\d)")
-_PHONE = re.compile(r"(?<!\d)1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
+# With or without the country's number before it.
+_PHONE = re.compile(r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
 _GROUPS = str.maketrans("", "", " -")
 _record = logging.LogRecord
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from edu_pilot import disk
 from edu_pilot.console import REFUSED, Run, command
 from edu_pilot.extensions import read
 from edu_pilot.services import erasure, keys, look_ups, own_data
@@ -73,8 +73,7 @@ def people_restrict(run: Run, reference: str, reason: str) -> None:
 def people_export(run: Run, reference: str, target: Path) -> None:
     """Write a person's copy of everything kept of them; readable by its owner alone."""
     content = own_data.export(reference, run.actor)
-    with open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
+    disk.write_private(target, content)
     run.answer({"reference": reference, "file": str(target), "bytes": len(content)}, [str(target)])
 
 

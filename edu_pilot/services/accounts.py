@@ -21,7 +21,7 @@ from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Account
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id
-from edu_pilot.services import access_limits, audit, cases, factor, policies, tokens
+from edu_pilot.services import access_limits, audit, cases, factor, passwords, policies, tokens
 from edu_pilot.services.actors import OPERATOR, require_role
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.facts.people import newest_keys
@@ -222,12 +222,15 @@ def record(conn: Connection, actor: Actor, name: str, action: str, given: Mappin
 
 
 def set_password(conn: Connection, account_id: str, password: str) -> None:
-    """Store a new password; raise Malformed for one that is too short or contains the name."""
+    """Store a new password; raise Malformed for one that is too short, contains the name, or that many have (C14)."""
     row = conn.execute(sa.select(ACCOUNT).where(ACCOUNT.c.id == account_id)).mappings().one()
     least = access_limits.limits(conn).password_min
     text = N_("The password needs at least %(least)s characters and must not contain the user name.")
     if len(password) < least or len(password) > LONGEST_PASSWORD or row["name"].casefold() in password.casefold():
         raise Malformed([blocked(text, code="password_weak", field="password", least=least)])
+    if passwords.is_common(password):
+        text = N_("The password is one of the commonest or made of them; it needs at least %(least)s other characters.")
+        raise Malformed([blocked(text, code="password_common", field="password", least=passwords.FEW)])
     conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == account_id).values(password_hash=password_hash(password)))
 
 

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import pyrage
 
+from edu_pilot.disk import sync_folder
 from edu_pilot.services.store import Folder
 from edu_pilot.workflow.reasons import N_
 
@@ -168,15 +169,6 @@ def _abandoned(folder: Path) -> bool:
     finally:
         os.close(handle)
     return True
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 SEALED = ".age"

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from edu_pilot import disk
 from edu_pilot.extensions import read
 from edu_pilot.services import documents, outbox, search
 from edu_pilot.services.cases import Case, NotFound
@@ -100,17 +101,13 @@ def bundle(
 def _opened(target: Path) -> Iterator[Keep]:
     if target.suffix.lower() != ".zip":
         target.mkdir(parents=True, exist_ok=True)
-        yield lambda name, content: _write(target / name, content)
+        yield lambda name, content: disk.write_private(target / name, content)
         return
     # Under another name until it is whole: half a ZIP would look like all of it.
     part = target.with_name(f".{target.name}.part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+    with disk.private(part) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         yield lambda name, content: archive.writestr(name, content)
     os.replace(part, target)
-
-
-def _write(file: Path, content: bytes) -> None:
-    file.write_bytes(content)
 
 
 def _saved(keep: Keep, workflow: str, reference: str, kinds: Sequence[str], actor: Actor) -> list[Saved]:

@@ -116,8 +116,14 @@ def _require_role(conn: Connection, name: str, actor: Actor) -> None:
         raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(roles), who=roles)])
 
 
-def keep(conn: Connection, actor: Actor, kind: str, case: Case | None, name: str, reason: str = "") -> None:
-    """Put a look-up on record, with whether the actor had anything to do on the case (edge 71)."""
+def keep(
+    conn: Connection, actor: Actor, kind: str, case: Case | None, name: str, reason: str = "", *,
+    task: bool | None = None,
+) -> None:  # fmt: skip
+    """Put a look-up on record, with whether the actor had anything to do on the case (edge 71).
+
+    `task` says so where no step of the workflow tells it.
+    """
     row = {
         "id": new_id(),
         "at": clock.now(),
@@ -128,7 +134,7 @@ def keep(conn: Connection, actor: Actor, kind: str, case: Case | None, name: str
         "reference": case.reference if case else "",
         "field": name,
         "reason": reason,
-        "task": case is None or _has_task(conn, case, actor),
+        "task": task if task is not None else case is None or _has_task(conn, case, actor),
     }
     conn.execute(LOOK_UP.insert().values(row))
 
@@ -139,12 +145,12 @@ def _has_task(conn: Connection, case: Case, actor: Actor) -> bool:
     return bool(version.compiled.engines[case.workflow].offered(case.state, actor)) or "auditor" in actor.roles
 
 
-def note(actor: Actor, kind: str, case: Case | None, name: str) -> None:
+def note(actor: Actor, kind: str, case: Case | None, name: str, *, task: bool | None = None) -> None:
     """Put on record that a paper or file was read; without it nothing is shown."""
     if actor.roles == {STUDENT}:
         return
     with write() as conn:
-        keep(conn, actor, kind, case, name)
+        keep(conn, actor, kind, case, name, task=task)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine
 
 from edu_pilot import extensions
 from edu_pilot.config import MOVED, Misconfigured, Settings, database_url
+from edu_pilot.disk import sync_folder
 from edu_pilot.extensions import db, sqlite_module, write
-from edu_pilot.services import archive, engines, figures, instance
+from edu_pilot.services import engines, figures, instance
 from edu_pilot.services.archive import Unfit
 from edu_pilot.services.engines import Tell, silent
 from edu_pilot.workflow.reasons import N_
@@ -156,4 +157,4 @@ def _put_aside(settings: Settings) -> None:
             log.rename(aside.with_name(aside.name + "-wal"))
     file.rename(aside)
     aside.chmod(0o400)
-    archive.sync_folder(aside.parent)
+    sync_folder(aside.parent)

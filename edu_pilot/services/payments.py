@@ -7,7 +7,7 @@ from typing import Any
 
 from edu_pilot.extensions import read
 from edu_pilot.rules.payment import result_faults
-from edu_pilot.services import bank_files, outbox, policies, search
+from edu_pilot.services import bank_files, look_ups, outbox, policies, search
 from edu_pilot.services.cases import Case
 from edu_pilot.services.rosters import Report, Told, Unusable
 from edu_pilot.services.spreadsheets import Unreadable
@@ -24,6 +24,7 @@ Results = Sequence[tuple[int, dict[str, Any]]]
 def bank_file(reference: str, actor: Actor) -> bytes:
     """Return the file of an exported batch, the bytes that were kept then; CSV in GB 18030, amounts in yuan.
 
+    Who takes it is on record first, once for the batch (R2.9).
     Raises Forbidden for all but the releaser, NotFound, or Refused before the export.
     """
     with read() as conn:
@@ -33,6 +34,8 @@ def bank_file(reference: str, actor: Actor) -> bytes:
     if content is None:
         text = N_("The bank file of batch %(batch)s is not exported.")
         raise Refused([blocked(text, code="not_exported", who=RELEASER, batch=reference)])
+    # Until the bank has answered somebody must take it there; afterwards nobody needs the cards in clear.
+    look_ups.note(actor, look_ups.FILE, case, "bank_file", task=case.state == "exported")
     return content
 
 

@@ -17,6 +17,7 @@ from flask import current_app
 from sqlalchemy import Connection
 
 from edu_pilot.config import Settings
+from edu_pilot.disk import sync_folder
 from edu_pilot.extensions import db, read
 from edu_pilot.services import archive, audit, engines, figures, instance, keys, proof, store, sweep, vault
 from edu_pilot.services.archive import Archive, Unfit
@@ -172,7 +173,7 @@ def _database(settings: Settings, found: Archive, folder: Path) -> Iterator[Conn
     with file.open("rb") as whole:
         os.fsync(whole.fileno())
     file.rename(settings.database_file)
-    archive.sync_folder(settings.database_file.parent)
+    sync_folder(settings.database_file.parent)
 
 
 def _rows(found: Archive) -> Iterator[tuple[str, IO[bytes]]]:

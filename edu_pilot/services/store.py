@@ -15,6 +15,7 @@ import fsspec
 from flask import current_app
 
 from edu_pilot import faults
+from edu_pilot.disk import sync_folder
 
 
 class Store(Protocol):
@@ -79,7 +80,7 @@ class Folder:
         path = self.root / key
         path.unlink(missing_ok=True)
         if path.parent.is_dir():
-            _sync(path.parent)
+            sync_folder(path.parent)
 
 
 def _make_folder(folder: Path) -> None:
@@ -88,7 +89,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync(folder.parent)
+    sync_folder(folder.parent)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -103,15 +104,7 @@ def _write(path: Path, content: bytes) -> None:
         # A full disk stays full while the halves of what was refused lie about.
         temporary.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import current_app
 
+from edu_pilot.disk import sync_folder
+
 FIELD, INDEX, CODE, SIGNING, SESSION = "field", "index", "code", "signing", "session"
 PURPOSES = (FIELD, INDEX, CODE, SIGNING, SESSION)
 # The key id is the first byte of every sealed value.
@@ -145,13 +147,7 @@ def _create(path: Path) -> None:
         file.write(os.urandom(32))
         file.flush()
         os.fsync(file.fileno())
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    os.fsync(handle)
-    os.close(handle)
+    sync_folder(path.parent)
 
 
 def _path(folder: Path, purpose: str, number: int) -> Path:
@@ -179,8 +175,8 @@ def retire_key(folder: Path, purpose: str, number: int) -> None:
     (folder / RETIRED).mkdir(exist_ok=True, mode=0o700)
     path = _path(folder, purpose, number)
     path.rename(folder / RETIRED / path.name)
-    _sync(folder / RETIRED)
-    _sync(folder)
+    sync_folder(folder / RETIRED)
+    sync_folder(folder)
 
 
 def keep_public(folder: Path) -> None:
@@ -192,7 +188,7 @@ def keep_public(folder: Path) -> None:
         file.write(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
         file.flush()
         os.fsync(file.fileno())
-    _sync(folder / PUBLIC)
+    sync_folder(folder / PUBLIC)
 
 
 def load(folder: Path, indexes: int | None = None) -> Vault:

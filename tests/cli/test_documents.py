@@ -81,6 +81,7 @@ def test_the_papers_of_a_list_go_into_one_zip_with_safe_names(app: Flask, pilot:
     with on(SIGN_UP):
         result = typed(app)("documents", "batch", str(target), "application", "--state", "registered", "--json")
     assert (result.exit_code, told(result)["saved"], told(result)["left"]) == (0, 2, 0)
+    assert target.stat().st_mode & 0o077 == 0
     with zipfile.ZipFile(target) as archive:
         assert archive.namelist() == [
             f"{d['reference']}-registration_form-{d['number']}.pdf" for d in told(result)["documents"]
@@ -97,7 +98,8 @@ def test_what_is_missing_is_told_and_the_rest_is_saved(app: Flask, pilot: Pilot,
         result = typed(app)(*words, "--kind", "registration_form", "--as", "wang.fang", "--json")
     reasons = [[r["code"] for r in d["reasons"]] for d in told(result)["documents"]]
     assert (result.exit_code, reasons) == (1, [[], ["not_found"]])
-    assert len(list(folder.glob("*.pdf"))) == 1
+    [file] = folder.glob("*.pdf")
+    assert file.stat().st_mode & 0o077 == 0
     with on(SIGN_UP):
         result = typed(app)(*words[:-1], "--as", "examiner", "--json", "--kind", "registration_form")
     assert [r["code"] for d in told(result)["documents"] for r in d["reasons"]] == ["no_document"]

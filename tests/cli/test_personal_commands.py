@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from tests.cli.test_cli import Type, answer, typed
-from tests.factories import Pilot
+from tests.factories import Pilot, rows
 
 
 @pytest.fixture
@@ -34,6 +34,17 @@ def test_a_person_is_exported_and_refused_while_the_case_lives(run: Type, pilot:
     assert (refused.exit_code, answer(refused)["reasons"][0]["code"]) == (1, "case_lives")
     seen = answer(run("audit", "look-ups", "--json"))
     assert [(r["actor"], r["kind"]) for r in seen["look_ups"]] == [("operator", "export")]
+
+
+def test_files_with_peoples_data_are_their_owners_alone(run: Type, pilot: Pilot, tmp_path: Path) -> None:
+    """R2.9: whatever the umask is, and whatever stood there before."""
+    pilot.paid(pilot.graduated())
+    target, batch = tmp_path / "bank.csv", str(rows("payment")[0]["reference"])
+    target.touch(mode=0o644)
+    assert run("payment", "bank-file", batch, str(target), "--as", "releaser").exit_code == 0
+    trail = tmp_path / "trail.jsonl"
+    assert run("audit", "export", str(trail)).exit_code == 0
+    assert {stat.S_IMODE(file.stat().st_mode) for file in (target, trail)} == {0o600}
 
 
 def test_a_rejected_person_is_erased_by_a_command(run: Type, pilot: Pilot) -> None:

@@ -7,11 +7,12 @@ import dataclasses
 import pytest
 from flask import Flask
 
+from edu_pilot.extensions import write
 from edu_pilot.services import accounts, staffing
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.vault import vault
-from edu_pilot.workflow.reasons import Refused
+from edu_pilot.workflow.reasons import Malformed, Refused
 from tests.factories import contents, rows
 from tests.people import QIHE, STAFF, entered, worker
 
@@ -66,6 +67,25 @@ def test_a_reset_password_replaces_the_old(app: Flask) -> None:
     fresh = staffing.reset("zhang.li", OPERATOR)
     assert entered("zhang.li", "long-enough") is None
     assert entered("zhang.li", fresh) is not None
+
+
+@pytest.mark.parametrize(
+    "common", ["woaini1314520", "5201314a123456", "QQ123456qq123456", "Password2026!", "123456789012", "qihe123456!!"]
+)
+def test_a_password_everybody_tries_first_is_not_taken(app: Flask, common: str) -> None:
+    """C14: long enough, and yet on the list or made of what stands there."""
+    before = contents()
+    with write() as conn, pytest.raises(Malformed) as refusal:
+        accounts.set_password(conn, accounts.named("wang.fang").account_id or "", common)
+    assert [(r.code, r.field) for r in refusal.value.reasons] == [("password_common", "password")]
+    assert contents() == before
+
+
+@pytest.mark.parametrize("good", ["twelve-or-more", "correct horse battery", "黄河边的白杨树1974棵哦", "xK7-mQ2w-vB9z"])
+def test_a_password_of_ones_own_is_taken(app: Flask, good: str) -> None:
+    with write() as conn:
+        accounts.set_password(conn, accounts.named("wang.fang").account_id or "", good)
+    assert entered("wang.fang", good)
 
 
 def test_who_is_not_there_has_nothing_to_reset(app: Flask) -> None:

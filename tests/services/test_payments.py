@@ -93,6 +93,18 @@ def test_r5_8_the_bank_file_names_every_payment(pilot: Pilot) -> None:
     assert json.loads(entry["body"])["input"]["bank_file_sha256"] == hashlib.sha256(content).hexdigest()
 
 
+def test_who_takes_the_bank_file_is_on_record(pilot: Pilot) -> None:
+    """R2.9: it shows every card of the batch in clear; taking it once the bank has answered is nobody's task."""
+    claim = pilot.approved(pilot.graduated())
+    batch = exported(pilot, claim)
+    payments.bank_file(batch, pilot.releaser)
+    pilot.settle(batch)
+    payments.bank_file(batch, pilot.releaser)
+    told = [(r["actor"], r["kind"], r["workflow"], r["reference"], r["field"], r["task"]) for r in rows("look_up")]
+    shown = ("releaser", "file", "payment", batch, "bank_file")
+    assert sorted(told) == [(*shown, False), (*shown, True)]
+
+
 def test_r5_8_the_bank_file_that_was_sent_is_kept_whatever_comes_after(any_pilot: Pilot) -> None:
     """Neither a settled batch nor another account makes it another file."""
     claim = any_pilot.approved(any_pilot.graduated())

@@ -32,7 +32,7 @@ from edu_pilot.services.actors import OPERATOR
 from tests.app import TODAY, Place, at_work, opened
 from tests.browser.test_walk import ARGUMENTS, CHROMIUM, NOT_HERE
 from tests.factories import CLAIMED, Pilot, application_form, on
-from tests.people import Human, id_number
+from tests.people import Human, fresh_code, id_number
 from tests.trust.client import Caller, callers
 from tests.trust.figures import figure, seed, size
 from tests.trust.servers import ROOT, Site, served
@@ -202,7 +202,7 @@ def by_pages(app: Flask, traces: Traces, people: Iterable[Human]) -> None:
             traces.keep("pages", f"{answer.status} {answer.headers}\n".encode() + answer.data)
 
 
-def by_browser(site: Site, traces: Traces, one: Human, reference: str) -> None:
+def by_browser(site: Site, traces: Traces, one: Human, reference: str, code: str) -> None:
     """Look at a record in a real browser, in full, and keep what the browser kept."""
     if CHROMIUM is None:
         pytest.skip(NOT_HERE)
@@ -213,6 +213,7 @@ def by_browser(site: Site, traces: Traces, one: Human, reference: str) -> None:
         page.goto(site.base + "/login")
         page.fill("[name=username]", "wang.fang")
         page.fill("[name=password]", "demowang.fang")
+        page.fill("[name=code]", code)
         page.click("main button")
         page.goto(f"{site.base}/records/application/{reference}")
         page.locator("details.look-up summary").first.click()
@@ -306,8 +307,8 @@ def drive(app: Flask, place: Place, traces: Traces, people: list[Human]) -> None
     with served(place, workers=1) as site:
         by_api(site, traces, people[10:15])
         with app.app_context(), on(TODAY):
-            reference = search_for(people[10])
-        by_browser(site, traces, people[10], reference)
+            reference, code = search_for(people[10]), fresh_code("wang.fang")
+        by_browser(site, traces, people[10], reference, code)
     with at_work(app):
         by_claims(Pilot(), [card(n) for n in range(size(GOAL) // 4)])
         by_mistakes(people[:10])
