@@ -526,6 +526,7 @@ UNSCOPED = {
         "_samples": "figures of a whole database, for a copy to be compared with",
         "_sums": "figures of a whole database, for a copy to be compared with",
         "checksum": "figures of a whole database, for a copy to be compared with",
+        "revision": "the number of the last migration",
     },
     "services.keys": {
         "_reindexed": "every sealed value is put under the newest key",
