@@ -459,7 +459,8 @@ def _behind(rule: str, method: str, principal: Principal, thing: Thing) -> tuple
         return ({403} if "finance_releaser" not in principal.roles else {409}) if thing.workflow == "payment" else {
             404
         }, False
-    if name == "take-down":
+    # No list was published, and no file of the world is a receipt's.
+    if name in ("take-down", "strike"):
         return {404}, False
     if name == "look-ups":
         unknown = looks_at(principal) or thing.workflow in ("session", "payment")
