@@ -16,14 +16,14 @@ from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Document, Outbox
 from edu_pilot.models.base import new_id
 from edu_pilot.services import cases, erasure, look_ups, numbers, policies, portraits, proof, rendering, store
-from edu_pilot.services.actors import OPERATOR, STUDENT
+from edu_pilot.services.actors import OPERATOR, STUDENT, role_missing
 from edu_pilot.services.cases import Case, NotFound, table
 from edu_pilot.services.contexts import context_of
 from edu_pilot.services.policies import Version
 from edu_pilot.services.unit import Change, Unit
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible, walled
-from edu_pilot.workflow.reasons import N_, Forbidden, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 DOCUMENT = Document.__table__
@@ -214,8 +214,7 @@ def _require_reader(conn: Connection, kind: str, actor: Actor) -> None:
         return
     known = policies.in_force(conn, clock.today()).compiled.documents
     roles = known[kind].readers if kind in known else ()
-    text = N_("This paper is opened by: %(roles)s")
-    raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(roles), who=roles)])
+    raise role_missing(roles, N_("This paper is opened by: %(roles)s"))
 
 
 def bytes_of(document: Frozen) -> bytes:

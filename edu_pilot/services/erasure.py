@@ -38,11 +38,11 @@ from edu_pilot.models import (
 )
 from edu_pilot.models.base import Blind
 from edu_pilot.services import audit, idempotency, keys, policies, store
-from edu_pilot.services.actors import SYSTEM
+from edu_pilot.services.actors import SYSTEM, require_role
 from edu_pilot.services.cases import Case, NotFound, table
 from edu_pilot.services.vault import Vault, vault
 from edu_pilot.workflow.policy import Policy
-from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Reason, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Malformed, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 ACCOUNT = Account.__table__
@@ -179,9 +179,7 @@ def objections(conn: Connection, about: Whole) -> list[Reason]:
 
 def _require_role(conn: Connection, actor: Actor) -> None:
     roles = tuple(_policy(conn).find("retention.by", ()))
-    if not actor.roles & {*roles, *SYSTEM.roles}:
-        text = N_("This step belongs to: %(roles)s")
-        raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(roles), who=roles)])
+    require_role(actor, roles, also=SYSTEM.roles)
 
 
 def _require_reason(conn: Connection, reason: str) -> None:

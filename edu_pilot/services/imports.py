@@ -14,6 +14,7 @@ from edu_pilot.models import Study
 from edu_pilot.rules.identity import half_width, normalise_id, normalise_name, without_blanks
 from edu_pilot.rules.study import plan
 from edu_pilot.services import cases, policies
+from edu_pilot.services.actors import require_role
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import Result, objections, perform_many, unit_of, version_of
 from edu_pilot.services.roster_reading import (
@@ -27,7 +28,7 @@ from edu_pilot.services.roster_reading import (
     find_header,
     is_data,
 )
-from edu_pilot.services.rosters import Progress, Report, Told, Unusable, require_role
+from edu_pilot.services.rosters import Progress, Report, Told, Unusable
 from edu_pilot.services.spreadsheets import Cell, Unreadable
 from edu_pilot.services.tables import read_grid
 from edu_pilot.services.unit import Unit
@@ -119,7 +120,7 @@ def import_list(
     """
     with read() as conn:
         definition = policies.in_force(conn, clock.today()).compiled.definition(WORKFLOW)
-        require_role(actor, definition.actions[kind.action])
+        require_role(actor, definition.actions[kind.action].by)
         lines = _lines(kind, data, filename)
         _judge(kind, unit_of(conn, actor), lines)
     good = [line for line in lines if not line.problems]

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import flask_migrate
 import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
 
-from edu_pilot import extensions, paths, process
-from edu_pilot.config import Settings
+from edu_pilot import extensions, paths
 from edu_pilot.services import keys, policies, vault
 from edu_pilot.services.actors import OPERATOR
-from edu_pilot.services.archive import Unfit
-from edu_pilot.workflow.reasons import N_
 from edu_pilot.workflow.versions import read_folder
 
 
@@ -32,15 +26,6 @@ def init() -> bool:
             return False
         policies.publish(conn, read_folder(settings.workflows), None, OPERATOR)
     return True
-
-
-@contextmanager
-def alone(settings: Settings) -> Iterator[None]:
-    """Keep servers and workers away for the block; raises Unfit where one is at work."""
-    with process.alone(settings.data) as nobody:
-        if not nobody:
-            raise Unfit("at_work", N_("A server or worker is at work here: stop it first."))
-        yield
 
 
 def upgrade() -> None:

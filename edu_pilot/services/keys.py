@@ -17,7 +17,7 @@ from edu_pilot import process
 from edu_pilot.extensions import Base, all_rows, db, read, write
 from edu_pilot.models import KeyUse
 from edu_pilot.models.base import Blind, Sealed
-from edu_pilot.services import audit, vault
+from edu_pilot.services import at_work, audit, vault
 from edu_pilot.services.vault import FIELD, INDEX, RETIRED, SESSION, SIGNING, Keeper, Unreadable, Vault
 from edu_pilot.workflow.reasons import N_, Refused, blocked
 from edu_pilot.workflow.registry import Actor
@@ -49,7 +49,7 @@ class Rotated:
 def rotate(what: str, actor: Actor, tell: Tell = lambda _done, _all: None) -> Rotated:
     """Put what is stored under a new key of one kind: seal, index, sign or session.
 
-    One that was broken off goes on where it stopped. Raises Refused where it is not possible now.
+    One that was broken off goes on where it stopped. Raises Refused or Unfit where it is not possible now.
     """
     done = _ROTATIONS[what](tell)
     keeper().forget()
@@ -235,11 +235,10 @@ def _index(tell: Tell) -> Rotated:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """A running process would look people up by the old index: none may be there."""
-    with process.alone(current_app.config["SETTINGS"].data) as nobody:
-        if not nobody or _others_connected():
-            text = N_("Stop the server and the worker first: they would not find anybody while the indexes change.")
-            raise Refused([blocked(text, code="installation_in_use")])
+    """A running process would look people up by the old index: none may be there, on no machine."""
+    with at_work.alone(current_app.config["SETTINGS"]):
+        if _others_connected():
+            raise at_work.in_use()
         yield
 
 

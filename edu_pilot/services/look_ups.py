@@ -15,12 +15,12 @@ from edu_pilot.extensions import all_rows, write
 from edu_pilot.models import LookUp
 from edu_pilot.models.base import new_id
 from edu_pilot.services import audit, cases, erasure, idempotency, policies
-from edu_pilot.services.actors import STUDENT
+from edu_pilot.services.actors import STUDENT, require_role
 from edu_pilot.services.cases import Case
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible, walled
 from edu_pilot.workflow.policy import Policy
-from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Reason, blocked
+from edu_pilot.workflow.reasons import N_, Malformed, Reason, blocked
 from edu_pilot.workflow.registry import Actor
 
 LOOK_UP = LookUp.__table__
@@ -110,10 +110,7 @@ def _require_known(conn: Connection, case: Case, name: str, reason: str) -> None
 
 def _require_role(conn: Connection, name: str, actor: Actor) -> None:
     policy = _policy(conn)
-    if not _allowed(policy, name, actor):
-        roles = tuple(policy.find(f"look_ups.fields.{name}", ()))
-        text = N_("This value is looked at by: %(roles)s")
-        raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(roles), who=roles)])
+    require_role(actor, policy.find(f"look_ups.fields.{name}", ()), N_("This value is looked at by: %(roles)s"))
 
 
 def keep(

@@ -15,7 +15,7 @@ from edu_pilot import extensions
 from edu_pilot.config import MOVED, Misconfigured, Settings, database_url
 from edu_pilot.disk import sync_folder
 from edu_pilot.extensions import db, sqlite_module, write
-from edu_pilot.services import engines, figures, instance
+from edu_pilot.services import at_work, engines, figures, instance
 from edu_pilot.services.archive import Unfit
 from edu_pilot.services.engines import Tell, silent
 from edu_pilot.workflow.reasons import N_
@@ -35,7 +35,7 @@ def move(address: str, tell: Tell = silent) -> dict[str, int]:
         raise Unfit("not_embedded", N_("This installation is on PostgreSQL already."))
     if not instance.at_head():
         raise Unfit("not_at_head", N_("Bring the database to the newest revision first: edu-pilot db upgrade"))
-    with instance.alone(settings):
+    with at_work.alone(settings):
         # The write lock: whoever waits for it finds the file closed, and is not told that anything was written.
         with _open_again_on_failure(), _target(address) as target, write() as source:
             # The file's commit is the first of the two.

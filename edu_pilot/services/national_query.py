@@ -14,10 +14,10 @@ from edu_pilot.models.base import new_id
 from edu_pilot.rules.certification import is_certificate_number
 from edu_pilot.rules.identity import half_width
 from edu_pilot.services import audit, policies
-from edu_pilot.services.actors import OPERATOR, SYSTEM
+from edu_pilot.services.actors import OPERATOR, SYSTEM, require_role
 from edu_pilot.services.imports import DUPLICATE
 from edu_pilot.services.perform import perform_many
-from edu_pilot.services.rosters import Report, Told, Unusable, require_role
+from edu_pilot.services.rosters import Report, Told, Unusable
 from edu_pilot.services.spreadsheets import Unreadable
 from edu_pilot.services.tables import read_grid
 from edu_pilot.workflow.policy import Policy
@@ -40,8 +40,7 @@ def take(data: bytes, filename: str, actor: Actor, *, dry_run: bool = False) -> 
     """
     with read() as conn:
         compiled = policies.in_force(conn, clock.today()).compiled
-    if not actor.roles & OPERATOR.roles:
-        require_role(actor, compiled.definition("certification").actions[STEP])
+    require_role(actor, compiled.definition("certification").actions[STEP].by, also=OPERATOR.roles)
     lines = _lines(data, filename)
     problems = tuple(_problems(compiled.policy, lines))
     faulty = {problem.row for problem in problems}

@@ -15,6 +15,7 @@ from edu_pilot.extensions import all_rows, write
 from edu_pilot.models import Application, AuditEntry, Claim, Document, Incident, Person, Study
 from edu_pilot.models.base import new_id
 from edu_pilot.services import audit, documents
+from edu_pilot.services.actors import require_role, role_missing
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.contexts import common
 from edu_pilot.services.documents import About, file_away
@@ -23,7 +24,7 @@ from edu_pilot.services.unit import Unit
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import visible_to
 from edu_pilot.workflow.policy import Policy
-from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 CLAIM, STUDY = Claim.__table__, Study.__table__
@@ -55,9 +56,9 @@ def publish(county: str | None, actor: Actor, day: date | None = None) -> str:
 
 def _require_publisher(actor: Actor, county: str | None) -> None:
     """R6.3: a county's union publishes its own county's list."""
-    if not actor.roles & set(PUBLISHERS) or actor.county not in (None, county):
-        text = N_("This step belongs to: %(roles)s")
-        raise Forbidden([Reason("role_missing", text, {"roles": "roles:" + ",".join(PUBLISHERS)}, PUBLISHERS)])
+    require_role(actor, PUBLISHERS)
+    if actor.county not in (None, county):
+        raise role_missing(PUBLISHERS)
 
 
 def _running(conn: Connection, county: str | None, day: date, actor: Actor) -> list[Mapping[str, Any]]:

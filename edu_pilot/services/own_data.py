@@ -15,12 +15,12 @@ from sqlalchemy import Connection
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import read, write
 from edu_pilot.services import audit, cases, documents, erasure, look_ups, papers, policies, presenting, store
-from edu_pilot.services.actors import STUDENT
+from edu_pilot.services.actors import STUDENT, require_role
 from edu_pilot.services.actors import student as student_actor
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.erasure import Whole
 from edu_pilot.services.vault import vault
-from edu_pilot.workflow.reasons import N_, Forbidden, blocked
+from edu_pilot.workflow.reasons import N_
 from edu_pilot.workflow.registry import Actor
 
 # Facts that name others, or that offices keep for themselves.
@@ -64,9 +64,8 @@ def _require_own(conn: Connection, about: Whole, actor: Actor) -> None:
     if actor.roles == {STUDENT}:
         if actor.person_key is None or about.key != actor.person_key:
             raise NotFound(about.records[0][1]["reference"])
-    elif not actor.roles & set(roles):
-        text = N_("This step belongs to: %(roles)s")
-        raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(roles), who=roles)])
+    else:
+        require_role(actor, roles)
 
 
 def _records(conn: Connection, about: Whole) -> list[Case]:

@@ -16,13 +16,13 @@ from edu_pilot.models import Paper
 from edu_pilot.models.base import new_id
 from edu_pilot.sandboxed import Refusal
 from edu_pilot.services import audit, cases, erasure, idempotency, look_ups, receipt_files, sandbox, store
-from edu_pilot.services.actors import STUDENT
+from edu_pilot.services.actors import STUDENT, require_role
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.policies import Version
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible, walled
-from edu_pilot.workflow.reasons import N_, Fact, Forbidden, Malformed, Reason, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Fact, Malformed, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 PAPER = Paper.__table__
@@ -92,9 +92,7 @@ def can_be_struck(case: Case, row: Mapping[str, Any]) -> bool:
 
 def _require_amendable(version: Version, case: Case, actor: Actor) -> None:
     amend = version.compiled.definition(case.workflow).actions["amend"]
-    if not actor.roles & set(amend.by):
-        text = N_("This step belongs to: %(roles)s")
-        raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(amend.by), who=amend.by)])
+    require_role(actor, amend.by)
     if case.state not in amend.sources:
         text = N_("A receipt's file is struck only before the claim is submitted or after it was returned.")
         raise Refused([blocked(text, code="file_stays", field="file", who=amend.by)])
@@ -105,9 +103,7 @@ def _require_part(version: Version, case: Case, actor: Actor) -> None:
     definition = version.compiled.definition(case.workflow)
     steps = (definition.create, *definition.actions.values())
     roles = sorted({role for step in steps for role in step.by})
-    if not actor.roles & set(roles):
-        text = N_("This step belongs to: %(roles)s")
-        raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(roles), who=tuple(roles))])
+    require_role(actor, roles)
 
 
 def _require_kind(version: Version, kind: str) -> None:

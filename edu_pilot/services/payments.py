@@ -8,12 +8,13 @@ from typing import Any
 from edu_pilot.extensions import read
 from edu_pilot.rules.payment import result_faults
 from edu_pilot.services import bank_files, look_ups, outbox, policies, search
+from edu_pilot.services.actors import require_role
 from edu_pilot.services.cases import Case
 from edu_pilot.services.rosters import Report, Told, Unusable
 from edu_pilot.services.spreadsheets import Unreadable
 from edu_pilot.services.vault import vault
 from edu_pilot.workflow.policy import Policy
-from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 WORKFLOW, STEP = "payment", "settle"
@@ -29,7 +30,7 @@ def bank_file(reference: str, actor: Actor) -> bytes:
     """
     with read() as conn:
         case = search.get(conn, WORKFLOW, reference, actor)
-        _require(actor, (RELEASER,))
+        require_role(actor, [RELEASER])
         content = bank_files.kept(conn, vault(), case.id)
     if content is None:
         text = N_("The bank file of batch %(batch)s is not exported.")
@@ -37,12 +38,6 @@ def bank_file(reference: str, actor: Actor) -> bytes:
     # Until the bank has answered somebody must take it there; afterwards nobody needs the cards in clear.
     look_ups.note(actor, look_ups.FILE, case, "bank_file", task=case.state == "exported")
     return content
-
-
-def _require(actor: Actor, roles: Sequence[str]) -> None:
-    if not actor.roles & set(roles):
-        text = N_("This step belongs to: %(roles)s")
-        raise Forbidden([Reason("role_missing", text, {"roles": "roles:" + ",".join(roles)}, tuple(roles))])
 
 
 def import_results(data: bytes, filename: str, reference: str, actor: Actor, *, dry_run: bool = False) -> Report:
@@ -53,7 +48,7 @@ def import_results(data: bytes, filename: str, reference: str, actor: Actor, *, 
     with read() as conn:
         case = search.get(conn, WORKFLOW, reference, actor)
         version = policies.of(conn, case.policy_version_id)
-        _require(actor, version.compiled.definition(WORKFLOW).actions[STEP].by)
+        require_role(actor, version.compiled.definition(WORKFLOW).actions[STEP].by)
         results = _results(data, filename, version.policy)
         problems = _problems(case, results, version.policy)
         known = case.state == "settled"

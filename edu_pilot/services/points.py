@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.services import cases, policies
+from edu_pilot.services.actors import require_role
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.perform import Result, objections, perform_many, unit_of
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.workflow.policy import Row
-from edu_pilot.workflow.reasons import N_, Forbidden, blocked
 from edu_pilot.workflow.registry import Actor
 
 # The step by which a record changes its point; a draft names its point anew when it is registered.
@@ -55,9 +55,7 @@ def move(
 def _require_mover(conn: Connection, actor: Actor) -> None:
     definition = policies.in_force(conn, clock.today()).compiled.definition("study")
     roles = definition.actions[STEPS["study"]].by
-    if not actor.roles & set(roles):
-        text = N_("This step belongs to: %(roles)s")
-        raise Forbidden([blocked(text, code="role_missing", roles="roles:" + ",".join(roles), who=roles)])
+    require_role(actor, roles)
 
 
 def _point(conn: Connection, code: str) -> Row:

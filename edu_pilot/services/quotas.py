@@ -11,7 +11,8 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, write
 from edu_pilot.models import Application, Quota, QuotaShare
 from edu_pilot.services import audit, policies
-from edu_pilot.workflow.reasons import N_, Forbidden, Reason, Refused, blocked
+from edu_pilot.services.actors import require_role
+from edu_pilot.workflow.reasons import N_, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 APPLICATION = Application.__table__
@@ -83,8 +84,7 @@ def move(year: str, source: str, target: str, places: int, actor: Actor) -> Year
 
     Raises Forbidden or Refused, and then nothing has moved.
     """
-    if MOVER not in actor.roles:
-        raise Forbidden([Reason("role_missing", N_("This step belongs to: %(roles)s"), {"roles": f"roles:{MOVER}"})])
+    require_role(actor, [MOVER])
     with write() as conn:
         # One mover at a time: two must not give away the same free place.
         conn.execute(SHARE.update().where(SHARE.c.year == year).values(places=SHARE.c.places))

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from edu_pilot.config import Settings
 from edu_pilot.disk import sync_folder
 from edu_pilot.extensions import db, read
-from edu_pilot.services import archive, audit, engines, figures, instance, keys, proof, store, sweep, vault
+from edu_pilot.services import archive, at_work, audit, engines, figures, instance, keys, proof, store, sweep, vault
 from edu_pilot.services.archive import Archive, Unfit
 from edu_pilot.services.backup import FILES, KEYS
 from edu_pilot.services.engines import Tell, silent
@@ -46,7 +46,7 @@ def restore(path: Path, identity: str | None = None, *, files: Path | None = Non
     """Put back a backup, or a snapshot with its folder of `files`; raises Unfit and leaves nothing behind."""
     settings: Settings = current_app.config["SETTINGS"]
     settings.data.mkdir(parents=True, exist_ok=True)
-    with instance.alone(settings), archive.workplace(settings.data) as folder:
+    with at_work.alone(settings), archive.workplace(settings.data) as folder:
         _require_empty(settings)
         with archive.opened(path, identity, folder) as found:
             _require_fit(settings, found)

@@ -15,6 +15,7 @@ from edu_pilot.models import Application, LiveCase
 from edu_pilot.rules.calendar import intake_is_open, intake_is_ours
 from edu_pilot.rules.lookups import known_regions, level_code
 from edu_pilot.services import cases, exports, fitting, policies
+from edu_pilot.services.actors import require_role
 from edu_pilot.services.answers import read_date
 from edu_pilot.services.effects.application import PLAIN
 from edu_pilot.services.perform import Result, enter_many
@@ -36,9 +37,9 @@ from edu_pilot.services.spreadsheets import Unreadable
 from edu_pilot.services.tables import read_grid
 from edu_pilot.services.vault import vault
 from edu_pilot.services.wording import masked_id
-from edu_pilot.workflow.definition import Action, Definition
+from edu_pilot.workflow.definition import Definition
 from edu_pilot.workflow.engine import Engine
-from edu_pilot.workflow.reasons import N_, Blocked, Forbidden, Reason, Refused
+from edu_pilot.workflow.reasons import Blocked, Reason, Refused
 from edu_pilot.workflow.registry import Actor, Attempt
 
 WORKFLOW = "application"
@@ -169,21 +170,12 @@ def _setting(conn: Connection, kind: Kind, intake: str, actor: Actor) -> tuple[E
     """Return the engine and an attempt to ask it with; raise where no row could be taken."""
     version = policies.in_force(conn, clock.today())
     engine = version.compiled.engines[WORKFLOW]
-    if not actor.roles & set(takers := taken_by(engine.definition, kind.step)):
-        roles = {"roles": "roles:" + ",".join(takers)}
-        raise Forbidden([Reason("role_missing", N_("This step belongs to: %(roles)s"), dict(roles))])
+    require_role(actor, taken_by(engine.definition, kind.step))
     blank = cases.candidate(conn, vault(), WORKFLOW, [{"id": "", "intake": intake}])[0]
     attempt = Attempt(blank, kind.step, actor, {}, version.policy, clock.today())
     if isinstance(closed := kind.intake(attempt), Reason):
         raise Unusable(closed)
     return engine, attempt
-
-
-def require_role(actor: Actor, step: Action) -> None:
-    """Raise Forbidden for one whose roles may never take the step that a list asks for."""
-    if not actor.roles & set(step.by):
-        roles = "roles:" + ",".join(step.by)
-        raise Forbidden([Reason("role_missing", N_("This step belongs to: %(roles)s"), {"roles": roles}, step.by)])
 
 
 def _rows(conn: Connection, data: bytes, filename: str, attempt: Attempt, kind: Kind) -> list[RosterRow]:

@@ -27,6 +27,7 @@ from edu_pilot.services import (
     verification,
 )
 from edu_pilot.services.actors import OPERATOR
+from edu_pilot.services.archive import Unfit
 from edu_pilot.services.vault import FIELD, INDEX, SESSION, SIGNING
 from edu_pilot.workflow.reasons import Refused
 from tests.factories import SETTLED, Pilot, case, rows
@@ -192,9 +193,9 @@ def another_process() -> Iterator[None]:
 
 
 def test_the_index_is_not_changed_under_a_running_server(pilot: Pilot) -> None:
-    with another_process(), pytest.raises(Refused) as refusal:
+    with another_process(), pytest.raises(Unfit) as refusal:
         keys.rotate("index", OPERATOR)
-    assert [reason.code for reason in refusal.value.reasons] == ["installation_in_use"]
+    assert refusal.value.code == "at_work"
     assert vault.numbers(folder(), INDEX) == [1]
 
 
