@@ -1,9 +1,8 @@
-"""Commands for keys, for what is kept of a person, and for who looked at it."""
+"""The commands for keys and for what is kept of a person."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,13 @@ import click
 from flask.cli import AppGroup
 
 from edu_pilot import disk
-from edu_pilot.console import REFUSED, Run, command
-from edu_pilot.extensions import read
-from edu_pilot.services import erasure, keys, look_ups, own_data
+from edu_pilot.commands.console import REFUSED, TARGET, Run, command, group
+from edu_pilot.services import erasure, keys, own_data
 from edu_pilot.workflow.reasons import N_
 
-keys_group = AppGroup("keys", help="The keys of this installation.")
+commands = AppGroup("personal")
+keys_group = group(commands, "keys", "The keys of this installation.")
+people_group = group(commands, "people", "What is kept of a person.")
 
 
 @command(keys_group, "rotate")
@@ -37,7 +37,6 @@ def keys_rotate(run: Run, what: str) -> None:
         sys.exit(REFUSED)
 
 
-people_group = AppGroup("people", help="What is kept of a person.")
 REASON = click.option("--reason", required=True, metavar="CODE", help="A code of the policy's retention.reasons.")
 
 
@@ -69,32 +68,9 @@ def people_restrict(run: Run, reference: str, reason: str) -> None:
 
 @command(people_group, "export")
 @click.argument("reference")
-@click.argument("target", metavar="OUT.zip", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("target", metavar="OUT.zip", type=TARGET)
 def people_export(run: Run, reference: str, target: Path) -> None:
     """Write a person's copy of everything kept of them; readable by its owner alone."""
     content = own_data.export(reference, run.actor)
     disk.write_private(target, content)
     run.answer({"reference": reference, "file": str(target), "bytes": len(content)}, [str(target)])
-
-
-def add_look_ups(audit_group: click.Group) -> None:
-    """Add the command that tells who looked at what to the audit's."""
-
-    @command(audit_group, "look-ups")
-    @click.option("--actor", help="One account's only.")
-    def audit_look_ups(run: Run, actor: str | None) -> None:
-        """Tell who looked at full values, papers and files, and whom to ask why."""
-        with read() as conn:
-            days = [asdict(day) | {"on": day.on.isoformat()} for day in look_ups.days(conn)]
-            newest = [_plain(row) for row in look_ups.newest(conn, actor)]
-        alarm = run.say(N_("Ask why"))
-        lines = [
-            f"{d['on']}  {d['actor']:<20} {d['number']:>5} {d['without_task']:>5}  {alarm if d['alarm'] else ''}"
-            for d in days
-            if actor in (None, d["actor"])
-        ]
-        run.answer({"days": days, "look_ups": newest}, lines)
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}

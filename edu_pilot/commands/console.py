@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import click
 from flask import current_app
-from flask.cli import with_appcontext
+from flask.cli import AppGroup, with_appcontext
 from rich.console import Console
 from rich.progress import Progress
 
@@ -30,6 +31,9 @@ from edu_pilot.workflow.reasons import N_, Reason, Refused
 from edu_pilot.workflow.registry import Actor
 
 REFUSED, USAGE = 1, 2
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+TARGET = click.Path(dir_okay=False, path_type=Path)
 
 
 class Stop(Exception):
@@ -136,6 +140,21 @@ def _lines(task: str) -> Callable[[int, int], None]:
             click.echo(f"{task}: {done}/{total}", err=True)
 
     return tell
+
+
+def group(parent: click.Group, name: str, text: str) -> AppGroup:
+    """Add a group of commands to another."""
+    made = AppGroup(name, help=text)
+    parent.add_command(made)
+    return made
+
+
+def bytes_of(file: Path) -> bytes:
+    """Return what stands in a file; one that cannot be read is refused by name."""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Stop(REFUSED, "file_unreadable", f"{file}: {error.strerror}") from None
 
 
 def command(

@@ -12,18 +12,16 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from edu_pilot.console import REFUSED, USAGE, Run, Stop, command
+from edu_pilot.commands.console import FOLDER, REFUSED, TARGET, USAGE, Run, Stop, command, group
 from edu_pilot.extensions import read
 from edu_pilot.services import archive, backup, engines, figures, moving, restore, snapshots, sweep
 from edu_pilot.workflow.reasons import N_
 
 commands = AppGroup("keeping")
-store_group = AppGroup("store", help="Kept files: documents and papers.")
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-EXISTING = click.Path(exists=True, path_type=Path)
+store_group = group(commands, "store", "Kept files: documents and papers.")
+SOURCE = click.Path(exists=True, path_type=Path)
 IDENTITY = click.option(
-    "--identity", type=FILE, envvar="EDU_PILOT_BACKUP_IDENTITY_FILE", help="The file with the backup's secret key."
+    "--identity", type=TARGET, envvar="EDU_PILOT_BACKUP_IDENTITY_FILE", help="The file with the backup's secret key."
 )
 
 
@@ -39,7 +37,7 @@ def _tell(run: Run) -> engines.Tell:
 
 
 @command(commands, "backup", before_init=True)
-@click.argument("file", type=FILE)
+@click.argument("file", type=TARGET)
 @click.option("--new-identity", is_flag=True, help="Write a new secret key to FILE and print its public key.")
 @click.option("--with-keys", is_flag=True, help="Put the installation's keys in as well.")
 def make_backup(run: Run, file: Path, new_identity: bool, with_keys: bool) -> None:
@@ -76,7 +74,7 @@ def _figure_lines(found: dict[str, Any]) -> list[str]:
 
 
 @command(commands, "restore", before_init=True)
-@click.argument("source", type=EXISTING)
+@click.argument("source", type=SOURCE)
 @click.option("--at", metavar="INSTANT", help="Of a folder of snapshots the last one before this instant.")
 @IDENTITY
 def restore_it(run: Run, source: Path, at: str | None, identity: Path | None) -> None:
@@ -128,7 +126,7 @@ def _answer_restored(run: Run, done: restore.Restored) -> None:
 
 
 @command(commands, "figures")
-@click.argument("file", type=EXISTING, required=False)
+@click.argument("file", type=SOURCE, required=False)
 def show_figures(run: Run, file: Path | None) -> None:
     """Print counts, sums and sampled hashes; with FILE compare with those printed before by --json."""
     with read() as conn:
@@ -190,6 +188,3 @@ def store_fetch(run: Run, folder: Path, identity: Path | None) -> None:
     run.answer({"files": put, "missing": missing}, lines)
     if missing:
         sys.exit(REFUSED)
-
-
-commands.add_command(store_group)

@@ -1,0 +1,159 @@
+"""The commands for documents: issue, render, save, verify."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from edu_pilot import disk
+from edu_pilot.commands.console import EXISTING, REFUSED, TARGET, USAGE, Run, Stop, bytes_of, command, group
+from edu_pilot.extensions import read
+from edu_pilot.services import bundles, documents, instance, notices, outbox, proof, rendering, search, verification
+from edu_pilot.services.vault import vault
+from edu_pilot.workflow.reasons import N_
+
+commands = AppGroup("papers")
+documents_group = group(commands, "documents", "Issue, render and save documents.")
+
+
+@command(documents_group, "render-pending")
+def render_pending(run: Run) -> None:
+    """Render every document that has no bytes yet."""
+    with read() as conn:
+        numbers = documents.pending(conn)
+    tell, failed = run.progress("documents"), []
+    for done, number in enumerate(numbers, 1):
+        try:
+            documents.render(number)
+        except rendering.RenderingRefused as refused:
+            failed.append({"number": number, "problem": run.say(refused.text, **refused.facts)})
+        tell(done, len(numbers))
+    outbox.drain(len(numbers), task="render")
+    text = N_("%(rendered)s documents rendered, %(failed)s not.")
+    value = {"rendered": len(numbers) - len(failed), "failed": failed}
+    lines = [
+        run.say(text, rendered=value["rendered"], failed=len(failed)),
+        *(f"{f['number']}: {f['problem']}" for f in failed),
+    ]
+    run.answer(value, lines)
+    if failed:
+        sys.exit(REFUSED)
+
+
+@command(documents_group, "issue")
+@click.argument("kind")
+@click.argument("workflow")
+@click.argument("reference")
+def documents_issue(run: Run, kind: str, workflow: str, reference: str) -> None:
+    """Issue a document of a record, first or again, where its workflow has a step for that."""
+    number = bundles.issue_again(workflow, reference, kind, run.actor)
+    run.answer({"number": number, "kind": kind, "reference": reference}, [number])
+
+
+@command(documents_group, "batch")
+@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("workflow")
+@click.argument("references", nargs=-1)
+@click.option("--kind", "kinds", multiple=True, help="Only documents of this kind; may be repeated.")
+@click.option("--state", help="Every record in this state, beside those named.")
+@click.option("--intake", metavar="YYMM")
+def documents_batch(
+    run: Run, target: Path, workflow: str, references: tuple[str, ...], kinds: tuple[str, ...],
+    state: str | None, intake: str | None,
+) -> None:  # fmt: skip
+    """Save the documents of records into a folder, or into a ZIP where TARGET ends in .zip; tells each."""
+    wanted = list(references)
+    if state or intake:
+        with read() as conn:
+            wanted += search.references(conn, workflow, run.actor, search.Wanted(state=state, intake=intake))
+    if not wanted:
+        raise Stop(USAGE, "no_records", run.say(N_("Name records, or choose them by --state or --intake.")))
+    try:
+        found = bundles.bundle(
+            target, workflow, list(dict.fromkeys(wanted)), kinds, run.actor, run.progress("documents")
+        )
+    except OSError as error:
+        raise Stop(USAGE, "target_not_writable", f"{target}: {error.strerror}") from None
+    _answer_bundle(run, target, found)
+
+
+def _answer_bundle(run: Run, target: Path, found: list[bundles.Saved]) -> None:
+    told: list[dict[str, Any]] = [{**vars(one), "reasons": [run.reason(r) for r in one.reasons]} for one in found]
+    left = [one for one in told if one["reasons"]]
+    value = {"target": str(target), "saved": len(told) - len(left), "left": len(left), "documents": told}
+    text = run.say(N_("%(saved)s documents saved, %(left)s not."), saved=value["saved"], left=value["left"])
+    run.answer(value, [text, *(f"{o['reference']} {o['kind']}: {r['text']}" for o in left for r in o["reasons"])])
+    if left:
+        sys.exit(REFUSED)
+
+
+@command(documents_group, "save")
+@click.argument("number")
+@click.argument("target", type=TARGET)
+def documents_save(run: Run, number: str, target: Path) -> None:
+    """Write a document's PDF to a file."""
+    content = documents.content(number, run.actor)
+    disk.write_private(target, content)
+    run.answer({"number": number, "file": str(target), "bytes": len(content)}, [str(target)])
+
+
+@command(documents_group, "notice")
+@click.option("--county", metavar="CODE", help="One county's list; else the whole city's.")
+def documents_notice(run: Run, county: str | None) -> None:
+    """Issue the masked list of the claims whose public notice runs today."""
+    number = notices.publish(county, run.actor)
+    run.answer({"number": number}, [number])
+
+
+@command(documents_group, "take-down")
+@click.argument("number")
+@click.option("--reason", required=True, metavar="CODE", help="Why, by the codes of the policy.")
+@click.option("--claim", "claims", multiple=True, metavar="REFERENCE", help="Whom it concerns; else the whole list.")
+def documents_take_down(run: Run, number: str, reason: str, claims: tuple[str, ...]) -> None:
+    """Take a published list down at once and record the incident; name whom it concerns."""
+    concerned = notices.take_down(number, reason, run.actor, claims)
+    run.answer({"number": number, "claims": concerned}, concerned)
+
+
+@command(commands, "verify", before_init=True)
+@click.argument("what", metavar="FILE.pdf|CODE")
+@click.option("--key", type=EXISTING, help="A public key; then no database is needed.")
+def verify(run: Run, what: str, key: Path | None) -> None:
+    """Say whether a paper is genuine, altered, revoked or unknown, and show what it says."""
+    file = Path(what)
+    if key:
+        found = verification.by_key(bytes_of(file), public_key_in(run, key))
+    elif not instance.ready():
+        raise Stop(
+            USAGE,
+            "not_initialised",
+            run.say(N_("There is no installation here yet; give --key, or run: edu-pilot init")),
+        )
+    else:
+        found = verification.by_file(bytes_of(file)) if file.suffix.lower() == ".pdf" else verification.by_code(what)
+    value = vars(found)
+    run.answer(value, [found.result, *(f"  {n}: {v}" for n, v in (found.content or {}).items())])
+    if found.result != "genuine":
+        sys.exit(REFUSED)
+
+
+@command(commands, "public-key")
+def public_key(run: Run) -> None:
+    """Print the public key with which anyone can verify this installation's papers."""
+    text = verification.public_pem(vault().public_key)
+    run.answer({"key_id": proof.key_id(vault().public_key), "pem": text}, [text.rstrip()])
+
+
+def public_key_in(run: Run, file: Path) -> bytes:
+    """Return the public key that stands in a file; anything else is refused with the way to get one."""
+    content = bytes_of(file)
+    try:
+        proof.key_of(content)
+    except ValueError:
+        text = N_("%(file)s is no public key of an installation; `edu-pilot public-key` prints one.")
+        raise Stop(USAGE, "key_malformed", run.say(text, file=file)) from None
+    return content
