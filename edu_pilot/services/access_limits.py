@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from edu_pilot import clock, paths
 from edu_pilot.services import policies
+from edu_pilot.workflow.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,13 @@ class Limits:
 
 
 def limits(conn: Connection) -> Limits:
-    """Return the limits in force; a version published before there were any takes the shipped ones."""
-    given = policies.in_force(conn, clock.today()).policy.find("access") or _shipped()
+    """Return the limits in force."""
+    return limits_of(policies.in_force(conn, clock.today()).policy)
+
+
+def limits_of(policy: Policy) -> Limits:
+    """Return the limits of a policy version; one published before there were any takes the shipped ones."""
+    given = policy.find("access") or _shipped()
     return Limits(
         password_min=given["password_min"],
         factor_roles=frozenset(given["factor_roles"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -256,6 +256,12 @@ def belongs_to(name: str, study: str, actor: Actor) -> None:
         row = of_name(conn, name)
         conn.execute(ACCOUNT.update().where(ACCOUNT.c.id == row["id"]).values(person_key=person.key))
         record(conn, actor, name, "person", {"study": study})
+
+
+def offices(conn: Connection, names: Collection[str]) -> dict[str, tuple[list[str], str | None]]:
+    """Return the roles and the county of accounts by name, for people to know who acted."""
+    query = sa.select(ACCOUNT.c.name, ACCOUNT.c.roles, ACCOUNT.c.county).where(ACCOUNT.c.name.in_(names))
+    return {row["name"]: ([r for r in row["roles"].split(",") if r], row["county"]) for row in all_rows(conn, query)}
 
 
 def everyone(conn: Connection) -> list[Mapping[str, Any]]:

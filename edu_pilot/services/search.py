@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,10 +15,18 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows
 from edu_pilot.models import Application, Document, Person, PersonAlias
-from edu_pilot.rules.identity import id_faults, id_is_well_formed, normalise_id, normalise_phone, phone_fault
+from edu_pilot.rules.identity import (
+    half_width,
+    id_faults,
+    id_is_well_formed,
+    normalise_id,
+    normalise_phone,
+    phone_fault,
+)
 from edu_pilot.services import cases, look_ups, veil
 from edu_pilot.services.actors import SYSTEM, student
 from edu_pilot.services.cases import Case, NotFound
+from edu_pilot.services.documents import ungrouped
 from edu_pilot.services.facts.payment import drawable
 from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.vault import Unreadable, vault
@@ -106,9 +115,55 @@ FOUND = timedelta(minutes=10)
 PLACE = "search.asked"
 
 
-def sealed(actor: Actor, asked: tuple[str | None, str | None]) -> str:
+@dataclass(frozen=True)
+class Asked:
+    """What a search is for: an ID number or a phone, and a number of a record or of one of its papers."""
+
+    id_number: str | None = None
+    phone: str | None = None
+    number: str = ""
+
+    @property
+    def person(self) -> tuple[str | None, str | None] | None:
+        """The ID number and phone, if one of them was asked for."""
+        return (self.id_number, self.phone) if self.id_number or self.phone else None
+
+
+# An ID number as it is written, whether it is sound or not, and a mobile number.
+ID_SHAPE, PHONE_SHAPE = re.compile(r"\d{15}|\d{17}[\dX]"), re.compile(r"1\d{10}")
+LONGEST_NUMBER = 40
+
+
+def strong_number(text: str) -> Asked:
+    """Return what somebody may have meant by a number typed or scanned; some shapes are of two kinds."""
+    typed = "".join(half_width(text).split()).upper()[:LONGEST_NUMBER]
+    if typed.startswith("+86"):
+        typed = typed.removeprefix("+86")
+    plain = typed.replace("-", "")
+    if PHONE_SHAPE.fullmatch(plain):
+        return Asked(phone=plain)
+    return Asked(plain if ID_SHAPE.fullmatch(plain) else None, None, typed)
+
+
+def by_number(conn: Connection, actor: Actor, number: str) -> list[Case]:
+    """Return the visible records that a number names: their own, one of a paper, or the code printed on one."""
+    found: list[Case] = []
+    for workflow in cases.workflows() if number else ():
+        records = cases.table(workflow)
+        papers = sa.select(DOCUMENT.c.record_id).where(
+            DOCUMENT.c.workflow == workflow, sa.or_(DOCUMENT.c.number == number, DOCUMENT.c.code == ungrouped(number))
+        )
+        named = [records.c[name] == number for name in NUMBERS if name in records.c]
+        query = sa.select(records).where(visible_to(actor, records), sa.or_(records.c.id.in_(papers), *named))
+        with walled(conn, actor):
+            rows = all_rows(conn, query.order_by(records.c.reference).limit(LIMIT))
+        found += [veil.veiled(conn, case, actor) for case in cases.batch_of(conn, vault(), workflow, rows)]
+    return found
+
+
+def sealed(actor: Actor, asked: Asked) -> str:
     """Return what was searched for, sealed for the account that asked; fit for an address."""
-    text = json.dumps([clock.now().isoformat(), *asked])
+    text = json.dumps([clock.now().isoformat(), *astuple(asked)])
     return base64.urlsafe_b64encode(vault().seal(PLACE, actor.name, text)).decode().rstrip("=")
 
 
@@ -116,12 +171,12 @@ def again(conn: Connection, actor: Actor, name: str) -> list[Case]:
     """Return what the search of that sealed name finds; it is on record already. NotFound for others' and old ones."""
     try:
         blob = base64.urlsafe_b64decode(name + "=" * (-len(name) % 4))
-        at, id_number, phone = json.loads(vault().open(PLACE, actor.name, blob))
+        at, id_number, phone, number = json.loads(vault().open(PLACE, actor.name, blob))
     except (ValueError, Unreadable):
         raise NotFound("search") from None
     if clock.now() - datetime.fromisoformat(at) > FOUND:
         raise NotFound("search")
-    return _by_person(conn, actor, id_number, phone)
+    return _by_person(conn, actor, id_number, phone) + by_number(conn, actor, number)
 
 
 def _by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str | None) -> list[Case]:

@@ -16,6 +16,7 @@ from edu_pilot.web import (
     errors,
     health,
     home,
+    navigation,
     payments,
     personal,
     places,
@@ -41,9 +42,10 @@ def init_app(app: Flask) -> None:
     health.init_app(app)
     app.before_request(lambda: access.require_permission(sessions.ask_to_sign_in))
     words.init_app(app)
+    navigation.init_app(app)
     errors.init_app(app)
     for pages in (
-        sign_in, account, staff, home, places, payments, rosters, records, personal, documents, public,
+        sign_in, account, staff, navigation, home, places, payments, rosters, records, personal, documents, public,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

@@ -12,7 +12,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from edu_pilot import faults
+from edu_pilot import clock, faults
 from edu_pilot.extensions import read
 from edu_pilot.services import accounts, logins, presenting
 from edu_pilot.services.actors import STUDENT
@@ -21,7 +21,7 @@ from edu_pilot.services.readiness import UNAVAILABLE
 from edu_pilot.services.rendering import RenderingRefused
 from edu_pilot.services.rosters import Unusable
 from edu_pilot.services.throttle import TooMany
-from edu_pilot.web import access
+from edu_pilot.web import access, navigation
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Refused, StepUpNeeded
 
@@ -40,11 +40,33 @@ TEXTS = {
     404: (N_("Not found"), N_("There is nothing here that you may see. Look over the address or the number.")),
     405: (N_("Not possible this way"), N_("Go back to the record and use its buttons.")),
     413: (N_("Too large"), N_("What you sent is too large. A file may have at most 10 MB, a form 25 MB.")),
+    409: (N_("Not possible as it stands"), N_("The record has moved on. Open it again and see what it needs.")),
     422: (N_("Not complete"), N_("Look over what you entered.")),
     429: (N_("Too many attempts"), N_("To keep others from guessing, this is shut for a while.")),
     500: (N_("Something went wrong"), N_("Nothing was changed. Try again, or tell the administrator when it was.")),
     503: (N_("Not available now"), N_("The system is starting or under repair. Try again in some minutes.")),
 }  # fmt: skip
+# What one can do next, under each page.
+WAYS: dict[int, tuple[str, ...]] = {
+    400: (N_("If you came from a form, go back in your browser: what you typed is usually still there."),),
+    401: (N_("Sign in again; a form you were filling in stays open in its own tab."),),
+    403: (
+        N_("The menu above shows what your account is for."),
+        N_("Which roles an account has is decided by two administrators."),
+    ),
+    404: (
+        N_("Look over the number: a record begins with a letter, such as A2209-000123."),
+        N_("What you may not see is told in the same words as what is not there."),
+    ),
+    409: (N_("Use the menu to open the record again."),),
+    413: (
+        N_("Take the picture again with a lower resolution, or save the PDF smaller."),
+        N_("Send long lists in parts."),
+    ),
+    429: (N_("Wait for the time named, then try once more with the right numbers."),),
+    500: (N_("Note the time and what you did; the administrator finds it in the log by the time."),),
+    503: (N_("Nothing was lost: what was confirmed before is kept."),),
+}
 
 
 def init_app(app: Flask) -> None:
@@ -68,7 +90,10 @@ def init_app(app: Flask) -> None:
 def page(status: int, detail: str = "") -> Answer:
     """Return the page of a status; the same one whoever asks for whatever."""
     title, text = TEXTS.get(status, TEXTS[400 if status < 500 else 500])
-    return render_template("public/error.html", title=_(title), text=_(text), detail=detail), status
+    ways = [_(way) for way in WAYS.get(status, ())]
+    at = clock.now() if status >= 500 else None
+    told = {"title": _(title), "text": _(text), "detail": detail, "ways": ways, "at": at, "status": status}
+    return render_template("public/error.html", **told), status
 
 
 def _http(error: HTTPException) -> Any:
@@ -126,4 +151,5 @@ def _refused(refused: Refused) -> Answer:
         return again(refused), status_of(refused)
     with read() as conn:
         words = Words(presenting.in_force(conn))
-    return render_template("public/refused.html", reasons=refused.reasons, words=words), status_of(refused)
+    back = navigation.came_from()
+    return render_template("public/refused.html", reasons=refused.reasons, words=words, back=back), status_of(refused)

@@ -15,11 +15,11 @@ from edu_pilot import i18n
 from edu_pilot.extensions import read, write
 from edu_pilot.services import accounts, alerts, anchors, counts, outbox, policies, presenting, search
 from edu_pilot.services.actors import STUDENT
-from edu_pilot.services.search import Wanted
-from edu_pilot.web import access
+from edu_pilot.services.search import Asked, Wanted
+from edu_pilot.web import access, navigation
 from edu_pilot.web.records import COLUMNS, Line, lines
-from edu_pilot.web.sign_in import local
 from edu_pilot.web.words import Words
+from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.registry import Actor
 from edu_pilot.workflow.versions import Compiled
 
@@ -87,23 +87,8 @@ class Waiting:
     lines: list[Line]
 
 
-def nav(actor: Actor | None) -> list[tuple[str, Any]]:
-    """Return the areas an actor has, as (address, title)."""
-    if actor is None or actor.roles == {STUDENT}:
-        return []
-    own = [(url_for(f"home.{name}"), AREAS[name].title) for name in _areas_of(actor)]
-    own.append((url_for("home.dashboard"), _("Overview")))
-    more = (("staff.index", _("Accounts")), ("home.admin", _("Administration")))
-    return own + [(url_for(name), title) for name, title in more if access.may_open(name, actor)]
-
-
 def _areas_of(actor: Actor) -> list[str]:
     return [name for name in AREAS if access.may_open(f"home.{name}", actor)]
-
-
-@pages.app_context_processor
-def _shell() -> dict[str, Any]:
-    return {"nav": lambda: nav(access.actor_or_none())}
 
 
 @pages.get("/")
@@ -173,18 +158,19 @@ def _area(name: str) -> str:
             words=Words(compiled),
             tallies=tallies,
             columns=COLUMNS,
-            waiting=[_waiting(conn, actor, *one, tallies) for one in area.lists],
+            waiting=[_waiting(conn, compiled.policy, *one, tallies) for one in area.lists],
             told=alerts.of_actor(conn, actor),
             creates=[w for w in area.workflows if actor.roles & set(compiled.definition(w).create.by)],
         )
 
 
 def _waiting(
-    conn: Connection, actor: Actor, workflow: str, state: str, tallies: Mapping[str, Mapping[str, int]]
+    conn: Connection, policy: Policy, workflow: str, state: str, tallies: Mapping[str, Mapping[str, int]]
 ) -> Waiting:
     number = tallies[workflow].get(state, 0)
-    found = search.find(conn, workflow, actor, Wanted(state=state, limit=FIRST))[0] if number else []
-    return Waiting(workflow, state, number, lines(conn, found))
+    wanted = Wanted(state=state, limit=FIRST)
+    found = search.find(conn, workflow, access.actor(), wanted)[0] if number else []
+    return Waiting(workflow, state, number, lines(conn, found, policy))
 
 
 @pages.get("/dashboard")
@@ -225,17 +211,24 @@ def anchor_sheet() -> str:
 @pages.post("/search")
 @access.staff
 def by_number() -> Response:
-    """Find records by ID number or phone, which stand in no address and in no history of a browser."""
-    number = "".join(request.form.get("number", "").split())[:32]
-    phone = len(number) == 11 and not number.endswith(("x", "X"))
-    return to_found((None, number) if phone else (number, None))
+    """Find records by a number that names one thing; it stands in no address and in no history of a browser."""
+    return to_found(search.strong_number(request.form.get("number", "")))
 
 
-def to_found(asked: tuple[str | None, str | None]) -> Response:
-    """Search, put that on record, and lead to what was found under a sealed name that only this account can open."""
-    with write() as conn:
-        search.by_person(conn, access.actor(), *asked)
-    return redirect(url_for("home.found", sealed=search.sealed(access.actor(), asked)), 303)
+def to_found(asked: Asked) -> Response:
+    """Search, put that on record, and lead to what was found under a sealed name that only this account can open.
+
+    A number of the record itself leads straight to it.
+    """
+    actor = access.actor()
+    if asked.person:
+        with write() as conn:
+            search.by_person(conn, actor, *asked.person)
+    with read() as conn:
+        own = search.by_number(conn, actor, asked.number)
+    if len(own) == 1 and not asked.person:
+        return redirect(url_for("records.detail", workflow=own[0].workflow, reference=own[0].reference), 303)
+    return redirect(url_for("home.found", sealed=search.sealed(actor, asked)), 303)
 
 
 @pages.get("/search/<sealed>")
@@ -255,5 +248,4 @@ def language(lang: str) -> Response:
     if lang not in i18n.LANGUAGES:
         abort(404)
     session["lang"] = lang
-    came_from = (request.referrer or "").removeprefix(request.host_url.rstrip("/"))
-    return redirect(local(came_from) or url_for(".index"), 303)
+    return redirect(navigation.came_from() or url_for(".index"), 303)

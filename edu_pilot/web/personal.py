@@ -46,7 +46,7 @@ def find(workflow: str) -> Any:
     number = search.person_number(asked.get("q", ""))
     if number is None:
         return redirect(url_for("records.index", workflow=workflow, **asked), 303)
-    return to_found(number)
+    return to_found(search.Asked(*number))
 
 
 @pages.post("/status/copy")

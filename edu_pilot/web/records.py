@@ -14,7 +14,18 @@ from werkzeug.wrappers import Response
 
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import cases, counts, documents, look_ups, outbox, papers, policies, presenting, search
+from edu_pilot.services import (
+    accounts,
+    cases,
+    counts,
+    documents,
+    look_ups,
+    outbox,
+    papers,
+    policies,
+    presenting,
+    search,
+)
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import create
@@ -24,6 +35,7 @@ from edu_pilot.web.choices import Asked
 from edu_pilot.web.forms import Answers, form_of
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.engine import Offer
+from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import Reason, Refused
 from edu_pilot.workflow.versions import Compiled
 
@@ -56,9 +68,9 @@ class Step:
     form: Answers
 
 
-def lines(conn: Connection, found: Iterable[Case]) -> list[Line]:
-    """Return records as a list shows them to who asks."""
-    policy, actor = presenting.in_force(conn).policy, access.actor()
+def lines(conn: Connection, found: Iterable[Case], policy: Policy | None = None) -> list[Line]:
+    """Return records as a list shows them to who asks, by the policy in force."""
+    policy, actor = policy or presenting.in_force(conn).policy, access.actor()
     return [Line(case, presenting.facts(case, policy, actor, policy)) for case in found]
 
 
@@ -131,8 +143,14 @@ def detail_page(
             look_ups=look_ups.offered(conn, case, actor),
             look_up_reasons=look_ups.reasons(conn),
             readable=documents.readable(conn, actor),
+            hands=accounts.offices(conn, _hands_in(whole)),
             next_kind=next(iter(whole.shown.facts.get("papers_missing", ())), None),
         )
+
+
+def _hands_in(whole: presenting.Whole) -> set[str]:
+    """Return the accounts that a record's page names."""
+    return {entry["actor"] for entry in whole.history} | {file["uploaded_by"] for file in whole.files}
 
 
 def _step(workflow: str, offer: Offer, asked: Asked, tried: Answers | None) -> Step:

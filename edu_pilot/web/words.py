@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,11 +11,13 @@ from flask import Flask, current_app
 from flask_babel import gettext as _
 
 from edu_pilot import clock, i18n
+from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.answers import CLEARED
 from edu_pilot.services.wording import yuan
 from edu_pilot.workflow.definition import Need
 from edu_pilot.workflow.reading import Label
 from edu_pilot.workflow.reasons import N_, Reason
+from edu_pilot.workflow.registry import Actor
 from edu_pilot.workflow.versions import Compiled
 
 # Where the codes inside a receipt have their labels.
@@ -25,6 +27,24 @@ PARTS = {
     "reason": "decision_codes.bounce",
     "evidence": "claim.receipt_evidence",
 }
+# Where the codes that people choose have their names; a level has a list of its own.
+TABLES = {
+    "county": "counties", "new_county": "counties", "point": "points", "new_point": "points", "major": "majors",
+    "new_major": "majors", "offered_major": "majors", "occupation": "occupations",
+}  # fmt: skip
+# What stands in a step's way because of who asks: a colleague of the same role can take it, the reader never can.
+ABOUT_THE_READER = frozenset(
+    {
+        "account_changed_by_another", "acts_for_one_body", "drawn_by_another", "has_a_person", "no_claim_of_mine",
+        "no_item_of_mine", "not_checked_by_me", "not_entered_by_me", "not_objected_by_me", "not_own_case",
+        "not_own_record", "not_prepared_by_me", "not_typed_by_me", "other_body_was_another_person",
+    }
+)  # fmt: skip
+# Done already by the reader's own side: what is left is for the others.
+DONE_BY_ONES_OWN = frozenset({"my_body_has_not_checked"})
+# Who acts without an account.
+WITHOUT_ACCOUNT = (STUDENT, "system", "operator")
+Office = tuple[Sequence[str], str | None]
 # What is noted beside a record without a step of its own.
 FILE_NOTES = {"add_file": N_("File added"), "strike_file": N_("File struck")}
 
@@ -91,6 +111,30 @@ class Words:
         """Return roles as people call them."""
         return self.joined(self._say(self.compiled.roles.get(name)) or name for name in names)
 
+    def mended_by(self, reason: Reason, reader: Actor | None) -> str:
+        """Return who can do something about a reason, the reader told apart from the colleagues; empty for nobody."""
+        mine = reader.roles & set(reason.who) if reader else frozenset()
+        others = [role for role in reason.who if role not in mine]
+        if not mine:
+            return _("Can be mended by: %(roles)s", roles=self.roles(others)) if others else ""
+        if reason.code in DONE_BY_ONES_OWN:
+            return _("Now it is the turn of: %(roles)s", roles=self.roles(others)) if others else ""
+        if reason.code in ABOUT_THE_READER:
+            return _("Not by you: another person does it (%(roles)s)", roles=self.roles(reason.who))
+        if others:
+            return _("You can mend it yourself; so can: %(roles)s", roles=self.roles(others))
+        return _("You can mend it yourself.")
+
+    def hand(self, name: str, offices: Mapping[str, Office], reader: Actor | None) -> str:
+        """Return who acted, by office and county; the account's own name is for the staff."""
+        if name in WITHOUT_ACCOUNT:
+            return self.roles([name])
+        roles, county = offices.get(name, ((), None))
+        office = self.roles(roles) + (f" {self.row('counties', county)}" if county else "")
+        if reader is None or reader.roles == {STUDENT}:
+            return office or _("staff")
+        return f"{office} ({name})" if office else name
+
     def document(self, kind: str) -> str:
         """Return a kind of document."""
         return self._say(self.compiled.documents.get(kind)) or kind
@@ -152,7 +196,28 @@ class Words:
             return amount(value)
         if need.type == "date":
             return day(value)
-        return self._say_label(need.choices.get(value)) or str(value)
+        return self._say_label(need.choices.get(value)) or self._named(need.name, str(value))
+
+    def _named(self, name: str, value: str) -> str:
+        """Return a code of the catalogue in words; anything else is what somebody wrote."""
+        if name in TABLES:
+            return self._row_named(TABLES[name], value)
+        if name == "level":
+            return self.level(value)
+        return self.course(value) if name == "course" else value
+
+    def _row_named(self, table: str, value: str) -> str:
+        """Return a row's name in the reader's language, whether its code or its name was written."""
+        rows = self.compiled.policy.table(table)
+        code = next((row["code"] for row in rows if value in (row["code"], row["name_zh"])), value)
+        return self.row(table, code)
+
+    def course(self, code: str) -> str:
+        """Return a course by its name, whichever major's plan it stands in."""
+        column = "course" if i18n.language() == "zh" else "course_en"
+        plans = (rows for name, rows in self.compiled.policy.tables.items() if name.startswith("plans/"))
+        found = next((row for rows in plans for row in rows if row["code"] == code), None)
+        return f"{code} {found[column]}" if found else code
 
     def _part(self, name: str, value: Any) -> str:
         if name == "result":

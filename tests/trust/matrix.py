@@ -288,6 +288,7 @@ def _sent(visitor: Visitor) -> dict[str, str]:
 PATHS = {
     "/static/<path:filename>": "/static/app.css",
     "/language/<lang>": "/language/en",
+    "/view/<name>": "/view/elder",
     "/registry/places/<year>": "/registry/places/2022",
     "/v/<code>": "/v/ABCDEFGHJKLMNPQR",
     "/api/v1/verify/<code>": "/api/v1/verify/ABCDEFGHJKLMNPQR",
@@ -480,6 +481,7 @@ def _document(name: str, principal: Principal, thing: Thing) -> set[int]:
 # Where no record is asked for: what an empty form or query comes to, for whoever is past the door.
 PLAIN: Mapping[tuple[str, str], Sequence[int]] = {
     ("/language/<lang>", "POST"): [303],
+    ("/view/<name>", "POST"): [303],
     ("/login", "POST"): [422],
     ("/logout", "POST"): [303],
     ("/status", "POST"): [404],

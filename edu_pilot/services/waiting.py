@@ -1,0 +1,100 @@
+"""How much work waits for somebody's own step, counted for all their pages in one query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from edu_pilot import clock
+from edu_pilot.models import Application, Certification, Claim, ClaimCheck, Payment, PaymentItem, Session, Study
+from edu_pilot.rules.claim import BODIES
+from edu_pilot.services.visibility import visible_to, walled
+from edu_pilot.workflow.registry import Actor
+
+APPLICATION = Application.__table__
+STUDY = Study.__table__
+CERTIFICATION = Certification.__table__
+SESSION = Session.__table__
+CLAIM = Claim.__table__
+CHECK = ClaimCheck.__table__
+PAYMENT = Payment.__table__
+ITEM = PaymentItem.__table__
+Number = sa.ScalarSelect[int]
+Count = Callable[[Actor], Iterable[Number]]
+
+
+def _number(actor: Actor, records: sa.Table, *where: sa.ColumnElement[bool]) -> Number:
+    return sa.select(sa.func.count()).select_from(records).where(visible_to(actor, records), *where).scalar_subquery()
+
+
+def _desk(actor: Actor) -> Iterable[Number]:
+    """Drafts, what is to be looked over, and what came back to be corrected."""
+    yield _number(actor, APPLICATION, APPLICATION.c.state.in_(("draft", "registered", "returned")))
+    yield _number(actor, CLAIM, CLAIM.c.state.in_(("draft", "returned")))
+
+
+def _registry(actor: Actor) -> Iterable[Number]:
+    """Who waits for admission, and who has done everything but has no diploma on record."""
+    yield _number(actor, APPLICATION, APPLICATION.c.state == "verified")
+    yield _number(actor, STUDY, STUDY.c.state == "completed")
+
+
+def _exams(actor: Actor) -> Iterable[Number]:
+    """Candidates without a seat, without marks or without their certificate; sessions that are to be closed."""
+    yield _number(actor, CERTIFICATION, CERTIFICATION.c.state.in_(("entered", "sat", "passed")))
+    yield _number(actor, SESSION, SESSION.c.state.in_(("held", "scored")))
+
+
+def _review(actor: Actor) -> Iterable[Number]:
+    """Claims that wait for this body: not those it has checked already, not those a batch holds (R5.2)."""
+    mine = actor.roles & set(BODIES)
+    if mine:
+        checked = sa.and_(CHECK.c.claim_id == CLAIM.c.id, CHECK.c.round == CLAIM.c.round, CHECK.c.body.in_(mine))
+        yield _number(actor, CLAIM, CLAIM.c.state.in_(("submitted", "not_agreed")), ~sa.exists().where(checked))
+    if "union_reviewer" in mine:
+        changed = CLAIM.c.account_changed_at.is_not(None), CLAIM.c.account_confirmed_at.is_(None)
+        yield _number(actor, CLAIM, CLAIM.c.state.in_(("approved", "bounced")), *changed, _in_no_batch())
+    if "arbiter" in actor.roles:
+        yield _number(actor, CLAIM, sa.or_(CLAIM.c.state == "objected", _to_settle()))
+
+
+def _in_no_batch() -> sa.ColumnElement[bool]:
+    return ~sa.exists().where(ITEM.c.claim_id == CLAIM.c.id, ITEM.c.live)
+
+
+def _to_settle() -> sa.ColumnElement[bool]:
+    """A conflict is the arbiter's once both bodies looked again, or their time for it is over."""
+    again = sa.select(sa.func.count()).where(CHECK.c.claim_id == CLAIM.c.id, CHECK.c.round == CLAIM.c.round)
+    ready = sa.or_(CLAIM.c.escalated_on.is_not(None), again.scalar_subquery() == len(BODIES))
+    return sa.and_(CLAIM.c.state == "not_agreed", ready)
+
+
+def _payments(actor: Actor) -> Iterable[Number]:
+    """What the maker can draw or settle, and what another's batch asks of the releaser (R5.8)."""
+    if "finance_maker" in actor.roles:
+        over = CLAIM.c.notice_until < clock.today()
+        yield _number(actor, CLAIM, CLAIM.c.state.in_(("approved", "bounced")), over, _in_no_batch())
+        yield _number(actor, PAYMENT, PAYMENT.c.state == "exported")
+    if "finance_releaser" in actor.roles:
+        drawn = sa.and_(PAYMENT.c.state == "drawn", PAYMENT.c.creator_key != actor.person_key)
+        yield _number(actor, PAYMENT, sa.or_(drawn, PAYMENT.c.state == "released"))
+
+
+COUNTS: Mapping[str, Count] = {
+    "desk": _desk, "registry": _registry, "exams": _exams, "review": _review, "payments": _payments,
+}  # fmt: skip
+
+
+def numbers(conn: Connection, actor: Actor, names: Iterable[str]) -> dict[str, int]:
+    """Return how much waits for the actor under each of the named counts, in one query."""
+    columns = [_sum(actor, name).label(name) for name in names]
+    if not columns:
+        return {}
+    with walled(conn, actor):
+        return dict(conn.execute(sa.select(*columns)).mappings().one())
+
+
+def _sum(actor: Actor, name: str) -> sa.ColumnElement[int]:
+    return sum(COUNTS[name](actor), start=sa.literal(0))
