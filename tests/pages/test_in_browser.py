@@ -7,13 +7,10 @@ from itertools import cycle, groupby, product
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from flask import Flask
 from playwright.sync_api import Browser, ViewportSize
 from playwright.sync_api import Page as Tab
 
-from edu_pilot import clock
-
-VIEW_COOKIE = "view"
+from edu_pilot.web.navigation import VIEW_COOKIE
 from tests.browser.served import served_here
 from tests.pages.listed import Page
 from tests.trust import matrix
