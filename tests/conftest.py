@@ -7,11 +7,13 @@ from typing import TypeVar
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser
 
 from edu_pilot import instants
 from tests import app as installations
 from tests import postgres as postgres_server
-from tests.app import Place
+from tests.app import TODAY, Place
+from tests.browser.served import opened_browser, served_here
 from tests.factories import Pilot
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -136,3 +138,18 @@ def any_pilot(any_app: Flask) -> Pilot:
 def one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a test move the host's clock: the database's own does not travel along."""
     monkeypatch.setattr(instants.Watch, "require_agreement", lambda _watch, _conn: None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Give Debian's Chromium."""
+    with opened_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def address(site: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Serve the site on a port of this machine, on the day of the tests."""
+    monkeypatch.setenv("EDU_PILOT_TODAY", TODAY.isoformat())
+    with served_here(site) as base:
+        yield base

@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from PIL import Image
-from playwright.sync_api import Browser, Page, Request, ViewportSize, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, Page, Request, ViewportSize
 
 from edu_pilot import clock
 from edu_pilot.services import factor
 from tests.app import TODAY
 from tests.factories import Pilot, state
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-NOT_HERE = "Debian's chromium is not installed: apt-get install chromium"
 SIZES = {"phone": (375, 812), "desk": (1366, 768)}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """Give Debian's Chromium."""
-    if CHROMIUM is None:
-        pytest.skip(NOT_HERE)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def address(site: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Serve the site on a port of this machine, on the day of the tests."""
-    monkeypatch.setenv("EDU_PILOT_TODAY", TODAY.isoformat())
-    server = make_server("127.0.0.1", 0, site, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
