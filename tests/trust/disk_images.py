@@ -155,6 +155,10 @@ class Disk:
         """Give the image without a cut: everything that was written."""
         return Image(dict(self.names), {})
 
+    def least(self) -> Image:
+        """Give the least that a power cut leaves: what is synced, and nothing of the rest."""
+        return Image(dict(self.synced), dict.fromkeys(self.synced.values(), ()))
+
     def cut(self, chance: random.Random) -> Image:
         """Give what one power cut leaves: all that is synced, and a part of the rest."""
         sector, share, choices = chance.choice(PIECES), chance.choice(SHARES), bytearray([0])

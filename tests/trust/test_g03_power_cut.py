@@ -61,11 +61,23 @@ class Cut:
     parts: tuple[int, int, bytes]
 
 
+# One file is kept in a folder that another process has made a moment ago.
+KEEP_ONE = """
+import sys
+from pathlib import Path
+from edu_pilot.services import store
+from tests.trust import guards
+place = Path(sys.argv[1])
+Path(place, "papers").mkdir()
+with guards.taken_away():
+    store.Folder(place).put("papers/aa/one.pdf", b"one")
+"""
+
+
 @pytest.fixture(scope="module")
 def recording(sqlite_template: Place) -> Iterator[Recording]:
     """Record a day's business, and judge every state that it committed."""
-    if shutil.which("strace") is None:
-        pytest.skip(WITHOUT_STRACE)
+    require_strace()
     if sqlite_module().sqlite_version_info < SAFE_WAL:
         pytest.skip("this SQLite library keeps no write-ahead log; install pysqlite3-binary")
     with in_memory() as folder:
@@ -73,6 +85,12 @@ def recording(sqlite_template: Place) -> Iterator[Recording]:
         with opened(before) as app, at_work(app):
             keys = anchors.own_keys()
         yield recorded(before, folder, keys)
+
+
+def require_strace() -> None:
+    """Skip where nothing can be recorded."""
+    if shutil.which("strace") is None:
+        pytest.skip(WITHOUT_STRACE)
 
 
 def recorded(before: Place, folder: Path, keys: anchors.Keys) -> Recording:
@@ -123,3 +141,17 @@ def test_the_program_goes_on_after_a_power_cut(recording: Recording, tmp_path: P
                     assert audit.verify(conn).ok, cut.moment
                 assert sweep.look().missing == (), cut.moment
             told(opened=n)
+
+
+def test_a_kept_file_is_found_in_a_new_folder_of_another_process() -> None:
+    """The other one has not synced the folder's name yet, and may never come to it."""
+    require_strace()
+    with in_memory() as folder:
+        place, trace = folder / "store", folder / "trace"
+        place.mkdir()
+        disk = Disk(place)
+        traces.record([sys.executable, "-c", KEEP_ONE, str(place)], trace, {"PYTHONPATH": str(ROOT)})
+        for event in traces.read(trace, place, folder / "marks"):
+            disk.apply(event)
+        require_same(disk.whole(), place)
+        assert disk.least().read("papers/aa/one.pdf") == b"one"

@@ -48,3 +48,17 @@ def name_synced_after_its_file() -> Iterator[None]:
     """Leave names of files and folders to the system."""
     with mock.patch.object(store, "sync_folder", lambda _folder: None):
         yield
+
+
+@guard("name_of_a_folder_synced_by_each", test=f"{FILE}::test_a_kept_file_is_found_in_a_new_folder_of_another_process")
+def name_of_a_folder_synced_by_each() -> Iterator[None]:
+    """Take a folder that is there for one whose name is synced."""
+
+    def careless(folder: Path, root: Path) -> None:
+        if not folder.is_dir():
+            careless(folder.parent, root)
+            folder.mkdir()
+            store.sync_folder(folder.parent)
+
+    with mock.patch.object(store, "_make_folder", careless):
+        yield
