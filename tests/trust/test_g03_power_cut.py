@@ -75,7 +75,7 @@ with guards.taken_away():
 
 
 @pytest.fixture(scope="module")
-def recording(sqlite_template: Place) -> Iterator[Recording]:
+def recording(sqlite_template: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recording]:
     """Record a day's business, and judge every state that it committed."""
     require_strace()
     if sqlite_module().sqlite_version_info < SAFE_WAL:
@@ -84,7 +84,8 @@ def recording(sqlite_template: Place) -> Iterator[Recording]:
         before = copy_sqlite(sqlite_template, folder / "before")
         with opened(before) as app, at_work(app):
             keys = anchors.own_keys()
-        yield recorded(before, folder, keys)
+        # A hundred megabytes of text at four workers: not for the memory.
+        yield recorded(before, folder, tmp_path_factory.mktemp("calls") / "trace", keys)
 
 
 def require_strace() -> None:
@@ -93,9 +94,9 @@ def require_strace() -> None:
         pytest.skip(WITHOUT_STRACE)
 
 
-def recorded(before: Place, folder: Path, keys: anchors.Keys) -> Recording:
+def recorded(before: Place, folder: Path, trace: Path, keys: anchors.Keys) -> Recording:
     """Let the business be done under the eyes of strace, and follow it."""
-    place, marks, trace = copy_sqlite(before, folder / "instance"), folder / "marks", folder / "trace"
+    place, marks = copy_sqlite(before, folder / "instance"), folder / "marks"
     words = [sys.executable, "-m", "tests.trust.recorded", str(place.data), str(marks), str(WORKERS[column()])]
     traces.record(words, trace, {"PYTHONPATH": str(ROOT)})
     events = traces.read(trace, place.data, marks)
