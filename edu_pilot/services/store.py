@@ -53,7 +53,7 @@ class Folder:
         """Write under a temporary name, sync, rename, sync the folder; raises OSError and leaves nothing behind."""
         path = self.root / key
         try:
-            _make_folder(path.parent)
+            _make_folder(path.parent, self.root)
             _write(path, content)
         except OSError as error:
             faults.note(error)
@@ -83,11 +83,12 @@ class Folder:
             sync_folder(path.parent)
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, root: Path) -> None:
     """Make a folder and those above it; the name of each is synced where it stands."""
-    if folder.is_dir():
+    # Below the root also a name that is there: another process may just have made it, and not synced it yet.
+    if folder.is_dir() and root not in folder.parents:
         return
-    _make_folder(folder.parent)
+    _make_folder(folder.parent, root)
     folder.mkdir(exist_ok=True)
     sync_folder(folder.parent)
 
