@@ -14,6 +14,7 @@ from edu_pilot.web import (
     browser,
     documents,
     errors,
+    exams,
     health,
     home,
     navigation,
@@ -22,6 +23,7 @@ from edu_pilot.web import (
     places,
     public,
     records,
+    registry,
     rosters,
     sessions,
     sign_in,
@@ -45,7 +47,8 @@ def init_app(app: Flask) -> None:
     navigation.init_app(app)
     errors.init_app(app)
     for pages in (
-        sign_in, account, staff, navigation, home, places, payments, rosters, records, personal, documents, public,
+        sign_in, account, staff, navigation, home, registry, exams, places, payments, rosters, records, personal,
+        documents, public,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

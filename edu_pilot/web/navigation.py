@@ -42,8 +42,8 @@ class Entry:
 # In the order people see them. A page of one's own work carries the number of what waits for one's own step.
 ENTRIES: Sequence[Entry] = (
     Entry("home.desk", _("Teaching point"), "desk"),
-    Entry("home.registry", _("Registry"), "registry"),
-    Entry("home.exams", _("Exams"), "exams"),
+    Entry("registry.index", _("Registry"), "registry"),
+    Entry("exams.index", _("Exams"), "exams"),
     Entry("home.review", _("Review"), "review"),
     Entry("home.payments", _("Payments"), "payments"),
     Entry("home.dashboard", _("Overview")),
