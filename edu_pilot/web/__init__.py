@@ -12,6 +12,7 @@ from edu_pilot.web import (
     account,
     api,
     browser,
+    claiming,
     documents,
     errors,
     exams,
@@ -28,6 +29,7 @@ from edu_pilot.web import (
     sessions,
     sign_in,
     staff,
+    student,
     words,
 )
 
@@ -48,7 +50,7 @@ def init_app(app: Flask) -> None:
     errors.init_app(app)
     for pages in (
         sign_in, account, staff, navigation, home, registry, exams, places, payments, rosters, records, personal,
-        documents, public,
+        documents, public, student, claiming,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)
