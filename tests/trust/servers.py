@@ -103,7 +103,7 @@ class Site:
 
     def answering(self, line: http.client.HTTPConnection) -> int:
         """Return the id of the process that holds the other end of an open line."""
-        end = f"socket:[{self._inode(line.sock.getsockname()[1])}]"  # type: ignore[union-attr]
+        end = f"socket:[{self._inode(line.sock.getsockname()[1])}]"
         for process in self.group:
             for worker in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
                 if any(_points_to(found, end) for found in Path(f"/proc/{worker}/fd").iterdir()):

@@ -16,16 +16,17 @@ from tests.trust.guards import g05, guard
 HERE = "tests/trust/test_g07_mixed_races.py::test_only_what_one_after_the_other_could_bring"
 # Longer than the contestants start apart, in seconds.
 LATE = 0.5
+# Both have judged before the first writes, and the second writes after it.
+LATER = {"renew_register_code": LATE, "check": 2 * LATE}
 
 
 @contextmanager
-def _late(module: Any, name: str, which: Callable[..., bool] = lambda *_given: True) -> Iterator[None]:
+def _late(module: Any, name: str, seconds: Callable[..., float] = lambda *_given: LATE) -> Iterator[None]:
     """Let a function be called a moment later, so that whoever started with it has been there first."""
     plain: Callable[..., Any] = getattr(module, name)
 
     def late(*given: Any, **named: Any) -> Any:
-        if which(*given):
-            time.sleep(LATE)
+        time.sleep(seconds(*given))
         return plain(*given, **named)
 
     with mock.patch.object(module, name, late):
@@ -34,13 +35,13 @@ def _late(module: Any, name: str, which: Callable[..., bool] = lambda *_given: T
 
 @guard("seen_version", test=HERE)
 def without_version_and_lock() -> Iterator[None]:
-    """What was amended is submitted unseen: neither transaction nor lock nor the condition of the UPDATE.
+    """What was changed meanwhile is checked unseen: no transaction, no lock, no condition of the UPDATE.
 
     A step from a state that was left meanwhile would still be refused by the database's own table of moves.
     """
     with ExitStack() as stack:
         stack.enter_context(taken_away(["transaction", "version"]))
-        stack.enter_context(_late(perform, "_taken", lambda _change, action: action.name == "submit"))
+        stack.enter_context(_late(perform, "_taken", lambda _change, action: LATER.get(action.name, 0)))
         yield
 
 
