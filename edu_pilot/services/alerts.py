@@ -15,7 +15,7 @@ from edu_pilot.extensions import all_rows, write
 from edu_pilot.models import Alert, Claim, Receipt, Study
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.claim import ReceiptKey
-from edu_pilot.services import audit
+from edu_pilot.services import audit, idempotency
 from edu_pilot.services.visibility import visible_to
 from edu_pilot.workflow.reasons import Reason, Refused
 from edu_pilot.workflow.registry import Actor
@@ -52,6 +52,9 @@ def _tell(actor: Actor, of: Mapping[str, Any], doubles: Sequence[ReceiptKey]) ->
     if not doubles:
         return
     with write() as conn:
+        if idempotency.done_by_another(conn):
+            # The receipt stands in the claim that the first sending of this very request has entered.
+            return
         second = _county(conn, of) or actor.county
         entries = [e for double in doubles for e in _noted(conn, actor, second, double)]
         audit.append(conn, entries)

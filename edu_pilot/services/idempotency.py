@@ -128,6 +128,13 @@ def _mine(row: Mapping[str, Any] | None, request: Once) -> bool:
     return row is not None and row["status"] is None and _opened(row)["nonce"] == request.nonce
 
 
+def done_by_another(conn: Connection) -> bool:
+    """Whether the present request was carried out by a duplicate, so that what it meets may be its own deed."""
+    request = once.get()
+    row = None if request is None else _stored(conn, request)
+    return row is not None and request is not None and not _mine(row, request)
+
+
 def carry_out(request: Once, act: Callable[[], Answer], recount: Recount | None) -> Answer:
     """Do what the request asks, or return what its first sending was answered.
 

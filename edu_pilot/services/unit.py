@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.models import Outbox, PrivateInput
 from edu_pilot.models.base import new_id
-from edu_pilot.services import anchors, audit, idempotency
+from edu_pilot.services import anchors, audit, idempotency, standing
 from edu_pilot.services.cases import Case
 from edu_pilot.services.policies import Version
 from edu_pilot.services.vault import Vault, vault
@@ -61,7 +61,8 @@ class Unit:
         self.following.append((len(self.entries), {**blank, **row, "task": task}))
 
     def close(self) -> None:
-        """Write what was collected; the audit comes last, so that its lock is held shortest."""
+        """Write what was collected; the audit comes last, so that its lock is held shortest. Raise LetGo."""
+        standing.require_unchanged(self.conn, self.actor)
         if self.private:
             self.conn.execute(PrivateInput.__table__.insert(), self.private)
         self._claim_key()

@@ -20,6 +20,7 @@ from edu_pilot.services.cases import NotFound
 from edu_pilot.services.readiness import UNAVAILABLE
 from edu_pilot.services.rendering import RenderingRefused
 from edu_pilot.services.rosters import Unusable
+from edu_pilot.services.standing import LetGo
 from edu_pilot.services.throttle import TooMany
 from edu_pilot.web import access, navigation
 from edu_pilot.web.words import Words
@@ -77,6 +78,7 @@ def init_app(app: Flask) -> None:
         (TooMany, _too_many),
         (accounts.Busy, lambda _error: page(503)),
         (NotFound, lambda _error: page(404)),
+        (LetGo, _let_go),
         (RenderingRefused, _not_rendered),
         *((kind, _unavailable) for kind in UNAVAILABLE),
         (DataError, lambda _error: page(400)),
@@ -113,6 +115,11 @@ def _unavailable(error: Exception) -> Answer:
     faults.note(error)
     log.error("the installation failed a request", route=str(request.url_rule), fault=type(error).__name__)
     return page(503)
+
+
+def _let_go(_error: LetGo) -> Answer:
+    g.actor = None  # whoever asked is nobody any more
+    return page(401)
 
 
 def _expired(_error: CSRFError) -> Answer:

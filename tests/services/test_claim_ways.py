@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from edu_pilot.extensions import read
-from edu_pilot.services import alerts, audit, documents, outbox, presenting, search
+from edu_pilot.services import alerts, audit, documents, idempotency, outbox, presenting, search
 from edu_pilot.services.actors import SYSTEM, student
+from edu_pilot.services.idempotency import Once
 from edu_pilot.services.perform import create
 from edu_pilot.services.vault import vault
 from edu_pilot.workflow.reasons import Refused
@@ -250,6 +251,28 @@ def test_edge_40_one_receipt_at_two_unions_counts_in_the_first(pilot: Pilot) -> 
             [("88".zfill(20), first)], [("88".zfill(20), None)], [],
         ]  # fmt: skip
         assert audit.verify(conn).ok
+
+
+def test_edge_40_a_request_sent_twice_alarms_nobody(any_pilot: Pilot) -> None:
+    """The duplicate is judged while the first is being kept: the receipt that it meets is its own."""
+    study = any_pilot.graduated()
+    first = sent(any_pilot, study, "key")
+    with pytest.raises(Refused) as met:
+        sent(any_pilot, study, "key")
+    assert "receipts_not_used" in codes(met) and rows("alert") == []
+    # Sent with another key it is a second claim of the receipt.
+    with pytest.raises(Refused):
+        sent(any_pilot, study, "another key")
+    assert {a["claim_id"] for a in rows("alert")} == {row("claim", first)["id"]}
+
+
+def sent(pilot: Pilot, study: str, key: str) -> str:
+    """Enter a claim by a request with a key, as if nobody had looked for the key before."""
+    token = idempotency.once.set(Once("wang.fang", key, "hash"))
+    try:
+        return pilot.claim(study)
+    finally:
+        idempotency.once.reset(token)
 
 
 def test_edge_40_other_refusals_alarm_nobody(pilot: Pilot) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from flask import Flask
 
@@ -10,9 +12,11 @@ from edu_pilot.services import accounts, audit, logins, staffing
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.logins import Caller
+from edu_pilot.services.perform import create, enter_many, perform, perform_many
+from edu_pilot.services.standing import LetGo
 from edu_pilot.workflow.reasons import Forbidden, Refused
 from edu_pilot.workflow.registry import Actor
-from tests.factories import Pilot, contents, row, rows
+from tests.factories import SIGN_UP, Pilot, application_form, contents, on, row, rows
 from tests.people import DECHENG, QIHE, entered, fresh_code, staff, worker
 
 
@@ -202,3 +206,44 @@ def test_nobody_ends_the_own_account_or_one_twice(app: Flask) -> None:
     with pytest.raises(Refused) as refusal:
         staffing.end("wang.fang", staff("admin"))
     assert codes(refusal) == {"account_ended"}
+
+
+def _ended(_second: Actor) -> None:
+    staffing.end("wang.fang", staff("admin"))
+
+
+def _another_role(second: Actor) -> None:
+    staffing.grant("wang.fang", ["registrar"], None, staff("admin"))
+    staffing.confirm("wang.fang", second)
+
+
+def _another_county(second: Actor) -> None:
+    staffing.grant("wang.fang", ["clerk"], DECHENG, staff("admin"))
+    staffing.confirm("wang.fang", second)
+
+
+@pytest.mark.parametrize("change", [_ended, _another_role, _another_county])
+def test_r6_3_who_was_let_in_before_takes_no_step_afterwards(
+    pilot: Pilot, second: Actor, change: Callable[[Actor], None]
+) -> None:
+    """A request knows its account before it waits for its turn to write; the account may end meanwhile."""
+    draft, before = pilot.draft(), pilot.wang_fang
+    change(second)
+    stored = contents()
+    for step in (
+        lambda: perform("application", draft, "register", before),
+        lambda: create("application", before, application_form(worker(3))),
+        lambda: list(perform_many("application", [row("application", draft)["id"]], "register", before)),
+        lambda: list(enter_many("application", [application_form(worker(4))], "register", before)),
+    ):
+        with on(SIGN_UP), pytest.raises(LetGo):
+            step()
+    assert contents() == stored
+
+
+@pytest.mark.parametrize(("path", "told"), [("/desk", "Please sign in"), ("/api/v1/workflows", "unauthorized")])
+def test_who_was_let_go_in_between_is_asked_to_sign_in(site: Flask, path: str, told: str) -> None:
+    with site.test_request_context(path, headers={"Accept-Language": "en"}):
+        answer = site.make_response(site.handle_user_exception(LetGo("wang.fang")))
+    assert answer.status_code == 401
+    assert told in answer.get_data(as_text=True)

@@ -10,14 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
+
+from tests.web.visitor import TOKEN
 
 PATIENCE_SECONDS = 60
+BOUNDARY = b"a-line-that-stands-in-no-file"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Status and body; `seen` is False where the line broke before an answer came."""
+    """Status, body and headers by their names in small letters; `seen` is False where the line broke before."""
 
     status: int
     body: Any
@@ -55,17 +58,61 @@ class Caller:
 
     def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send one request; a broken line is NO_ANSWER, and the next request opens a new one."""
-        sent = self.headers | (headers or {})
         content = None if body is None else json.dumps(body).encode()
-        if content is not None:
-            sent = sent | {"Content-Type": "application/json"}
-        try:
-            self.line.request(method, f"/api/v1{path}", content, sent)
-            answer = self.line.getresponse()
-            return Answer(answer.status, _parsed(answer.read()), dict(answer.getheaders()))
-        except (OSError, http.client.HTTPException):
-            self.line.close()
-            return NO_ANSWER
+        form = {} if content is None else {"Content-Type": "application/json"}
+        return _asked(self.line, method, f"/api/v1{path}", content, self.headers | (headers or {}) | form)
+
+    def send_file(self, path: str, name: str, content: bytes, **fields: str) -> Answer:
+        """Send a form with a file, as /imports takes lists."""
+        parts = [f'form-data; name="{field}"\r\n\r\n{value}'.encode() for field, value in fields.items()]
+        parts.append(f'form-data; name="file"; filename="{name}"\r\n\r\n'.encode() + content)
+        body = b"".join(b"--%s\r\nContent-Disposition: %s\r\n" % (BOUNDARY, part) for part in parts)
+        form = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}"}
+        return _asked(self.line, "POST", f"/api/v1{path}", body + b"--%s--\r\n" % BOUNDARY, self.headers | form)
+
+
+class Browser:
+    """One person at the pages: it keeps its cookie and sends back the token of its forms."""
+
+    def __init__(self, base: str) -> None:
+        self.line = http.client.HTTPConnection(urlsplit(base).netloc, timeout=PATIENCE_SECONDS)
+        self.cookie = self.token = ""
+        self.renew()
+
+    def renew(self) -> None:
+        """Read the token that the forms of this session carry."""
+        found = TOKEN.search(self.ask("GET", "/login").body.decode())
+        assert found
+        self.token = found.group(1)
+
+    def send(self, path: str, **fields: str) -> Answer:
+        """Send a form."""
+        return self.ask("POST", path, urlencode({"csrf_token": self.token, **fields}))
+
+    def ask(self, method: str, path: str, form: str | None = None) -> Answer:
+        """Send one request, and keep the cookie that comes back."""
+        sent = self.headers() | ({"Cookie": self.cookie} if self.cookie else {})
+        sent |= {} if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = _asked(self.line, method, path, None if form is None else form.encode(), sent)
+        self.cookie = answer.headers.get("set-cookie", self.cookie).partition(";")[0]
+        return answer
+
+    def headers(self) -> dict[str, str]:
+        """Give what every request of this browser says besides."""
+        return {}
+
+
+def _asked(
+    line: http.client.HTTPConnection, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
+) -> Answer:
+    try:
+        line.request(method, path, content, dict(headers))
+        answer = line.getresponse()
+        # Servers spell the names of headers as they like.
+        return Answer(answer.status, _parsed(answer.read()), {n.lower(): v for n, v in answer.getheaders()})
+    except (OSError, http.client.HTTPException):
+        line.close()
+        return NO_ANSWER
 
 
 @contextmanager

@@ -101,6 +101,21 @@ class Site:
         self.kill()
         return self.start()
 
+    def answering(self, line: http.client.HTTPConnection) -> int:
+        """Return the id of the process that holds the other end of an open line."""
+        end = f"socket:[{self._inode(line.sock.getsockname()[1])}]"
+        for process in self.group:
+            for worker in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+                if any(_points_to(found, end) for found in Path(f"/proc/{worker}/fd").iterdir()):
+                    return int(worker)
+        raise LookupError(end)
+
+    def _inode(self, port: int) -> str:
+        """Return the inode of our end of the connection that comes from a port."""
+        ends = f":{self.port:04X}", f":{port:04X}"
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        return next(line[9] for line in lines if line[1].endswith(ends[0]) and line[2].endswith(ends[1]))
+
     def token(self, account: str) -> str:
         """Draw a new bearer token for an account."""
         with opened(self.place) as app, at_work(app, self.on):
@@ -116,6 +131,13 @@ def served(place: Place, *, workers: int = 2, on: date = TODAY, helped: bool = F
         yield site
     finally:
         site.kill()
+
+
+def _points_to(link: Path, end: str) -> bool:
+    try:
+        return os.readlink(link) == end
+    except FileNotFoundError:
+        return False
 
 
 def _free_port() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import math
 import random
 import re
@@ -13,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import urlencode, urlsplit
 
 import pytest
 import sqlalchemy as sa
@@ -28,6 +26,7 @@ from edu_pilot.services.vault import vault
 from tests.app import TODAY, Place
 from tests.factories import Pilot, row
 from tests.people import LIU_WEI, STAFF
+from tests.trust.client import Browser
 from tests.trust.figures import column, figure, seed, size
 from tests.trust.servers import served
 from tests.web.visitor import TOKEN, Visitor, text
@@ -42,31 +41,20 @@ MEMORY_KIB = 4096
 ATTEMPTS, FEWEST_PAIRS, MOST_PAIRS = 4, 60, 10_000
 
 
-class Guesser:
+class Guesser(Browser):
     """A stranger's browser that claims another address with each request."""
 
     def __init__(self, base: str, number: int) -> None:
-        self.line = http.client.HTTPConnection(urlsplit(base).netloc, timeout=60)
         self.chance = random.Random(f"{seed('G21')}:{number}")
-        self.cookie = self.token = ""
-        page = self._ask("GET", "/login").decode()
-        found = TOKEN.search(page)
-        assert found
-        self.token = found.group(1)
+        super().__init__(base)
 
-    def send(self, path: str, **fields: str) -> int:
+    def guess(self, path: str, **fields: str) -> int:
         """Send a form from an address of its own and give the status."""
-        self._ask("POST", path, urlencode({"csrf_token": self.token, **fields}))
-        return self.status
+        return self.send(path, **fields).status
 
-    def _ask(self, method: str, path: str, body: str | None = None) -> bytes:
-        headers = {"X-Forwarded-For": f"10.{self.chance.randrange(4)}.{self.chance.randrange(256)}.7"}
-        headers |= {"Cookie": self.cookie} if self.cookie else {}
-        headers |= {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
-        self.line.request(method, path, body, headers)
-        answer = self.line.getresponse()
-        self.status, self.cookie = answer.status, answer.headers.get("Set-Cookie", self.cookie).partition(";")[0]
-        return answer.read()
+    def headers(self) -> dict[str, str]:
+        """Give the address that is claimed."""
+        return {"X-Forwarded-For": f"10.{self.chance.randrange(4)}.{self.chance.randrange(256)}.7"}
 
     def text(self, length: int) -> str:
         """Give random characters."""
@@ -76,12 +64,12 @@ class Guesser:
 TAIL = LIU_WEI.id_number[-6:]
 # What is guessed at, and the one thing every guess has in common.
 DOORS: dict[str, Callable[[Guesser, str], int]] = {
-    "sign-in of one account": lambda one, _code: one.send(
+    "sign-in of one account": lambda one, _code: one.guess(
         "/login", username="wang.fang", password=one.text(8), code="1"
     ),
-    "sign-in of no account": lambda one, _code: one.send("/login", username="nobody.at.all", password=one.text(8)),
-    "codes for one ID": lambda one, _code: one.send("/status", code=one.text(12), id_tail=TAIL),
-    "IDs for one code": lambda one, code: one.send("/status", code=code, id_tail=f"{one.chance.randrange(10**6):06}"),
+    "sign-in of no account": lambda one, _code: one.guess("/login", username="nobody.at.all", password=one.text(8)),
+    "codes for one ID": lambda one, _code: one.guess("/status", code=one.text(12), id_tail=TAIL),
+    "IDs for one code": lambda one, code: one.guess("/status", code=code, id_tail=f"{one.chance.randrange(10**6):06}"),
 }
 
 

@@ -19,6 +19,7 @@ from edu_pilot.services.cases import NotFound
 from edu_pilot.services.readiness import UNAVAILABLE
 from edu_pilot.services.rendering import RenderingRefused
 from edu_pilot.services.rosters import Unusable
+from edu_pilot.services.standing import LetGo
 from edu_pilot.services.throttle import TooMany
 from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Reason, Refused, StepUpNeeded
 
@@ -136,6 +137,7 @@ _ANSWERS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[A
     (Forbidden, lambda error: shaped(403, "forbidden", error.reasons)),
     (Refused, lambda error: shaped(409, error.code, error.reasons)),
     (NotFound, lambda _error: shaped(404, "not_found")),
+    (LetGo, lambda _error: shaped(401, "unauthorized")),
     (idempotency.Mismatch, lambda _error: shaped(409, "idempotency_mismatch")),
     (idempotency.InProgress, lambda _error: shaped(409, "in_progress")),
     (HTTPException, _http),
