@@ -54,11 +54,11 @@ class Caller:
         return self.post(path, {"version": version, "input": given}, key)
 
     def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
-        """Send one request; a broken line is NO_ANSWER, and the next request opens a new one."""
+        """Send one request, bytes as they are; a broken line is NO_ANSWER, and the next request opens a new one."""
         sent = self.headers | (headers or {})
-        content = None if body is None else json.dumps(body).encode()
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         if content is not None:
-            sent = sent | {"Content-Type": "application/json"}
+            sent = {"Content-Type": "application/json"} | sent
         try:
             self.line.request(method, f"/api/v1{path}", content, sent)
             answer = self.line.getresponse()
