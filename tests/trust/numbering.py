@@ -26,6 +26,8 @@ from tests.trust import guards
 THREADS, GROUP = 32, 8
 PATIENCE_SECONDS = 300
 PROCESSES = multiprocessing.get_context("spawn")
+# The serials of student numbers of an autumn intake come after this one; no other series is as long.
+AUTUMN = 50_000
 # Where the numbers of a series stand, by table and column.
 PLACES = (
     *((workflow, "reference") for workflow in ("application", "study", "certification", "session", "claim", "payment")),
@@ -123,13 +125,21 @@ def drawn() -> dict[str, list[int]]:
         for row in rows(table):
             series, _, number = str(row[name]).rpartition("-")
             found.setdefault(series, []).append(int(number))
+    for row in rows("study"):
+        if number := row["student_number"]:
+            season = "autumn" if int(number[8:]) > AUTUMN else "spring"
+            found.setdefault(f"student{number[:2]}{season}", []).append(int(number[8:]) % AUTUMN)
     return found
 
 
 def counted() -> dict[str, int]:
-    """Give what every counter says was drawn last; a payment's lines have a series with another name."""
-    named = {str(row["series"]): int(row["value"]) for row in rows("counter")}
-    return {f"P{name.removeprefix('payment')}" if name.startswith("payment") else name: n for name, n in named.items()}
+    """Give what every counter says was drawn last, as a number from 1 on."""
+    return {_named(str(row["series"])): int(row["value"]) % AUTUMN for row in rows("counter")}
+
+
+def _named(series: str) -> str:
+    """A payment's lines have a series with another name."""
+    return f"P{series.removeprefix('payment')}" if series.startswith("payment") else series
 
 
 def faults() -> dict[str, list[str]]:

@@ -57,7 +57,7 @@ class Deed:
     @property
     def first_told(self) -> bool:
         """Whether the answer came at the first sending, so that a repetition must be the same to the letter."""
-        return self.answer is not None and "Idempotency-Replayed" not in self.answer.headers
+        return self.answer is not None and "idempotency-replayed" not in map(str.lower, self.answer.headers)
 
 
 @dataclass

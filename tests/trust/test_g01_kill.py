@@ -22,7 +22,7 @@ from tests.trust.soundness import Ledger, opened_ledger, require_sound, ten_minu
 
 CLIENTS = 8
 # Seconds under load until the next kill.
-LOAD = 0.1, 1.2
+LOAD = 0.1, 0.8
 # Steps of others that a step waits for, and answers of a server that is down.
 TRIES, PAUSE = 100, 0.1
 REPEATED = 5
