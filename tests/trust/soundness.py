@@ -238,6 +238,8 @@ def _of_answers(told: list[Deed]) -> Faults:
             there = "sha256" not in body or body["sha256"] in papers
         if not there:
             yield f"told and not there: {deed.act}"
+        if deed.act.traces and "workflow" in body and body["workflow"] != deed.act.traces[0][0]:
+            yield f"told of another record: {deed.act}"
 
 
 def _versions() -> dict[str, int]:
