@@ -78,10 +78,11 @@ class Unit:
         return {**row, "id": f"{place:08x}{new_id()[8:]}", "cause": cause, "created_at": self.now}
 
     def _claim_key(self) -> None:
-        """Write the key of an idempotent request beside the first thing done for it."""
+        """Write the key of an idempotent request beside what was done for it, of which a lost answer is told."""
         if self.entries:
-            first = self.entries[0]
-            idempotency.claim(self.conn, workflow=first.workflow, reference=first.reference)
+            # A step's own entry comes after those of the records that it opened.
+            own = self.entries[-1]
+            idempotency.claim(self.conn, workflow=own.workflow, reference=own.reference)
 
 
 @dataclass

@@ -19,13 +19,21 @@ from edu_pilot.services.perform import birth, perform, unit_of
 from edu_pilot.workflow.reasons import Refused
 from edu_pilot.workflow.registry import Actor
 from tests.app import Place, at_work, opened
-from tests.factories import BATCHED, SIGN_UP, application_form, on
+from tests.factories import BATCHED, SIGN_UP, application_form, on, rows
 from tests.people import staff, worker
 from tests.trust import guards
 
 THREADS, GROUP = 32, 8
 PATIENCE_SECONDS = 300
 PROCESSES = multiprocessing.get_context("spawn")
+# The serials of student numbers of an autumn intake come after this one; no other series is as long.
+AUTUMN = 50_000
+# Where the numbers of a series stand, by table and column.
+PLACES = (
+    *((workflow, "reference") for workflow in ("application", "study", "certification", "session", "claim", "payment")),
+    ("document", "number"),
+    ("payment_item", "number"),
+)
 
 
 class Aborted(Exception):
@@ -108,3 +116,35 @@ def round_of(place: Place, seed: int, steps: int, dies: bool, claims: Sequence[s
     for process in processes:
         process.join(PATIENCE_SECONDS)
     return sum(process.exitcode == -signal.SIGKILL for process in processes)
+
+
+def drawn() -> dict[str, list[int]]:
+    """Give every number that stands somewhere, by series."""
+    found: dict[str, list[int]] = {}
+    for table, name in PLACES:
+        for row in rows(table):
+            series, _, number = str(row[name]).rpartition("-")
+            found.setdefault(series, []).append(int(number))
+    for row in rows("study"):
+        if number := row["student_number"]:
+            season = "autumn" if int(number[8:]) > AUTUMN else "spring"
+            found.setdefault(f"student{number[:2]}{season}", []).append(int(number[8:]) % AUTUMN)
+    return found
+
+
+def counted() -> dict[str, int]:
+    """Give what every counter says was drawn last, as a number from 1 on."""
+    return {_named(str(row["series"])): int(row["value"]) % AUTUMN for row in rows("counter")}
+
+
+def _named(series: str) -> str:
+    """A payment's lines have a series with another name."""
+    return f"P{series.removeprefix('payment')}" if series.startswith("payment") else series
+
+
+def faults() -> dict[str, list[str]]:
+    """Name the series whose numbers stand twice, and those that have gaps."""
+    found, last = drawn(), counted()
+    doubled = [name for name, numbers in found.items() if len(numbers) > len(set(numbers))]
+    gaps = [name for name, numbers in found.items() if set(numbers) != set(range(1, last.get(name, 0) + 1))]
+    return {"doubled": doubled, "gaps": gaps}

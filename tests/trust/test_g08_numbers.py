@@ -13,27 +13,9 @@ from tests.app import Place
 from tests.factories import Pilot, rows
 from tests.people import worker
 from tests.trust.figures import column, figure, seed, size
-from tests.trust.numbering import round_of
+from tests.trust.numbering import counted, drawn, round_of
 
 SAMPLE = {"small": 2, "ci": 20, "release": 100}
-# Where the numbers of a series stand, by table and column.
-PLACES = (("application", "reference"), ("document", "number"), ("payment", "reference"), ("payment_item", "number"))
-
-
-def drawn() -> dict[str, list[int]]:
-    """Give every number that stands somewhere, by series."""
-    found: dict[str, list[int]] = {}
-    for table, name in PLACES:
-        for row in rows(table):
-            series, _, number = str(row[name]).rpartition("-")
-            found.setdefault(series, []).append(int(number))
-    return found
-
-
-def counted() -> dict[str, int]:
-    """Give what every counter says was drawn last; a payment's lines have a series with another name."""
-    named = {str(row["series"]): int(row["value"]) for row in rows("counter")}
-    return {f"P{name.removeprefix('payment')}" if name.startswith("payment") else name: n for name, n in named.items()}
 
 
 def test_numbers_have_neither_doubles_nor_gaps(any_place: Place, any_pilot: Pilot) -> None:

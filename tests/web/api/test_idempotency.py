@@ -120,6 +120,22 @@ def test_an_answer_lost_after_the_commit_is_told_from_the_record(
     assert [answer.get_json()["reference"]] == [r["reference"] for r in rows("application")]
 
 
+def test_a_lost_answer_speaks_of_the_record_of_the_step_and_not_of_one_it_opened(
+    registrar: Caller, pilot: Pilot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    reference = pilot.verified()
+    asked = f"/records/application/{reference}/actions/admit", {"version": 3, "input": {}}
+    monkeypatch.setattr(idempotency, "PATIENCE", 0.1)
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(presenting, "show", killed)
+        registrar.post(*asked, key="k")
+    answer = registrar.post(*asked, key="k").get_json()
+    assert (answer["workflow"], answer["reference"], answer["state"]) == ("application", reference, "admitted")
+
+
 def test_a_repeated_upload_keeps_one_file(clerk: Caller, pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"/records/application/{pilot.registered()}/files"
 
