@@ -57,11 +57,10 @@ class Caller:
         return self.post(path, {"version": version, "input": given}, key)
 
     def ask(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
-<<<<<<< HEAD
-        """Send one request; a broken line is NO_ANSWER, and the next request opens a new one."""
-        content = None if body is None else json.dumps(body).encode()
+        """Send one request, bytes as they are; a broken line is NO_ANSWER, and the next request opens a new one."""
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         form = {} if content is None else {"Content-Type": "application/json"}
-        return _asked(self.line, method, f"/api/v1{path}", content, self.headers | (headers or {}) | form)
+        return _asked(self.line, method, f"/api/v1{path}", content, self.headers | form | (headers or {}))
 
     def send_file(self, path: str, name: str, content: bytes, **fields: str) -> Answer:
         """Send a form with a file, as /imports takes lists."""
@@ -114,20 +113,6 @@ def _asked(
     except (OSError, http.client.HTTPException):
         line.close()
         return NO_ANSWER
-=======
-        """Send one request, bytes as they are; a broken line is NO_ANSWER, and the next request opens a new one."""
-        sent = self.headers | (headers or {})
-        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        if content is not None:
-            sent = {"Content-Type": "application/json"} | sent
-        try:
-            self.line.request(method, f"/api/v1{path}", content, sent)
-            answer = self.line.getresponse()
-            return Answer(answer.status, _parsed(answer.read()), dict(answer.getheaders()))
-        except (OSError, http.client.HTTPException):
-            self.line.close()
-            return NO_ANSWER
->>>>>>> kill
 
 
 @contextmanager
