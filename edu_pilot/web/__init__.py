@@ -21,6 +21,7 @@ from edu_pilot.web import (
     places,
     public,
     records,
+    review,
     rosters,
     sessions,
     sign_in,
@@ -43,7 +44,7 @@ def init_app(app: Flask) -> None:
     words.init_app(app)
     errors.init_app(app)
     for pages in (
-        sign_in, account, staff, home, places, payments, rosters, records, personal, documents, public,
+        sign_in, account, staff, home, places, review, payments, rosters, records, personal, documents, public,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

@@ -33,6 +33,7 @@ class Area:
 
     title: Any
     lists: tuple[tuple[str, str], ...]
+    endpoint: str
 
     @property
     def workflows(self) -> list[str]:
@@ -47,6 +48,7 @@ AREAS: Mapping[str, Area] = {
             ("application", "draft"), ("application", "registered"), ("application", "returned"),
             ("claim", "draft"), ("claim", "returned"), ("certification", "planned"),
         ),
+        "home.desk",
     ),
     "registry": Area(
         _("Registry"),
@@ -54,6 +56,7 @@ AREAS: Mapping[str, Area] = {
             ("application", "verified"), ("application", "waitlisted"),
             ("study", "enrolled"), ("study", "studying"), ("study", "completed"),
         ),
+        "home.registry",
     ),
     "exams": Area(
         _("Exams"),
@@ -62,10 +65,12 @@ AREAS: Mapping[str, Area] = {
             ("certification", "entered"), ("certification", "seated"), ("certification", "sat"),
             ("certification", "passed"),
         ),
+        "home.exams",
     ),
     "review": Area(
         _("Review"),
         (("claim", "submitted"), ("claim", "not_agreed"), ("claim", "objected"), ("claim", "bounced")),
+        "review.index",
     ),
     "payments": Area(
         _("Payments"),
@@ -73,6 +78,7 @@ AREAS: Mapping[str, Area] = {
             ("claim", "approved"), ("claim", "bounced"), ("payment", "drawn"), ("payment", "released"),
             ("payment", "exported"), ("claim", "recovering"),
         ),
+        "payments.index",
     ),
 }  # fmt: skip
 
@@ -91,14 +97,14 @@ def nav(actor: Actor | None) -> list[tuple[str, Any]]:
     """Return the areas an actor has, as (address, title)."""
     if actor is None or actor.roles == {STUDENT}:
         return []
-    own = [(url_for(f"home.{name}"), AREAS[name].title) for name in _areas_of(actor)]
+    own = [(url_for(AREAS[name].endpoint), AREAS[name].title) for name in _areas_of(actor)]
     own.append((url_for("home.dashboard"), _("Overview")))
     more = (("staff.index", _("Accounts")), ("home.admin", _("Administration")))
     return own + [(url_for(name), title) for name, title in more if access.may_open(name, actor)]
 
 
 def _areas_of(actor: Actor) -> list[str]:
-    return [name for name in AREAS if access.may_open(f"home.{name}", actor)]
+    return [name for name in AREAS if access.may_open(AREAS[name].endpoint, actor)]
 
 
 @pages.app_context_processor
@@ -146,20 +152,6 @@ def registry() -> str:
 def exams() -> str:
     """Exam sessions and certifications."""
     return _area("exams")
-
-
-@pages.get("/review")
-@access.roles("union_reviewer", "university_reviewer", "arbiter", "auditor")
-def review() -> str:
-    """Claims that wait for a check."""
-    return _area("review")
-
-
-@pages.get("/payments")
-@access.roles("finance_maker", "finance_releaser", "auditor")
-def payments() -> str:
-    """Approved claims and payment batches."""
-    return _area("payments")
 
 
 def _area(name: str) -> str:
