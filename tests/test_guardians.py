@@ -399,7 +399,7 @@ NAMES_NOBODY = {
     "certification": {
         "attendance_percent", "certificate_number", "hours", "new_session", "practical", "session", "theory",
     },
-    "claim": {"faults", "reasons", "study"},
+    "claim": {"faults", "points", "reasons", "study"},
     "payment": {"claims", "results"},
     "session": {"level", "occupation", "rooms", "site", "starts"},
     "study": {
@@ -575,6 +575,11 @@ UNSCOPED = {
         "_paid_lines": "the city's sums, for the roles that the page and the command name",
         "_sent_lines": "the city's sums, for the roles that the page and the command name",
         "_sums": "the city's sums, for the roles that the page and the command name",
+    },
+    "services.reviewing": {
+        "_number": "a queue's conditions begin with the scope",
+        "page": "a queue's conditions begin with the scope",
+        "with_the_arbiter": "a condition of a queue, which is scoped",
     },
     "services.rosters": {"_live_phones": "whether a phone is taken anywhere, told without a record (R2.5)"},
     "services.search": {

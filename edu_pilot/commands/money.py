@@ -12,7 +12,7 @@ from edu_pilot import disk
 from edu_pilot.commands.console import EXISTING, REFUSED, TARGET, Run, command, group
 from edu_pilot.commands.lists import answer_list
 from edu_pilot.extensions import read
-from edu_pilot.services import bank_files, payments, reconciliation
+from edu_pilot.services import payments, reconciliation, wording
 
 commands = AppGroup("money")
 payment_group = group(commands, "payment", "Files to and from the bank.")
@@ -43,11 +43,11 @@ def payment_reconcile(run: Run) -> None:
     """Count all the money twice, from claims and from payments, and name every difference."""
     with read() as conn:
         found = reconciliation.reconcile(conn)
-    names = ("approved_fen", "open_fen", "paid_fen", "recovering_fen", "recovered_fen", "kept_fen", "difference_fen")
-    lines = [f"{name}: {bank_files.plain_yuan(getattr(found, name))}" for name in names]
+    lines = [f"{run.say(text)}: ¥{wording.yuan(getattr(found, name))}" for name, text in reconciliation.SUMS.items()]
     for one in found.differences:
         where = " ".join(part for part in (one.claim, one.batch) if part)
-        lines.append(f"✗ {where}  {run.say(reconciliation.TEXTS[one.code])}  {one.expected_fen} ≠ {one.found_fen}")
+        sums = " ≠ ".join(f"¥{wording.yuan(fen)}" for fen in (one.expected_fen, one.found_fen))
+        lines.append(f"✗ {where}  {run.say(reconciliation.TEXTS[one.code])}  {sums}")
     run.answer(found.as_dict(), lines)
     if not found.ok:
         sys.exit(REFUSED)

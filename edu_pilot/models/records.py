@@ -285,9 +285,24 @@ class ClaimCheck(Base):
     outcome: Mapped[str] = mapped_column(Name)
     reading: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
     reasons: Mapped[list[str]] = mapped_column(sa.JSON)
+    points: Mapped[list[str] | None] = mapped_column(sa.JSON)
+    note: Mapped[bytes | None] = mapped_column(Sealed)
     checked_by: Mapped[str] = mapped_column(Name)
     person_key: Mapped[str] = mapped_column(Blind)
     checked_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class CaseHold(Base):
+    """Who of one body works on a claim just now: a note for colleagues, which bars nobody and decides nothing."""
+
+    __tablename__ = "case_hold"
+    __table_args__ = (sa.UniqueConstraint("claim_id", "body"),)
+
+    id: Mapped[str] = id_column()
+    claim_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("claim.id"))
+    body: Mapped[str] = mapped_column(Name)
+    held_by: Mapped[str] = mapped_column(Name)
+    taken_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Payment(Record, Base):

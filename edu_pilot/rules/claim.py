@@ -29,6 +29,8 @@ RECEIPT_FIELDS = {
     "evidence": N_("form of the evidence"),
     "refunded_fen": N_("amount refunded"),
 }
+# The decision code that says nothing by itself.
+OTHER = "OTHER"
 # A receipt is the original unless something else is said.
 ORIGINAL = "original"
 # What a version accepts that was published before other forms of the evidence were known.
@@ -474,6 +476,14 @@ def outcome_has_reasons(attempt: Attempt) -> Blocked:
         "at least one of correction for a correction, and none for a pass."
     )
     return blocked(text, field="reasons", who=BODIES)
+
+
+@rule(on_input=True)
+def other_is_explained(attempt: Attempt) -> Blocked:
+    """R5.2: a reason that no code names is put into words, so that the claimant knows what to mend."""
+    if OTHER not in attempt.input.get("reasons", []) or attempt.input.get("note"):
+        return None
+    return blocked(N_("Who chooses “other” writes down what it is."), field="note", who=BODIES)
 
 
 @rule(on_input=True)

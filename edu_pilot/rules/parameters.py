@@ -32,6 +32,7 @@ PARAMETERS = (
     "claim.bar_months",
     "claim.budget_fen",
     "claim.cap_fen",
+    "claim.checklist",
     "claim.deadline_months",
     "claim.deadline_rolls",
     "claim.gone_employer_papers",

@@ -34,7 +34,7 @@ def _decision_notice(change: Change) -> Context | None:
         "diploma_on": study.diploma_on.isoformat(),
         "submitted_on": case.submitted_on.isoformat(),
         "reasons": _grounds(change),
-        "note": change.input.get("note", ""),
+        "note": _notes(change) if change.attempt.action in ("check", "recheck") else change.input.get("note", ""),
         "review_days": days,
         "review_until": working_days_after(policy, change.unit.today, days).isoformat(),
     }
@@ -55,6 +55,17 @@ def _found_by_bodies(change: Change) -> list[Context]:
     checks = sorted(change.case.checks, key=lambda check: BODIES.index(check.body))
     policy = change.attempt.policy
     return [ground for check in checks for ground in _coded(policy, check.reasons, _voice(change, check.body))]
+
+
+def _notes(change: Change) -> str:
+    """Return what the bodies put into words, the union's first; the claimant is told who says it."""
+    checks = sorted(change.case.checks, key=lambda check: BODIES.index(check.body))
+    vault = change.unit.vault
+    return "；".join(
+        f"{_voice(change, check.body)[0]}：{vault.open('claim_check.note', check.id, check.note)}"
+        for check in checks
+        if check.note
+    )
 
 
 def _coded(policy: Policy, codes: Iterable[str], voice: tuple[str, str]) -> list[Context]:
@@ -122,7 +133,7 @@ def _returned_claim(change: Change) -> Context:
         "county": policy.label("counties", case.county),
         "place": f"{policy.label('counties', case.county)}教学点",
         "faults": _found_by_bodies(change),
-        "note": "",
+        "note": _notes(change),
         "answer_until": change.values["answer_until"].isoformat(),
         "after_zh": f"在上述期限内补正并重新提交的，仍按首次提交日{date_zh(first.isoformat())}计算；"
         f"逾期的按重新提交之日计算，不得晚于申报截止日{date_zh(last.isoformat())}，两个期限均已过的，申请失效。",

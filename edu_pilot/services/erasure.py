@@ -303,7 +303,7 @@ class _Erasure:
         self.conn.execute(RECEIPT.update().where(RECEIPT.c.claim_id == row["id"]).values(payer=""))
         for check in all_rows(self.conn, sa.select(CHECK).where(CHECK.c.claim_id == row["id"])):
             reading = {name: value for name, value in check["reading"].items() if name != "id_tail"}
-            self.conn.execute(CHECK.update().where(CHECK.c.id == check["id"]).values(reading=reading))
+            self.conn.execute(CHECK.update().where(CHECK.c.id == check["id"]).values(reading=reading, note=None))
 
     def _inputs(self, workflow: str, reference: str) -> None:
         """What was typed at each step is kept beside the trail, so that it can go and the trail stays."""

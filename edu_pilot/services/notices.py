@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -22,7 +23,7 @@ from edu_pilot.services.documents import About, file_away
 from edu_pilot.services.perform import in_force, unit_of
 from edu_pilot.services.unit import Unit
 from edu_pilot.services.vault import vault
-from edu_pilot.services.visibility import visible_to
+from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
@@ -73,6 +74,34 @@ def _running(conn: Connection, county: str | None, day: date, actor: Actor) -> l
         .where(sa.true() if county is None else CLAIM.c.county == county)
     )
     return all_rows(conn, query.order_by(CLAIM.c.county, CLAIM.c.reference))
+
+
+@dataclass(frozen=True)
+class Named:
+    """One claim as the public list names it, with the reference that only the offices see."""
+
+    reference: str
+    line: Mapping[str, Any]
+
+
+def running(conn: Connection, actor: Actor) -> list[Named]:
+    """Return whose notice runs today, as the list of the actor's county or of the whole city names them."""
+    policy = in_force(unit_of(conn, actor)).policy
+    with walled(conn, actor):
+        rows = _running(conn, actor.county, clock.today(), actor)
+    return [Named(row["reference"], _line(policy, row)) for row in rows]
+
+
+NEWEST = 10
+
+
+def published(conn: Connection, actor: Actor) -> list[Mapping[str, Any]]:
+    """Return the newest lists of the actor's county or of the whole city; those taken down too."""
+    query = sa.select(DOCUMENT.c.number, DOCUMENT.c.issued_on, DOCUMENT.c.county, DOCUMENT.c.voided_at, DOCUMENT.c.kind)
+    own = DOCUMENT.c.kind == KIND, visible_to(actor, DOCUMENT)
+    return all_rows(
+        conn, query.where(*own).order_by(DOCUMENT.c.issued_on.desc(), DOCUMENT.c.number.desc()).limit(NEWEST)
+    )
 
 
 def _context(policy: Policy, county: str | None, named: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from edu_pilot.extensions import read
@@ -40,25 +41,39 @@ def bank_file(reference: str, actor: Actor) -> bytes:
     return content
 
 
-def import_results(data: bytes, filename: str, reference: str, actor: Actor, *, dry_run: bool = False) -> Report:
-    """Settle a batch by the bank's answer, whole or not at all; the same answer once more changes nothing.
+@dataclass(frozen=True)
+class Judged:
+    """The bank's answer as it was read, and what may be said to it; `known` says that it was taken before."""
 
-    Raises Unusable (file_unreadable), Forbidden, NotFound, or Refused for a batch not exported yet.
-    """
+    results: Results
+    report: Report
+    known: bool
+
+
+def judge_results(data: bytes, filename: str, reference: str, actor: Actor) -> Judged:
+    """Read the bank's answer for a batch and write nothing; raises Unusable, Forbidden or NotFound."""
     with read() as conn:
         case = search.get(conn, WORKFLOW, reference, actor)
         version = policies.of(conn, case.policy_version_id)
         require_role(actor, version.compiled.definition(WORKFLOW).actions[STEP].by)
         results = _results(data, filename, version.policy)
-        problems = _problems(case, results, version.policy)
         known = case.state == "settled"
-    if problems or known or dry_run:
-        return _report(results, problems, known)
+        return Judged(results, _report(results, _problems(case, results, version.policy), known), known)
+
+
+def import_results(data: bytes, filename: str, reference: str, actor: Actor, *, dry_run: bool = False) -> Report:
+    """Settle a batch by the bank's answer, whole or not at all; the same answer once more changes nothing.
+
+    Raises Unusable (file_unreadable), Forbidden, NotFound, or Refused for a batch not exported yet.
+    """
+    found = judge_results(data, filename, reference, actor)
+    if found.report.problems or found.known or dry_run:
+        return found.report
     try:
-        outbox.act(WORKFLOW, reference, STEP, actor, {"results": [result for _row, result in results]})
+        outbox.act(WORKFLOW, reference, STEP, actor, {"results": [result for _row, result in found.results]})
     except Refused as refused:
         return _after_another(data, filename, reference, actor, refused)
-    return _report(results, [], False)
+    return _report(found.results, [], False)
 
 
 def _after_another(data: bytes, filename: str, reference: str, actor: Actor, refused: Refused) -> Report:

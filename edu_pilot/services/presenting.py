@@ -24,6 +24,7 @@ from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import in_force as in_force_for
 from edu_pilot.services.perform import rules_policy, unit_of, version_of
 from edu_pilot.services.unit import Unit
+from edu_pilot.services.vault import vault
 from edu_pilot.workflow.definition import Definition, Need
 from edu_pilot.workflow.engine import Offer
 from edu_pilot.workflow.policy import Policy
@@ -264,8 +265,10 @@ def _checks(case: Case) -> list[dict[str, Any]]:
     """R5.2: both checks of a round are shown once both are there; a re-check stays as sealed as the first check was."""
     if not case.decided_checks:
         return []
-    columns = ("round", "body", "outcome", "reading", "reasons", "checked_by")
-    return [{name: getattr(check, name) for name in columns} for check in case.decided_checks]
+    columns = ("round", "body", "outcome", "reading", "reasons", "points", "checked_by")
+    told = ({name: getattr(check, name) for name in columns} for check in case.decided_checks)
+    notes = (vault().open("claim_check.note", c.id, c.note) if c.note else None for c in case.decided_checks)
+    return [check | {"note": note} for check, note in zip(told, notes, strict=True)]
 
 
 def _payment(case: Case, _policy: Policy) -> dict[str, Any]:

@@ -30,6 +30,16 @@ PAID = ("paid", "recovering", "recovered")
 SENT = ("exported", "settled")
 # Claim and amount in fen, by payment number.
 Lines = dict[str, tuple[str | None, int]]
+# The sums in the order they are told.
+SUMS = {
+    "approved_fen": N_("Approved"),
+    "open_fen": N_("of which open"),
+    "paid_fen": N_("of which paid"),
+    "difference_fen": N_("Difference"),
+    "recovering_fen": N_("Being recovered"),
+    "recovered_fen": N_("Recovered"),
+    "kept_fen": N_("Paid and kept"),
+}
 TEXTS = {
     "paid_without_payment": N_("The claim counts as paid, but no payment was made for it."),
     "paid_twice": N_("More than one payment was made for the claim."),

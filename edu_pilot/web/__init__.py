@@ -25,6 +25,7 @@ from edu_pilot.web import (
     public,
     records,
     registry,
+    review,
     rosters,
     sessions,
     sign_in,
@@ -49,8 +50,8 @@ def init_app(app: Flask) -> None:
     navigation.init_app(app)
     errors.init_app(app)
     for pages in (
-        sign_in, account, staff, navigation, home, registry, exams, places, payments, rosters, records, personal,
-        documents, public, student, claiming,
+        sign_in, account, staff, navigation, home, registry, exams, places, review, payments, rosters, records,
+        personal, documents, public, student, claiming,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

@@ -14,15 +14,14 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from edu_pilot import clock, faults
 from edu_pilot.extensions import read
-from edu_pilot.services import accounts, logins, presenting
-from edu_pilot.services.actors import STUDENT
+from edu_pilot.services import accounts, presenting
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.readiness import UNAVAILABLE
 from edu_pilot.services.rendering import RenderingRefused
 from edu_pilot.services.rosters import Unusable
 from edu_pilot.services.standing import LetGo
 from edu_pilot.services.throttle import TooMany
-from edu_pilot.web import access, navigation
+from edu_pilot.web import navigation
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.reasons import N_, Forbidden, Malformed, Refused, StepUpNeeded
 
@@ -134,11 +133,7 @@ def _too_many(error: TooMany) -> Any:
 def _unproved(_refused: StepUpNeeded) -> Answer:
     """Ask who sits there, and carry the entries along: with the code sent beside them the step is taken."""
     carried = [(n, v) for n, v in request.form.items(multi=True) if n not in NOT_CARRIED]
-    actor, fault = access.actor_or_none(), g.get("step_up_fault", False)
-    student = actor is not None and actor.roles == {STUDENT}
-    password = not student and actor is not None and not logins.has_factor(actor)
-    page = "public/step_up.html"
-    return render_template(page, carried=carried, fault=fault, student=student, password=password), 403
+    return render_template("public/step_up.html", carried=carried, fault=g.get("step_up_fault", False)), 403
 
 
 def _not_rendered(error: RenderingRefused) -> Answer:

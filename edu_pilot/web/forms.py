@@ -36,6 +36,7 @@ ROWS = 6
 LARGEST_FEN = 10**12
 RADIOS = 4
 PAID = "paid"
+LINE = "line_"
 LONG = frozenset({"note", "explanation"})
 Options = Mapping[str, Sequence[tuple[str, str]]]
 
@@ -207,6 +208,26 @@ class Reading(Part):
         return bool(super().validate(extra_validators))
 
 
+class LinedReading(Reading):
+    """A reading whose amount is read receipt by receipt, and summed."""
+
+    amount_fen = None  # type: ignore[assignment]
+
+    @property
+    def answer(self) -> dict[str, Any] | None:
+        """The parts that were entered; the sum only where every receipt was read."""
+        given = {field.short_name: field.answer for field in self if not field.short_name.startswith(LINE)}
+        lines = [field.answer for field in self if field.short_name.startswith(LINE)]
+        whole = {"amount_fen": sum(lines)} if all(line is not None for line in lines) else {}
+        return {name: value for name, value in (whole | given).items() if value is not None} or None
+
+
+def lined(numbers: Sequence[str]) -> type[Part]:
+    """Return the reading of a claim with an amount for each of its receipts, by their numbers."""
+    lines = {f"{LINE}{n}": Yuan(_("Amount read on receipt %(number)s", number=one)) for n, one in enumerate(numbers)}
+    return type("LinedReading", (LinedReading,), lines) if lines else Reading
+
+
 def _missing(_form: Form, field: Field) -> None:
     raise ValidationError(_("%(field)s is missing.", field=field.label.text))
 
@@ -322,9 +343,11 @@ def form_of(
     options: Options,
     entered: MultiDict[str, str] | None = None,
     case: Case | None = None,
+    reading: type[Part] = Reading,
 ) -> Answers:
     """Return the form of an action, filled with what was entered or empty but for what of a record can be cleared."""
     fields: dict[str, Any] = {need.name: _field(need, words, options) for need in action.needs}
+    fields |= {n.name: Group(reading, n.label.say(i18n.language())) for n in action.needs if n.name == "reading"}
     standing = _standing(action, case) if case else {}
     kind = type("Form", (Answers,), {"action": action, "standing": standing, **fields})
     return kind(formdata=entered, data=standing)
@@ -343,8 +366,6 @@ def _field(need: Need, words: Words, options: Options) -> Any:
         return Table(Group(Room), label, min_entries=ROWS, max_entries=ROWS)
     if need.name == "results":
         return Results(_payments(words, options.get(need.name, ())), label)
-    if need.name == "reading":
-        return Group(Reading, label)
     choices = [(code, text.say(i18n.language())) for code, text in need.choices.items()]
     return _plain(need, label, choices or list(options.get(need.name, ())))
 

@@ -33,8 +33,7 @@ class Area:
 
     title: Any
     lists: tuple[tuple[str, str], ...]
-    # Where its own module keeps the page.
-    endpoint: str = ""
+    endpoint: str
 
     @property
     def workflows(self) -> list[str]:
@@ -49,6 +48,7 @@ AREAS: Mapping[str, Area] = {
             ("application", "draft"), ("application", "registered"), ("application", "returned"),
             ("claim", "draft"), ("claim", "returned"), ("certification", "planned"),
         ),
+        "home.desk",
     ),
     "registry": Area(
         _("Registry"),
@@ -70,6 +70,7 @@ AREAS: Mapping[str, Area] = {
     "review": Area(
         _("Review"),
         (("claim", "submitted"), ("claim", "not_agreed"), ("claim", "objected"), ("claim", "bounced")),
+        "review.index",
     ),
     "payments": Area(
         _("Payments"),
@@ -77,6 +78,7 @@ AREAS: Mapping[str, Area] = {
             ("claim", "approved"), ("claim", "bounced"), ("payment", "drawn"), ("payment", "released"),
             ("payment", "exported"), ("claim", "recovering"),
         ),
+        "payments.index",
     ),
 }  # fmt: skip
 
@@ -97,7 +99,7 @@ def _areas_of(actor: Actor) -> list[str]:
 
 def endpoint_of(area: str) -> str:
     """Return the endpoint of an area's page."""
-    return AREAS[area].endpoint or f"home.{area}"
+    return AREAS[area].endpoint
 
 
 @pages.app_context_processor
@@ -131,20 +133,6 @@ def _counted(compiled: Compiled, actor: Actor) -> list[str]:
 def desk() -> str:
     """The teaching point's applications and claims, and the way to the roster."""
     return _area("desk")
-
-
-@pages.get("/review")
-@access.roles("union_reviewer", "university_reviewer", "arbiter", "auditor")
-def review() -> str:
-    """Claims that wait for a check."""
-    return _area("review")
-
-
-@pages.get("/payments")
-@access.roles("finance_maker", "finance_releaser", "auditor")
-def payments() -> str:
-    """Approved claims and payment batches."""
-    return _area("payments")
 
 
 def _area(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Lists as files: rosters, existing students, scores, diplomas, the bank's answer; judged first, taken on request."""
+"""Lists as files: rosters, existing students, scores, diplomas, certificates; judged first, taken on request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask import Blueprint, abort, g, render_template, request
 from flask_babel import lazy_gettext as _
 
 from edu_pilot.extensions import read
-from edu_pilot.services import imports, national_query, outbox, payments, presenting
+from edu_pilot.services import imports, national_query, outbox, presenting
 from edu_pilot.services import rosters as importing
 from edu_pilot.services.rosters import Report
 from edu_pilot.web import access, files
@@ -57,10 +57,6 @@ def _list(kind: imports.Kind, sent: Sent) -> Report:
     return imports.import_list(kind, sent.data, sent.filename, sent.actor, dry_run=sent.dry_run)
 
 
-def _results(sent: Sent) -> Report:
-    return payments.import_results(sent.data, sent.filename, sent.about, sent.actor, dry_run=sent.dry_run)
-
-
 def _certificates(sent: Sent) -> Report:
     return national_query.take(sent.data, sent.filename, sent.actor, dry_run=sent.dry_run)
 
@@ -94,10 +90,6 @@ SHEETS: Mapping[str, Sheet] = {
     "certificates": Sheet(
         _("Upload a list of the national query"), "exams", _("List of certificates (.xlsx, .xls, .ods or .csv)"), "",
         _by("certification", national_query.STEP), _certificates, {"workflow": "certification", "state": "certified"},
-    ),
-    "results": Sheet(
-        _("Upload the bank's answer"), "payments", _("Result file of the bank (.xlsx, .xls, .ods or .csv)"), "batch",
-        _by("payment", payments.STEP), _results, {"workflow": "payment", "state": "settled"},
     ),
 }  # fmt: skip
 
@@ -179,7 +171,7 @@ def _columns(words: Words) -> dict[str, Any]:
     certify = words.compiled.definition("certification").actions[national_query.STEP]
     steps = (certify, study["take_over"], study[imports.SCORES.action], study[imports.DIPLOMAS.action])
     needs = [*words.compiled.definition(importing.WORKFLOW).create.needs, *(n for step in steps for n in step.needs)]
-    return {"course_name": _("Course name"), "results": _("Payment number")} | {n.name: words.field(n) for n in needs}
+    return {"course_name": _("Course name")} | {n.name: words.field(n) for n in needs}
 
 
 def _words(kind: str) -> Words:

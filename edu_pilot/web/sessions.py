@@ -24,7 +24,7 @@ WITHOUT_SESSION = ("/api/", "/static/", "/healthz", "/readyz", "/version", "/met
 def init_app(app: Flask) -> None:
     """Load who asks before every page."""
     app.before_request(_load_actor)
-    app.context_processor(lambda: {"actor": g.get("actor")})
+    app.context_processor(lambda: {"actor": g.get("actor"), "proof": proof})
 
 
 def _load_actor() -> None:
@@ -62,6 +62,13 @@ def require_fresh() -> None:
     """Raise StepUpNeeded unless the identity was proved just now."""
     if not g.actor.fresh:
         raise StepUpNeeded([PROVE])
+
+
+def proof() -> str:
+    """Return what this session proves itself by once more: a code, the password, or a student's query code."""
+    if g.actor.roles == {STUDENT}:
+        return "student"
+    return "code" if logins.has_factor(g.actor) else "password"
 
 
 def login() -> Login:

@@ -15,7 +15,7 @@ from wtforms.validators import InputRequired
 from edu_pilot.extensions import read
 from edu_pilot.services import accounts, factor, logins, presenting
 from edu_pilot.web import sessions
-from edu_pilot.web.access import public
+from edu_pilot.web.access import public, signed_in
 from edu_pilot.web.words import Words
 
 pages = Blueprint("sign_in", __name__)
@@ -63,6 +63,14 @@ def leave() -> Response:
     """End the session."""
     sessions.end()
     return redirect(url_for("home.index"), 303)
+
+
+@pages.post("/prove")
+@signed_in
+def prove() -> Response:
+    """Go on to a form whose step asks for an identity proved just now; the code came along and was taken already."""
+    sessions.require_fresh()
+    return redirect(local(request.form.get("next")) or url_for("home.index"), 303)
 
 
 def local(address: str | None) -> str | None:

@@ -436,8 +436,8 @@ def passes(who: str, principal: Principal, api: bool) -> int:
     return 0 if set(who.split(", ")) & principal.roles else 403
 
 
-def answer(rule: str, method: str, principal: Principal, thing: Thing | None) -> tuple[set[int], bool]:
-    """Give the statuses that the table allows, and whether the thing is hidden from who asks."""
+def answer(rule: str, method: str, principal: Principal, thing: Thing | None, step: str) -> tuple[set[int], bool]:
+    """Give the statuses that the table allows, and whether the thing is hidden from who asks; `step` ends the path."""
     who, api = door(rule, method), rule.startswith("/api/")
     if who is None:
         return {405}, False
@@ -447,17 +447,25 @@ def answer(rule: str, method: str, principal: Principal, thing: Thing | None) ->
         return {stopped}, False
     if method == "OPTIONS":
         return {200}, False
-    if thing is not None and rule != "/records/<workflow>/<reference>/<action>":
-        return _behind(rule, method, principal, thing)
+    if thing is not None and not rule.endswith("<reference>/<action>"):
+        return _behind(rule, method, principal, thing, step)
     if thing is not None:
-        return _behind(rule, method, principal, thing) if method == "POST" else ({302}, False)
+        return _behind(rule, method, principal, thing, step) if method == "POST" else ({302}, False)
     return _plain(rule, method, principal), False
 
 
-def _behind(rule: str, method: str, principal: Principal, thing: Thing) -> tuple[set[int], bool]:
+def _behind(rule: str, method: str, principal: Principal, thing: Thing, step: str) -> tuple[set[int], bool]:
     if not sees(principal, thing):
         return {404}, True
     name = rule.rpartition("/")[2]
+    # These desks are for one workflow's records.
+    desk = {"/review/<reference>": "claim", "/payments/<reference>": "payment"}
+    if any(rule.startswith(own) and thing.workflow != workflow for own, workflow in desk.items()):
+        return {404}, False
+    if name == "hold":
+        return {422}, False
+    if name == "<action>" and step not in workflow_file(thing.workflow)["actions"]:
+        return {404}, False
     if name == "<action>":
         return ({409} if principal.roles & by(thing.workflow, step_of(thing.workflow)) else {403}), False
     if name == "files" and method == "POST":
@@ -497,6 +505,11 @@ PLAIN: Mapping[tuple[str, str], Sequence[int]] = {
     ("/verify", "POST"): [422],
     ("/v/<code>", "GET"): [404],
     ("/registry/places", "GET"): [302],
+    ("/payments", "POST"): [422],
+    ("/payments/results", "POST"): [422],
+    ("/review/notice", "POST"): [422],
+    # A student's session was not proved just now.
+    ("/prove", "POST"): [303, 403],
     ("/registry/places/<year>", "POST"): [409],
     ("/registry/queue/<queue>", "POST"): [422],
     ("/registry/graduation/<step>", "POST"): [422],
@@ -590,7 +603,8 @@ def _cell(world: World, router: Any, rule: str, method: str, principal: Principa
     path = path_of(rule, thing)
     # Two rules may share an address: the one that is met there for this method is the one that answers.
     met = _met(router, path, method) or rule
-    expected, hidden = answer(met, method, principal, (thing or NOTHING) if OF_A_THING.search(met) else None)
+    about, step = (thing or NOTHING) if OF_A_THING.search(met) else None, path.rpartition("/")[2]
+    expected, hidden = answer(met, method, principal, about, step)
     sender = _sender(world, met, method, principal)
     body, kind = body_of(met, sender, thing) if method not in SAFE else (b"", "")
     headers = headers_of(met, sender) | (OVERRIDE if method in SAFE else {"Content-Type": kind})

@@ -13,7 +13,6 @@ from tests.factories import (
     CERTIFIED,
     GRADUATED,
     SAT,
-    SETTLED,
     Pilot,
     certificate_number,
     diploma_number,
@@ -97,17 +96,6 @@ def test_existing_students_are_taken_over_from_the_page(at_desk: AtDesk, hands: 
     assert rows("certification")[0]["occupation"] == "online_marketer"
 
 
-def test_the_banks_answer_settles_a_batch_from_the_page(at_desk: AtDesk, hands: Pilot) -> None:
-    batch = hands.batch(hands.approved(hands.graduated()))
-    hands.export(batch)
-    file = sheet(["付款编号", "结果"], [str(rows("payment_item")[0]["number"]), "成功"])
-    with clock.on(SETTLED):
-        maker = at_desk("he.jun")
-        assert f"/lists/results?batch={batch}" in text(maker.get(f"/records/payment/{batch}"))
-        assert maker.send("/lists/results", batch=batch, step="take", file=file).status_code == 200
-    assert state("payment", batch) == "settled"
-
-
 @pytest.mark.parametrize(
     ("kind", "open_to"),
     [
@@ -115,7 +103,6 @@ def test_the_banks_answer_settles_a_batch_from_the_page(at_desk: AtDesk, hands: 
         ("cases", {"chen.hui"}),
         ("scores", {"chen.hui", "examiner"}),
         ("diplomas", {"chen.hui"}),
-        ("results", {"he.jun"}),
     ],
 )
 def test_r6_3_each_list_is_for_those_whose_step_it_takes(

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from edu_pilot import clock
-from edu_pilot.models import ClaimCheck, Receipt
+from edu_pilot.models import CaseHold, ClaimCheck, Receipt
 from edu_pilot.models.base import new_id
 from edu_pilot.rules.calendar import working_days_after
 from edu_pilot.rules.claim import body_of, read_receipt, reckoning
@@ -20,6 +20,7 @@ from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.registry import effect
 
 RECEIPT = Receipt.__table__
+HOLD = CaseHold.__table__
 STATED = (
     "other_money_fen", "explanation", "union_of", "member_since_on", "member_until_on", "employer_gone", "heir",
     "register_code", "register_code_until",
@@ -97,20 +98,25 @@ def freeze_amount(change: Change) -> None:
 @effect
 def seal_check(change: Change) -> None:
     """R5.2: one check per body and round, seen by nobody until both are there."""
-    given, actor = change.input, change.attempt.actor
+    given, actor, body, check = change.input, change.attempt.actor, body_of(change.attempt), new_id()
+    points = change.attempt.policy.find(f"claim.checklist.{body}", {})
+    note = given.get("note")
     row = {
-        "id": new_id(),
+        "id": check,
         "claim_id": change.record_id,
         "round": change.case.round,
-        "body": body_of(change.attempt),
+        "body": body,
         "outcome": given["outcome"],
         "reading": given["reading"],
         "reasons": given.get("reasons", []),
+        "points": [code for code in given.get("points", []) if code in points],
+        "note": change.unit.vault.seal("claim_check.note", check, note) if note else None,
         "checked_by": actor.name,
         "person_key": actor.person_key,
         "checked_at": change.unit.now,
     }
     change.add(ClaimCheck, row)
+    change.conn.execute(HOLD.delete().where(HOLD.c.claim_id == change.record_id, HOLD.c.body == body))
 
 
 @effect

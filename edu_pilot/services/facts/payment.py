@@ -19,6 +19,7 @@ from edu_pilot.rules.payment import held_back
 from edu_pilot.services import budgets, policies
 from edu_pilot.services.cases import Case, batch_of, fact
 from edu_pilot.services.vault import vault
+from edu_pilot.workflow.reasons import Reason
 
 CLAIM = Claim.__table__
 STUDY = Study.__table__
@@ -129,10 +130,15 @@ def _standing() -> sa.Select[Any]:
 
 def drawable(conn: Connection, *where: sa.ColumnElement[bool]) -> list[str]:
     """Return the row ids of the claims that the rules of a new batch let in today (R5.8)."""
+    return [claim.id for claim, reason in judged(conn, *where) if reason is None]
+
+
+def judged(conn: Connection, *where: sa.ColumnElement[bool]) -> list[tuple[Payable, Reason | None]]:
+    """Return every claim that is to be paid and stands in no batch, with what holds it back today (R5.8)."""
     today = clock.today()
     judge = partial(held_back, policies.in_force(conn, today).policy, today, budgets.beyond(conn))
     claims = _payables(conn, _standing().where(CLAIM.c.state.in_(("approved", "bounced")), ITEM.c.id.is_(None), *where))
-    return [claim.id for claim in claims if judge(claim.reference, claim) is None]
+    return [(claim, judge(claim.reference, claim)) for claim in claims]
 
 
 def _payables(conn: Connection, query: sa.Select[Any]) -> list[Payable]:
