@@ -81,7 +81,7 @@ def test_product_and_model_agree(start: Start) -> None:
         _tell(cells)
     assert set(statuses) == {200, 201, 403, 404, 409, 422}
     assert set(cells) <= cells_there_are()
-    assert len(cells) >= {"small": 1_000, "ci": 9_900, "release": 10_044}[column()]
+    assert len(cells) >= (1_000 if column() == "small" else len(cells_there_are()))
 
 
 def _walk(template: Template, number: int, many: int, cells: Counter[tuple[str, str, str, str]]) -> Counter[int]:

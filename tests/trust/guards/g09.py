@@ -42,10 +42,11 @@ UNASKED = (
     "claims_are_payable", "results_cover_the_batch",
 )  # fmt: skip
 # These are taken away by `python -m tests.trust.controls` too; all of them by a test of their own in a campaign.
-SEEN_RED = (
-    "not_own_record", "not_entered_by_me", "my_body_has_not_checked", "drawn_by_another", "intake_is_open",
-    "papers_complete", "student_number_not_confirmed", "registration_month_reached", "session_day_reached",
-    "training_is_enough", "no_other_claim", "account_is_settled", "recovery_at_most_paid", "notice_is_over",
+CONTROLS = (
+    "every_role_may", "every_county_is_seen", "versions_are_not_compared", "one_reason_at_a_time", "not_own_record",
+    "not_entered_by_me", "my_body_has_not_checked", "papers_complete", "training_is_enough", "session_day_reached",
+    "student_number_not_confirmed", "no_other_claim", "account_is_settled", "both_bodies_pass_true",
+    "free_items_undone", "release_place_undone",
 )  # fmt: skip
 # Where a fault shows that is not named after the rule of one step.
 WHERE: Mapping[str, Sequence[tuple[str, str]]] = {
@@ -223,5 +224,5 @@ for _name in ("release_live_case", "set_answer_date", "withdraw_certifications",
               "free_items", "bar_for_false_papers", "ban", "confirm_account", "release_place"):  # fmt: skip
     BUGS[f"{_name}_undone"] = _undone(_name)
 
-for _name in (*SEEN_RED, *(name for name in BUGS if name not in UNASKED)):
+for _name in CONTROLS:
     guard(f"model_{_name}", test=WALK)(BUGS[_name])
