@@ -56,6 +56,7 @@ class Task:
 MEMORY = 225 * MB
 TASKS = {
     "paper": Task("edu_pilot.services.pictures", "made_anew", MEMORY, 2, 30, 40 * MB),
+    "page": Task("edu_pilot.services.pictures", "first_page", MEMORY, 2, 30, 8 * MB),
     "table": Task("edu_pilot.services.spreadsheets", "told", MEMORY, 2, 30, 100 * MB),
 }
 

@@ -394,7 +394,7 @@ def test_the_label_extractor_finds_a_missing_language() -> None:
 NAMES_NOBODY = {
     "application": {
         "county", "faults", "intake", "level", "major", "new_county", "new_intake", "new_point", "occupation",
-        "offered_major", "point", "previous_diploma", "student_number",
+        "offered_major", "point", "previous_diploma", "student_number", "wrong_data",
     },
     "certification": {
         "attendance_percent", "certificate_number", "hours", "new_session", "practical", "session", "theory",
@@ -402,7 +402,9 @@ NAMES_NOBODY = {
     "claim": {"faults", "reasons", "study"},
     "payment": {"claims", "results"},
     "session": {"level", "occupation", "rooms", "site", "starts"},
-    "study": {"course", "diploma_number", "final", "formative", "new_major", "new_point", "student_number"},
+    "study": {
+        "course", "diploma_number", "final", "formative", "new_major", "new_point", "student_number", "wrong_data",
+    },
 }  # fmt: skip
 FREE_TYPES = ("text", "list", "object", "file")
 

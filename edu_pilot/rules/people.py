@@ -285,3 +285,13 @@ def _offered_at_point(attempt: Attempt, major: str) -> bool:
     point = attempt.policy.row("points", point_code(attempt.policy, attempt.record.point, county))
     majors = (point or {}).get("majors") or ""
     return not majors or major in majors.split()
+
+
+@rule(on_input=True)
+def what_is_wrong_is_named(attempt: Attempt) -> Blocked:
+    """R3.2: whoever finds an error in the own data says where it is, and whoever finds none names none."""
+    wrong, named = attempt.input.get("data_check") == "wrong", attempt.input.get("wrong_data") or []
+    if wrong == bool(named):
+        return None
+    text = N_("Tick what is wrong.") if wrong else N_("You ticked something as wrong; choose that something is wrong.")
+    return blocked(text, field="wrong_data", who="student")

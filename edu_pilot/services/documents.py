@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,8 @@ from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Document, Outbox
 from edu_pilot.models.base import new_id
-from edu_pilot.services import cases, erasure, look_ups, numbers, policies, portraits, proof, rendering, store
+from edu_pilot.sandboxed import Refusal
+from edu_pilot.services import cases, erasure, look_ups, numbers, policies, portraits, proof, rendering, sandbox, store
 from edu_pilot.services.actors import OPERATOR, STUDENT, role_missing
 from edu_pilot.services.cases import Case, NotFound, table
 from edu_pilot.services.contexts import context_of
@@ -201,6 +203,23 @@ def content(number: str, actor: Actor) -> bytes:
     if not found.is_public:
         look_ups.note(actor, look_ups.DOCUMENT, case, number)
     return render(number)
+
+
+def picture(number: str, actor: Actor) -> bytes:
+    """Return the first page as a PNG, for browsers that show no PDF; who may see it is asked each time.
+
+    Raises what `content` raises, and RenderingRefused where no picture can be made.
+    """
+    return _drawn(content(number, actor))
+
+
+# In memory only: an erased paper leaves no picture behind.
+@lru_cache(maxsize=32)
+def _drawn(pdf: bytes) -> bytes:
+    try:
+        return sandbox.run("page", pdf).content
+    except (Refusal, sandbox.Beyond):
+        raise rendering.RenderingRefused(N_("No picture of this paper can be made; open the PDF.")) from None
 
 
 def readable(conn: Connection, actor: Actor) -> frozenset[str]:

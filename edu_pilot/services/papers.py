@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,19 @@ def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) 
         entry = audit.Entry(actor.name, workflow, reference, "add_file", held.state, held.state, input=given)
         audit.append(conn, [entry])
     return str(row["id"])
+
+
+def add_all(
+    workflow: str, reference: str, kind: str, contents: Sequence[bytes], actor: Actor
+) -> list[tuple[int, Reason]]:
+    """Keep several files for a record, each for itself; return why some were not taken, by their place from 1."""
+    faults: list[tuple[int, Reason]] = []
+    for place, one in enumerate(contents, 1):
+        try:
+            add(workflow, reference, kind, one, actor)
+        except Refused as refused:
+            faults += [(place, reason) for reason in refused.reasons]
+    return faults
 
 
 def strike(workflow: str, reference: str, file_id: str, actor: Actor) -> None:

@@ -27,6 +27,8 @@ SIDE = 4096
 BAND = 256
 PAGE_SIDE = 2000
 PAGES = 20
+# What a telephone shows of a paper: three of its own pixels to one of the page's.
+SHOWN_WIDTH, MOST_HIGH, COLOURS = 1080, 2, 64
 POINTS_PER_INCH = 72
 MOST_DOTS_PER_INCH = 200
 QUALITY = 85
@@ -76,7 +78,9 @@ def rehearse() -> None:
         target = io.BytesIO()
         Image.new("P", LOOK).convert("RGB").save(target, kind, exif=notes)
         made_anew(target.getvalue())
-    made_anew(pdf_of([(_jpeg(Image.new("RGB", LOOK)), LOOK)]))
+    sheet = pdf_of([(_jpeg(Image.new("RGB", LOOK)), LOOK)])
+    made_anew(sheet)
+    first_page(sheet)
 
 
 # Pictures
@@ -176,6 +180,20 @@ def _pages(content: bytes) -> Iterator[tuple[bytes, tuple[int, int]]]:
         picture = page.render(scale=_scale(page.get_size())).to_pil().convert("RGB")
         yield _jpeg(picture), _points(page.get_size())
         page.close()
+
+
+def first_page(content: bytes) -> tuple[dict[str, Any], bytes]:
+    """Return the first page of a PDF as a PNG that a telephone shows sharp; raises Refusal."""
+    try:
+        page = pdfium.PdfDocument(content)[0]
+        width, height = page.get_size()
+        picture = page.render(scale=SHOWN_WIDTH / width * min(1, MOST_HIGH * width / height)).to_pil().convert("RGB")
+    except (pdfium.PdfiumError, IndexError, ValueError, OverflowError, ZeroDivisionError, ctypes.ArgumentError):
+        raise Refusal("file_damaged", DAMAGED) from None
+    target = io.BytesIO()
+    # A paper has few colours; so it is a third as large as with all of them.
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, "PNG")
+    return {}, target.getvalue()
 
 
 def _scale(size: tuple[float, float]) -> float:

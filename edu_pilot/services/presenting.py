@@ -22,6 +22,7 @@ from edu_pilot.services import disclosure, documents, erasure, papers, policies,
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import in_force as in_force_for
 from edu_pilot.services.perform import rules_policy, unit_of, version_of
+from edu_pilot.services.unit import Unit
 from edu_pilot.workflow.definition import Definition, Need
 from edu_pilot.workflow.engine import Offer
 from edu_pilot.workflow.policy import Policy
@@ -50,9 +51,9 @@ class Shown:
         return self.version.compiled
 
 
-def show(conn: Connection, case: Case, actor: Actor) -> Shown:
-    """Return what an actor sees of a record that is visible to them (R6.2)."""
-    unit = unit_of(conn, actor)
+def show(conn: Connection, case: Case, actor: Actor, unit: Unit | None = None) -> Shown:
+    """Return what an actor sees of a record that is visible to them (R6.2); several share a unit's versions."""
+    unit = unit or unit_of(conn, actor)
     version = version_of(unit, case)
     engine = version.compiled.engines[case.workflow]
     policy = rules_policy(unit, version)

@@ -12,6 +12,7 @@ from edu_pilot.web import (
     account,
     api,
     browser,
+    claiming,
     documents,
     errors,
     health,
@@ -25,6 +26,7 @@ from edu_pilot.web import (
     sessions,
     sign_in,
     staff,
+    student,
     words,
 )
 
@@ -44,6 +46,7 @@ def init_app(app: Flask) -> None:
     errors.init_app(app)
     for pages in (
         sign_in, account, staff, home, places, payments, rosters, records, personal, documents, public,
+        student, claiming,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

@@ -25,6 +25,13 @@ def pdf(number: str) -> Response:
     return answer
 
 
+@pages.get("/<number>.png")
+@access.signed_in
+def picture(number: str) -> Response:
+    """Send the first page as a picture: WeChat on Android shows no PDF."""
+    return files.download(documents.picture(number, access.actor()), "image/png", f"{number}.png", shown=True)
+
+
 @pages.post("/<number>/take-down")
 @access.signed_in
 def take_down(number: str) -> Response:

@@ -26,6 +26,11 @@ def uploaded() -> tuple[bytes, str] | None:
     return (file.read(), (file.filename or "")[-NAME_LENGTH:]) if file else None
 
 
+def several(name: str) -> list[bytes]:
+    """Return the bytes of every file that was chosen in one field; none was chosen where its name is empty."""
+    return [file.read() for file in request.files.getlist(name) if file.filename]
+
+
 def download(content: bytes, media_type: str, name: str, *, shown: bool = False) -> Response:
     """Return bytes that no browser takes for a page; `shown` is for what this house itself has drawn."""
     answer = Response(content, content_type=media_type)

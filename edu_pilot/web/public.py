@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
-from sqlalchemy import Connection
 
 from edu_pilot.extensions import read
-from edu_pilot.services import cases, presenting, query_codes, search, throttle, verification
+from edu_pilot.services import presenting, query_codes, throttle, verification
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.documents import ungrouped
-from edu_pilot.services.search import Wanted
 from edu_pilot.services.verification import Verified
 from edu_pilot.web import files, sessions
 from edu_pilot.web.access import public
+from edu_pilot.web.sign_in import local
+from edu_pilot.web.student import standing_page
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.registry import Actor
 
 pages = Blueprint("public", __name__)
-CODE_LIMIT = 64
+CODE_LIMIT, BACK_LIMIT = 64, 200
 
 
 @pages.get("/status")
@@ -28,9 +28,9 @@ def status() -> str:
     """Ask for the query code, or show the standing to whom it was proved already."""
     actor: Actor | None = g.actor
     if actor is None or actor.roles != {STUDENT}:
-        return render_template("public/status.html", missed=False)
+        return render_template("public/status.html", missed=False, back=_back())
     with read() as conn:
-        return _standings(conn, actor)
+        return standing_page(conn, actor)
 
 
 @pages.post("/status")
@@ -40,18 +40,18 @@ def ask_status() -> Any:
     code, tail = (request.form.get(name, "")[:CODE_LIMIT] for name in ("code", "id_tail"))
     person = query_codes.person_of(code, tail, request.remote_addr or "")
     if person is None:
-        return render_template("public/status.html", missed=True), 404
+        return render_template("public/status.html", missed=True, back=_back()), 404
     actor = sessions.open_for_student(person)
+    if back := _back():
+        return redirect(back, 303)
     with read() as conn:
-        return _standings(conn, actor)
+        return standing_page(conn, actor)
 
 
-def _standings(conn: Connection, actor: Actor) -> str:
-    """Render a person's own cases: where each stands, who holds it, what comes next."""
-    found = search.standings(conn, actor.person_key or "")
-    own = [case for name in cases.workflows() for case in search.find(conn, name, actor, Wanted())[0]]
-    words = Words(presenting.in_force(conn))
-    return render_template("student/standings.html", standings=found, own=own, words=words)
+def _back() -> str | None:
+    """Return the student's page that somebody came from whose half hour was over."""
+    back = local(request.values.get("next", "")[:BACK_LIMIT])
+    return back if back and back.startswith(sessions.STUDENTS) else None
 
 
 @pages.get("/verify")

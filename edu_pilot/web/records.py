@@ -113,8 +113,9 @@ def detail_page(
         whole = presenting.whole(conn, case, actor)
         words = Words(whole.shown.compiled)
         asked = Asked(conn, actor, words, case)
+        own = actor.roles == {STUDENT}
         return render_template(
-            "records/detail.html",
+            "student/case.html" if own else "records/detail.html",
             workflow=workflow,
             case=case,
             facts=whole.shown.facts,

@@ -15,6 +15,8 @@ from edu_pilot.workflow.engine import PROVE
 from edu_pilot.workflow.reasons import StepUpNeeded
 from edu_pilot.workflow.registry import Actor
 
+# The pages of students, who come in by their query code.
+STUDENTS = "/my/"
 # The API and the machines' pages know their callers by token or not at all.
 WITHOUT_SESSION = ("/api/", "/static/", "/healthz", "/readyz", "/version", "/metrics")
 
@@ -109,4 +111,6 @@ def ask_to_sign_in() -> Response:
     if g.get("login") is not None:
         return redirect(url_for("account.enrol"))
     back = request.full_path.rstrip("?") if request.method == "GET" else None
+    if request.path.startswith(STUDENTS):
+        return redirect(url_for("public.status", next=back))
     return redirect(url_for("sign_in.form", next=back))

@@ -152,6 +152,24 @@ def faults_named(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozen
     return {c.id: frozenset(named[c.reference] | named[c.id]) for c in cases}
 
 
+@fact("application")
+def faults_open(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[str]]:
+    """The faults that were named when each application was returned last."""
+    last = {entry.reference: given["faults"] for entry, given in _told(conn, cases) if entry.action == RETURN}
+    return {c.id: list(last.get(c.reference, ())) for c in cases}
+
+
+@fact("application", "study")
+def data_checked(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Mapping[str, Any] | None]:
+    """What each person said last of their own data, and on which day."""
+    columns = (ENTRY.c.reference, ENTRY.c.body)
+    of_these = ENTRY.c.workflow == cases[0].workflow, ENTRY.c.reference.in_([c.reference for c in cases])
+    query = sa.select(*columns).where(*of_these, ENTRY.c.action == "confirm_data").order_by(ENTRY.c.number)
+    bodies = {row.reference: json.loads(row.body) for row in conn.execute(query)}
+    said = {reference: {"on": body["on"], **body["input"]} for reference, body in bodies.items()}
+    return {c.id: said.get(c.reference) for c in cases}
+
+
 @fact("application", "claim")
 def faults_permitted(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Permit]]:
     """Who permitted which further faults since the last return of each case."""

@@ -21,8 +21,8 @@ ITEM = PaymentItem.__table__
 PERSON = Person.__table__
 STUDY = Study.__table__
 TYPING = ("create", "amend", "register")
-# Entries that are no steps: handing in a paper neither states nor decides anything.
-NO_STEP = ("add_file",)
+# Entries that are no steps: handing in a paper, or telling the person, neither states nor decides anything.
+NO_STEP = ("add_file", "tell")
 
 # A record as the trail names it.
 Named = tuple[str, str]

@@ -1,0 +1,51 @@
+"""The claim a person is about to make, or has made: found from whose it is, without a number to remember."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from edu_pilot.services import search
+from edu_pilot.services.cases import Case, NotFound
+from edu_pilot.services.search import Wanted
+from edu_pilot.workflow.registry import Actor
+
+
+@dataclass(frozen=True)
+class Own:
+    """A person's newest study with a diploma, and the newest claim for it."""
+
+    study: Case | None
+    claim: Case | None
+
+    @property
+    def live(self) -> Case | None:
+        """The claim, unless it came to its end and another may be made."""
+        return self.claim if self.claim is not None and self.claim.live else None
+
+
+def of(conn: Connection, actor: Actor) -> Own:
+    """Return what a person can claim for, and the claim there is."""
+    studies = [case for case in search.find(conn, "study", actor, Wanted())[0] if case.diploma_on]
+    study = max(studies, key=lambda case: (case.diploma_on, case.reference), default=None)
+    if study is None:
+        return Own(None, None)
+    claims = [case for case in search.find(conn, "claim", actor, Wanted())[0] if case.study_id == study.id]
+    return Own(study, max(claims, key=lambda case: (case.live, case.reference), default=None))
+
+
+def study(conn: Connection, actor: Actor) -> Case:
+    """Return the study that can be claimed for; NotFound without a diploma."""
+    found = of(conn, actor).study
+    if found is None:
+        raise NotFound("study")
+    return found
+
+
+def newest(conn: Connection, actor: Actor) -> Case:
+    """Return the newest claim, live or not; NotFound if none was made."""
+    found = of(conn, actor).claim
+    if found is None:
+        raise NotFound("claim")
+    return found

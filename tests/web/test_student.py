@@ -1,0 +1,195 @@
+"""A student's own pages: where I stand, the claim from the telephone, are my data right."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from PIL import Image
+
+from edu_pilot import clock
+from edu_pilot.extensions import db
+from edu_pilot.services.vault import vault
+from tests.factories import CARD, CLAIMED, Pilot, row, rows, state
+from tests.people import LIU_WEI, Human
+from tests.web.visitor import Visitor, text
+
+
+def photo(colour: str) -> bytes:
+    """Give a small picture that looks like no other."""
+    target = io.BytesIO()
+    Image.new("RGB", (60, 80), colour).save(target, "PNG")
+    return target.getvalue()
+
+
+def query_code(who: Human) -> str:
+    """Give the code on a person's registration form."""
+    known = next(r for r in rows("application", id_index=vault().index("id_number", who.id_number)) if r["query_code"])
+    return vault().open("application.query_code", known["id"], known["query_code"])
+
+
+@pytest.fixture
+def come_in(site: Flask) -> Iterator[Callable[[date], Visitor]]:
+    """Let Liu Wei come in by the query code on a day."""
+    days = []
+
+    def enter(day: date, who: Human = LIU_WEI) -> Visitor:
+        days.append(clock.on(day))
+        days[-1].__enter__()
+        visitor = Visitor(site)
+        with site.app_context():
+            code = query_code(who)
+        assert visitor.send("/status", code=code, id_tail=who.id_number[-6:]).status_code == 200
+        return visitor
+
+    yield enter
+    for day in reversed(days):
+        day.__exit__(None, None, None)
+
+
+def receipt_fields(field: str, number: str = "1") -> dict[str, str]:
+    """Give what a student types of a receipt, and what was filled in beforehand."""
+    told = {
+        "number": number.zfill(20), "paid_on": "2022-09-12", "amount_fen": "4790", "kind": "digital_invoice",
+        "issuer": "德州广播电视大学", "payer": LIU_WEI.name, "item": "tuition",
+    }  # fmt: skip
+    return {f"{field}-0-{name}": value for name, value in told.items()} | {f"{field}-1-payer": LIU_WEI.name}
+
+
+def test_the_page_says_where_i_stand_who_holds_it_and_whom_to_call(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    hands.registered()
+    page = text(come_in(date(2022, 8, 20)).get("/status"))
+    assert "Please hand in: ID card, portrait side" in page
+    assert "Qihe Teaching Point" in page and 'href="tel:0534-0002501"' in page
+    assert "Since 5 July 2022" in page and LIU_WEI.id_number not in page
+
+
+def test_nobody_elses_step_is_offered(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
+    reference = hands.registered()
+    page = text(come_in(date(2022, 8, 20)).get(f"/records/application/{reference}"))
+    assert "Verify" not in page and "step-withdraw" in page and "step-reject" not in page
+
+
+def test_a_claim_with_two_photos_from_the_telephone(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
+    hands.graduated()
+    student = come_in(CLAIMED)
+    assert "Claim the tuition" in text(student.get("/status")) and student.get("/my/claim/done").status_code == 404
+    photos = [(io.BytesIO(photo(name)), f"{name}.png") for name in ("red", "blue")]
+    given = receipt_fields("receipts") | {"account_number": CARD, "account_holder": LIU_WEI.name}
+    entered = student.send("/my/claim", **given, photos=photos)
+    assert (entered.status_code, entered.headers["Location"]) == (303, "/my/claim/check")
+    [claim] = rows("claim")
+    assert claim["state"] == "draft" and len(rows("paper", record_id=claim["id"])) == 2
+    page = text(student.get("/my/claim/check"))
+    assert "¥4,790.00" in page and CARD[-4:] in page and CARD not in page
+    assert 'href="/my/claim/receipts">Change' in page
+    sent = student.send("/my/claim/submit", seen_version=str(claim["version"]))
+    assert (sent.status_code, sent.headers["Location"]) == (303, "/my/claim/done")
+    assert state("claim", claim["reference"]) == "submitted"
+    done = text(student.get("/my/claim/done"))
+    assert claim["reference"] in done and "Qihe County Federation of Trade Unions" in done and ".png" in done
+
+
+def test_a_photo_that_is_none_is_named_and_nothing_else_is_lost(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    hands.graduated()
+    student = come_in(CLAIMED)
+    photos = [
+        (io.BytesIO(photo("red")), "a.png"),
+        (io.BytesIO(b"no picture"), "b.png"),
+        (io.BytesIO(photo("red")), "a.png"),
+    ]
+    given = receipt_fields("receipts") | {"account_number": CARD, "account_holder": LIU_WEI.name}
+    answer = student.send("/my/claim", **given, photos=photos)
+    page = text(answer)
+    assert answer.status_code == 422 and "Photo 2" in page and "neither a JPEG or PNG" in page
+    assert "has been handed in for this claim already" in page
+    assert len(rows("paper", record_id=rows("claim")[0]["id"])) == 1
+
+
+def test_faults_of_a_claim_stand_at_their_fields_and_keep_what_was_typed(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    hands.graduated()
+    student = come_in(CLAIMED)
+    given = receipt_fields("receipts") | {"account_number": "", "account_holder": LIU_WEI.name}
+    answer = student.send("/my/claim", **given)
+    assert answer.status_code == 422 and 'href="#create-account_number"' in text(answer)
+    assert rows("claim") == [] and "1".zfill(20) in text(answer)
+
+
+def test_one_part_of_a_claim_is_changed_and_the_others_stay(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
+    claim = hands.claim(hands.graduated())
+    student = come_in(CLAIMED)
+    assert "to do" not in text(student.get("/my/claim"))
+    version = str(row("claim", claim)["version"])
+    changed = student.send("/my/claim/more", seen_version=version, union_of="none", explanation="两张发票")
+    assert changed.headers["Location"] == "/my/claim/check"
+    page = text(student.get("/my/claim/check"))
+    assert "join the union of the township" in page and "I declare this and submit" not in page
+    assert "to do" in text(student.get("/my/claim"))
+    assert row("claim", claim)["union_of"] == "none" and row("claim", claim)["account_holder"] is not None
+    assert "1".zfill(6) in text(student.get("/my/claim/receipts"))
+    assert student.get("/my/claim/nothing").status_code == 404
+
+
+def test_a_bookmark_leads_through_the_query_code_and_back(site: Flask, hands: Pilot) -> None:
+    hands.registered()
+    visitor = Visitor(site)
+    away = visitor.get("/my/papers").headers["Location"]
+    assert away == "/status?next=/my/papers"
+    given = {"code": query_code(LIU_WEI), "id_tail": LIU_WEI.id_number[-6:]}
+    assert visitor.send("/status", **given, next="/my/papers").headers["Location"] == "/my/papers"
+    for elsewhere in ("/admin", "//evil.example/my/", "https://evil.example/my/"):
+        assert Visitor(site).send("/status", **given, next=elsewhere).status_code == 200
+
+
+def test_what_is_wrong_goes_to_the_office_and_changes_nothing(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
+    reference = hands.registered()
+    student = come_in(date(2022, 8, 20))
+    page = text(student.get("/my/data"))
+    assert LIU_WEI.name in page and LIU_WEI.id_number not in page
+    before = row("application", reference)
+    nothing = student.send("/my/data", seen_version=str(before["version"]), data_check="wrong")
+    assert nothing.status_code == 409 and "Tick what is wrong." in text(nothing)
+    said = student.send(
+        "/my/data", seen_version=str(before["version"]), data_check="wrong", wrong_data=["portrait", "phone"]
+    )
+    assert said.headers["Location"] == "/status"
+    assert row("application", reference)["name"] == before["name"]
+    assert "Something is wrong (Photo, Mobile)" in text(student.get("/my/data")).replace("\n", " ")
+
+
+def test_a_paper_is_shown_as_a_picture_to_its_readers_only(
+    hands: Pilot, come_in: Callable[[date], Visitor], site: Flask
+) -> None:
+    hands.registered()
+    number = rows("document")[0]["number"]
+    student = come_in(date(2022, 8, 20))
+    picture = student.get(f"/documents/{number}.png")
+    assert picture.data.startswith(b"\x89PNG") and picture.headers["Content-Type"] == "image/png"
+    assert Image.open(io.BytesIO(picture.data)).width == 1080
+    assert number in text(student.get("/my/papers"))
+    stranger = Visitor(site)
+    assert stranger.get(f"/documents/{number}.png").status_code == 302
+
+
+def test_the_page_costs_the_same_however_much_there_is(
+    hands: Pilot, come_in: Callable[[date], Visitor], site: Flask
+) -> None:
+    hands.paid(hands.graduated())
+    student = come_in(CLAIMED)
+    with site.app_context():
+        engine = db.engine
+    asked: list[str] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    assert student.get("/status").status_code == 200
+    selects = [statement for statement in asked if statement.lstrip().upper().startswith("SELECT")]
+    assert len(selects) <= 20, "\n".join(selects)
