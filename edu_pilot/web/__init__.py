@@ -27,6 +27,7 @@ from edu_pilot.web import (
     sign_in,
     staff,
     student,
+    telling,
     words,
 )
 
@@ -46,7 +47,7 @@ def init_app(app: Flask) -> None:
     errors.init_app(app)
     for pages in (
         sign_in, account, staff, home, places, payments, rosters, records, personal, documents, public,
-        student, claiming,
+        student, claiming, telling,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

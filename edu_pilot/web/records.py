@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import cases, counts, documents, look_ups, outbox, papers, policies, presenting, search
+from edu_pilot.services import cases, counts, documents, look_ups, outbox, papers, policies, presenting, search, telling
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import create
@@ -132,6 +132,8 @@ def detail_page(
             look_ups=look_ups.offered(conn, case, actor),
             look_up_reasons=look_ups.reasons(conn),
             readable=documents.readable(conn, actor),
+            telling=telling.messages(conn, whole.shown, actor),
+            channels=telling.CHANNELS,
             next_kind=next(iter(whole.shown.facts.get("papers_missing", ())), None),
         )
 
