@@ -19,6 +19,8 @@ from edu_pilot.services.cases import NotFound
 from edu_pilot.services.vault import vault
 
 DOCUMENT = Document.__table__
+# The kind of paper a stranger checks most.
+SHOWN = "completion_certificate"
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,33 @@ def by_code(code: str) -> Verified:
         return Verified("unknown")
     voided = found.row["voided_at"]
     return _told("revoked" if voided else "genuine", found.proof, iso(voided))
+
+
+def replaced_on(number: str) -> date | None:
+    """Return the day on which a newer paper of the same kind took the place of a revoked one, or None."""
+    with read() as conn:
+        row = one_row(conn, sa.select(DOCUMENT).where(DOCUMENT.c.number == number))
+        if row is None or row["voided_at"] is None or not row["record_id"]:
+            return None
+        same = DOCUMENT.c.workflow == row["workflow"], DOCUMENT.c.record_id == row["record_id"]
+        query = sa.select(DOCUMENT.c.issued_on).where(
+            *same, DOCUMENT.c.kind == row["kind"], DOCUMENT.c.voided_at.is_(None), DOCUMENT.c.number > number
+        )
+        found: date | None = conn.execute(query.order_by(DOCUMENT.c.number.desc()).limit(1)).scalar()
+        return found
+
+
+def examples() -> dict[str, str]:
+    """Return the code of a paper that holds and of one that was revoked, for trying the page where all is fictional."""
+    with read() as conn:
+        kinds = DOCUMENT.c.person_id.is_not(None), DOCUMENT.c.erased_at.is_(None)
+        holds, gone = DOCUMENT.c.voided_at.is_(None), DOCUMENT.c.voided_at.is_not(None)
+        wanted = {"genuine": (holds, DOCUMENT.c.kind == SHOWN), "revoked": (gone,)}
+        found = {
+            name: conn.execute(sa.select(DOCUMENT.c.code).where(*kinds, *where).order_by(DOCUMENT.c.number).limit(1))
+            for name, where in wanted.items()
+        }
+        return {name: str(code) for name, result in found.items() if (code := result.scalar())}
 
 
 def iso(moment: date | None) -> str | None:

@@ -31,6 +31,7 @@ from edu_pilot.web import (
     sign_in,
     staff,
     student,
+    telling,
     words,
 )
 
@@ -51,7 +52,7 @@ def init_app(app: Flask) -> None:
     errors.init_app(app)
     for pages in (
         sign_in, account, staff, navigation, home, registry, exams, places, review, payments, rosters, records,
-        personal, documents, public, student, claiming,
+        personal, documents, public, student, claiming, telling,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

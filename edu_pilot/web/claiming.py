@@ -63,6 +63,11 @@ class Task:
     reasons: Sequence[Reason]
     address: str | None = None
 
+    @property
+    def optional(self) -> bool:
+        """Whether most people have nothing to enter here."""
+        return self.name == "more"
+
 
 @pages.get("")
 @access.roles(STUDENT)
@@ -183,7 +188,9 @@ def _tasks_page(conn: Connection, claim: Case) -> Any:
     shown = presenting.show(conn, claim, access.actor())
     if _offer(shown, "amend") is None:
         return redirect(url_for(".done"))
-    return render_template("student/claim.html", shown=shown, tasks=_tasks(conn, shown), words=Words(shown.compiled))
+    stage = telling.stage(shown, presenting.in_force(conn).policy)
+    tasks, words = _tasks(conn, shown), Words(shown.compiled)
+    return render_template("student/claim.html", shown=shown, stage=stage, tasks=tasks, words=words)
 
 
 def _tasks(conn: Connection, shown: Shown) -> list[Task]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
 
 from edu_pilot.extensions import read
 from edu_pilot.services import presenting, query_codes, throttle, verification
@@ -58,7 +58,16 @@ def _back() -> str | None:
 @public
 def verify() -> str:
     """Ask for a file or a code."""
-    return render_template("public/verify.html", found=None)
+    return _question()
+
+
+def _question(*, missing: bool = False) -> str:
+    return render_template("public/verify.html", found=None, missing=missing, examples=_examples())
+
+
+def _examples() -> dict[str, str]:
+    """Return codes to try, where everybody is fictional."""
+    return {} if current_app.config["SETTINGS"].production else verification.examples()
 
 
 @pages.post("/verify")
@@ -68,11 +77,11 @@ def check() -> Any:
     throttle.count("verify", address=throttle.network(request.remote_addr or ""))
     sent = files.uploaded()
     if sent is not None and sent[1]:
-        return _told(verification.by_file(sent[0]))
+        return _told(verification.by_file(sent[0]), by_file=True)
     code = ungrouped(request.form.get("code", "")[:CODE_LIMIT])
     if code:
         return redirect(url_for(".by_code", code=code), 303)
-    return render_template("public/verify.html", found=None, missing=True), 422
+    return _question(missing=True), 422
 
 
 @pages.get("/v/<code>")
@@ -83,6 +92,15 @@ def by_code(code: str) -> Any:
     return _told(found), 404 if found.result == "unknown" else 200
 
 
-def _told(found: Verified) -> str:
+def _told(found: Verified, *, by_file: bool = False) -> str:
+    revoked = found.result == "revoked" and found.number
     with read() as conn:
-        return render_template("public/verify.html", found=found, words=Words(presenting.in_force(conn)))
+        words = Words(presenting.in_force(conn))
+    return render_template(
+        "public/verify.html",
+        found=found,
+        by_file=by_file,
+        replaced_on=verification.replaced_on(found.number) if revoked and found.number else None,
+        examples={} if found.result != "unknown" else _examples(),
+        words=words,
+    )

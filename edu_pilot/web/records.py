@@ -25,6 +25,7 @@ from edu_pilot.services import (
     policies,
     presenting,
     search,
+    telling,
 )
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.cases import Case
@@ -145,6 +146,8 @@ def detail_page(
             look_up_reasons=look_ups.reasons(conn),
             readable=documents.readable(conn, actor),
             hands=accounts.offices(conn, _hands_in(whole)),
+            telling=telling.messages(conn, whole.shown, actor),
+            channels=telling.CHANNELS,
             next_kind=next(iter(whole.shown.facts.get("papers_missing", ())), None),
         )
 

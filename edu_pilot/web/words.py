@@ -11,6 +11,7 @@ from flask import Flask, current_app
 from flask_babel import gettext as _
 
 from edu_pilot import clock, i18n
+from edu_pilot.services import telling
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.answers import CLEARED
 from edu_pilot.services.wording import yuan
@@ -47,6 +48,7 @@ WITHOUT_ACCOUNT = (STUDENT, "system", "operator")
 Office = tuple[Sequence[str], str | None]
 # What is noted beside a record without a step of its own.
 FILE_NOTES = {"add_file": N_("File added"), "strike_file": N_("File struck")}
+NOTES = {**FILE_NOTES, telling.TELL: N_("The person was told")}
 
 
 def init_app(app: Flask) -> None:
@@ -102,8 +104,8 @@ class Words:
 
     def action(self, workflow: str, name: str) -> str:
         """Return a step's label, the birth of a record and added files included."""
-        if name in FILE_NOTES:
-            return _(FILE_NOTES[name])
+        if name in NOTES:
+            return _(NOTES[name])
         definition = self.compiled.definition(workflow)
         return self._say(definition.create if name == definition.create.name else definition.actions.get(name)) or name
 
@@ -182,8 +184,19 @@ class Words:
         action, given = known.get(entry["action"]), entry["input"]
         if entry["action"] in FILE_NOTES:
             return [(_("Kind of paper"), self.paper(given["kind"]))]
+        if entry["action"] == telling.TELL:
+            return [(_("What was told"), self.message(workflow, entry)), (_("Told by"), self.channel(given["channel"]))]
         needs = [need for need in action.needs if need.name in given] if action else []
         return [(self.field(need), self._answer(need, given[need.name])) for need in needs]
+
+    def message(self, workflow: str, entry: Mapping[str, Any]) -> str:
+        """Return what a text was about that a person was sent."""
+        about = telling.title_of(workflow, entry["from"], entry["input"]["message"])
+        return about or self.state(workflow, entry["from"])
+
+    def channel(self, code: str) -> str:
+        """Return the way in which a person was told."""
+        return _(telling.CHANNELS[code]) if code in telling.CHANNELS else code
 
     def _answer(self, need: Need, value: Any) -> str:
         if isinstance(value, list):

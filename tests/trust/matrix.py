@@ -470,6 +470,8 @@ def _behind(rule: str, method: str, principal: Principal, thing: Thing, step: st
         return ({409} if principal.roles & by(thing.workflow, step_of(thing.workflow)) else {403}), False
     if name == "files" and method == "POST":
         return {422 if principal.roles & takes_part(thing.workflow) else 403}, False
+    if name == "told":
+        return {422 if principal.roles & takes_part(thing.workflow) - {"operator", "system"} else 403}, False
     if name in ("<file>", "<file_id>"):
         return {200 if set(thing.file) != {"0"} else 404}, False
     if name == "bank-file":

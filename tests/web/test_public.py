@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from flask import Flask
 from sqlalchemy.exc import DataError
 
-from edu_pilot.services import accounts
+from edu_pilot.services import accounts, documents
 from edu_pilot.services.actors import OPERATOR
+from tests.app import TODAY
 from tests.factories import Pilot, rows
 from tests.people import LIU_WEI
 from tests.web.visitor import Visitor, text
@@ -34,8 +36,40 @@ def test_a_code_that_is_not_ours_is_unknown(stranger: Visitor) -> None:
 def test_a_file_that_is_not_ours_is_unknown(stranger: Visitor) -> None:
     answer = stranger.send("/verify", file=(io.BytesIO(b"%PDF-1.7 nothing"), "paper.pdf"))
     assert answer.status_code == 200
-    assert "We know no such paper" in text(answer)
+    assert "This file does not come from us" in text(answer) and "type the code" in text(answer)
     assert stranger.send("/verify").status_code == 422
+
+
+def test_our_own_file_is_called_genuine_and_unaltered(stranger: Visitor, hands: Pilot) -> None:
+    hands.registered()
+    number = rows("document")[0]["number"]
+    sealed = documents.render(number)
+    page = text(stranger.send("/verify", file=(io.BytesIO(sealed), "paper.pdf")))
+    assert "This file is genuine and unaltered" in page and number in page and LIU_WEI.id_number not in page
+    changed = sealed.replace(b"/Type /Catalog", b"/Type /catalog") if b"/Type /Catalog" in sealed else sealed[:-20]
+    assert "This file was altered" in text(stranger.send("/verify", file=(io.BytesIO(changed), "paper.pdf")))
+
+
+def test_a_replaced_paper_says_so(stranger: Visitor, hands: Pilot) -> None:
+    reference = hands.registered()
+    old = rows("document")[0]
+    hands.act("application", reference, "reissue_form", hands.wang_fang, TODAY)
+    page = text(stranger.get(f"/v/{old['code']}"))
+    assert "This paper was replaced by a newer one" in page and "20 August 2022" in page
+    hands.withdraw(reference)
+    assert "This paper was replaced" in text(stranger.get(f"/v/{old['code']}"))
+
+
+def test_a_trial_installation_offers_codes_to_try_and_no_other(
+    stranger: Visitor, hands: Pilot, site: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = hands.registered()
+    old = rows("document")[0]["code"]
+    hands.act("application", reference, "reissue_form", hands.wang_fang, TODAY)
+    assert old in text(stranger.get("/verify"))
+    settings = site.config["SETTINGS"]
+    monkeypatch.setitem(site.config, "SETTINGS", replace(settings, env="production"))
+    assert old not in text(stranger.get("/verify"))
 
 
 def test_an_error_page_speaks_plainly_in_both_languages(site: Flask, stranger: Visitor) -> None:

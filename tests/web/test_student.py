@@ -193,3 +193,15 @@ def test_the_page_costs_the_same_however_much_there_is(
     assert student.get("/status").status_code == 200
     selects = [statement for statement in asked if statement.lstrip().upper().startswith("SELECT")]
     assert len(selects) <= 20, "\n".join(selects)
+
+
+def test_the_clerk_copies_a_text_and_notes_that_it_was_told(hands: Pilot, at_desk: Callable[[str], Visitor]) -> None:
+    reference = hands.registered()
+    clerk, path = at_desk("wang.fang"), f"/records/application/{reference}"
+    page = text(clerk.get(path))
+    assert 'id="message-1" rows="5" readonly' in page and LIU_WEI.id_number not in page
+    noted = clerk.send(f"{path}/told", message="send.papers", channel="sms")
+    assert noted.headers["Location"] == f"{path}#telling"
+    assert "Told so far" in text(clerk.get(path)) and "Papers missing · SMS" in text(clerk.get(path))
+    again = clerk.send(f"{path}/told", message="send.papers", channel="pigeon")
+    assert again.status_code == 422 and "Choose what was told and how." in text(again)
