@@ -559,7 +559,10 @@ UNSCOPED = {
         "history": "of a record that was found already",
     },
     "services.query_codes": {"_person": "who knows code and tail is asked for nothing else"},
-    "services.quotas": {"_taken": "numbers of places, for the city's registrar"},
+    "services.quotas": {
+        "_taken": "numbers of places, for the city's registrar",
+        "by_major": "numbers of places, for the city's registrar",
+    },
     "services.receipt_files": {"hold": "a file is taken once in all counties, told without a record"},
     "services.reconciliation": {
         "_batches": "the city's sums, for the roles that the page and the command name",
@@ -577,6 +580,7 @@ UNSCOPED = {
         "_matches": "a condition of `find`, which is scoped",
         "standings": "of the person who proved code and tail",
     },
+    "services.sittings": {"tickets": "of records that were found already"},
     "services.snapshots": {"_last_payment": "a number of the trail"},
     "services.statistics": {
         "_confirmed": "rows are judged in `persons` by the county they had on the day",

@@ -53,13 +53,15 @@ class Batch:
     workflow: str
     cases: list[Case] = field(default_factory=list)
     loaded: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    # A page takes no step: within its one view nothing changes from record to record.
+    still: bool = False
 
     def value(self, name: str, case: Case) -> Any:
         """Return a fact of one case, loading it for the whole batch on first use."""
         known = FACTS.get((self.workflow, name))
         if known is None:
             raise AttributeError(f"{self.workflow} has no column and no fact {name}")
-        if known.fresh:
+        if known.fresh and not self.still:
             return known.load(self.conn, [case]).get(case.id)
         if name not in self.loaded:
             self.loaded[name] = known.load(self.conn, self.cases)
@@ -123,9 +125,11 @@ def sealed_columns(workflow: str) -> frozenset[str]:
     return _SEALED[workflow]
 
 
-def batch_of(conn: Connection, vault: Vault, workflow: str, rows: Iterable[Mapping[str, Any]]) -> list[Case]:
-    """Wrap rows read together, so that their facts are loaded together."""
-    batch = Batch(conn, vault, workflow)
+def batch_of(
+    conn: Connection, vault: Vault, workflow: str, rows: Iterable[Mapping[str, Any]], *, still: bool = False
+) -> list[Case]:
+    """Wrap rows read together, so that their facts are loaded together; `still` ones are only looked at."""
+    batch = Batch(conn, vault, workflow, still=still)
     batch.cases = [Case(batch, row) for row in rows]
     return batch.cases
 

@@ -18,6 +18,7 @@ from edu_pilot.rules.application import remarks
 from edu_pilot.rules.certification import PARTS, objections_until, passed_part_until
 from edu_pilot.rules.claim import BODIES, receipt_signs
 from edu_pilot.rules.claim_dates import claim_deadline
+from edu_pilot.rules.study import Module, credits_to_complete, earliest_diploma, modules
 from edu_pilot.services import disclosure, documents, erasure, papers, policies, veil
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import in_force as in_force_for
@@ -126,6 +127,13 @@ def facts(case: Case, policy: Policy, actor: Actor, current: Policy) -> dict[str
     return found | _put_away(case)
 
 
+def facts_of(conn: Connection, cases: Sequence[Case], actor: Actor) -> list[dict[str, Any]]:
+    """Return the facts of each record of a list, each by the version it goes by."""
+    unit = unit_of(conn, actor)
+    current = in_force_for(unit).policy
+    return [facts(case, version_of(unit, case).policy, actor, current) for case in cases]
+
+
 # Of what may only be stored, nobody reads these.
 STORED_ONLY = ("account_tail", "account_holder", "phone", "previous_school", "employer", "job")
 
@@ -181,7 +189,18 @@ def _study(case: Case, policy: Policy) -> dict[str, Any]:
         **_columns(case, "face_check", "face_checked_on", "welfare_post_on"),
         "claim": case.claim_reference,
         "claim_until": claim_deadline(policy, case.diploma_on) if case.diploma_on else None,
+        "credits_wanted": credits_to_complete(policy, case.major),
+        "modules": [_module(module) for module in modules(policy, case.major, _passed(case))],
+        "diploma_from": earliest_diploma(policy, case.intake),
     }
+
+
+def _passed(case: Case) -> set[str]:
+    return {sitting.course for sitting in case.scores if sitting.passed}
+
+
+def _module(module: Module) -> dict[str, Any]:
+    return {"code": module.code, "minimum": module.minimum, "earned": module.earned, "missing": module.missing}
 
 
 def _certification(case: Case, policy: Policy) -> dict[str, Any]:

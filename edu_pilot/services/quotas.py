@@ -79,6 +79,16 @@ def _taken(conn: Connection, year: str) -> dict[tuple[str, str], int]:
     return {(row["county"], row["kind"]): row["number"] for row in grouped}
 
 
+def by_major(conn: Connection, year: str) -> dict[tuple[str, str, str], int]:
+    """Return how many of a county have chosen a major and have a place (`held`) or wait for one (`waiting`)."""
+    held = APPLICATION.c.place.in_(("reserved", "used"))
+    kind = sa.case((APPLICATION.c.state == "waitlisted", "waiting"), (held, "held"), else_="").label("kind")
+    columns = (APPLICATION.c.county, APPLICATION.c.major, kind)
+    query = sa.select(*columns, sa.func.count().label("number")).where(APPLICATION.c.intake.like(f"{year[2:]}%"))
+    grouped = all_rows(conn, query.group_by(*columns))
+    return {(r["county"], r["major"], r["kind"]): r["number"] for r in grouped if r["county"] and r["kind"]}
+
+
 def move(year: str, source: str, target: str, places: int, actor: Actor) -> Year:
     """Move places from one county's share to another's; recorded, and nobody loses a confirmed place.
 

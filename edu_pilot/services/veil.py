@@ -66,8 +66,9 @@ def _studied(conn: Connection, case: Case) -> Case:
     if not hidden:
         return case
     policy = policies.of(conn, case.policy_version_id).policy
-    passed = {s.course for s in case.scores if s.passed and (s.course, s.sat_on) not in hidden}
-    return case.seen_as(credits=credits_of(policy, case.major, passed))
+    told = [s for s in case.scores if (s.course, s.sat_on) not in hidden]
+    passed = {s.course for s in told if s.passed}
+    return case.seen_as(credits=credits_of(policy, case.major, passed), scores=told)
 
 
 def _hidden(conn: Connection, case: Case) -> Sequence[Any]:

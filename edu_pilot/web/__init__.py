@@ -14,6 +14,7 @@ from edu_pilot.web import (
     browser,
     documents,
     errors,
+    exams,
     health,
     home,
     payments,
@@ -21,6 +22,7 @@ from edu_pilot.web import (
     places,
     public,
     records,
+    registry,
     rosters,
     sessions,
     sign_in,
@@ -43,7 +45,7 @@ def init_app(app: Flask) -> None:
     words.init_app(app)
     errors.init_app(app)
     for pages in (
-        sign_in, account, staff, home, places, payments, rosters, records, personal, documents, public,
+        sign_in, account, staff, home, registry, exams, places, payments, rosters, records, personal, documents, public,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

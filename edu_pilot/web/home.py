@@ -33,6 +33,8 @@ class Area:
 
     title: Any
     lists: tuple[tuple[str, str], ...]
+    # Where its own module keeps the page.
+    endpoint: str = ""
 
     @property
     def workflows(self) -> list[str]:
@@ -54,6 +56,7 @@ AREAS: Mapping[str, Area] = {
             ("application", "verified"), ("application", "waitlisted"),
             ("study", "enrolled"), ("study", "studying"), ("study", "completed"),
         ),
+        "registry.index",
     ),
     "exams": Area(
         _("Exams"),
@@ -62,6 +65,7 @@ AREAS: Mapping[str, Area] = {
             ("certification", "entered"), ("certification", "seated"), ("certification", "sat"),
             ("certification", "passed"),
         ),
+        "exams.index",
     ),
     "review": Area(
         _("Review"),
@@ -91,19 +95,24 @@ def nav(actor: Actor | None) -> list[tuple[str, Any]]:
     """Return the areas an actor has, as (address, title)."""
     if actor is None or actor.roles == {STUDENT}:
         return []
-    own = [(url_for(f"home.{name}"), AREAS[name].title) for name in _areas_of(actor)]
+    own = [(url_for(endpoint_of(name)), AREAS[name].title) for name in _areas_of(actor)]
     own.append((url_for("home.dashboard"), _("Overview")))
     more = (("staff.index", _("Accounts")), ("home.admin", _("Administration")))
     return own + [(url_for(name), title) for name, title in more if access.may_open(name, actor)]
 
 
 def _areas_of(actor: Actor) -> list[str]:
-    return [name for name in AREAS if access.may_open(f"home.{name}", actor)]
+    return [name for name in AREAS if access.may_open(endpoint_of(name), actor)]
+
+
+def endpoint_of(area: str) -> str:
+    """Return the endpoint of an area's page."""
+    return AREAS[area].endpoint or f"home.{area}"
 
 
 @pages.app_context_processor
 def _shell() -> dict[str, Any]:
-    return {"nav": lambda: nav(access.actor_or_none())}
+    return {"nav": lambda: nav(access.actor_or_none()), "endpoint_of": endpoint_of}
 
 
 @pages.get("/")
@@ -132,20 +141,6 @@ def _counted(compiled: Compiled, actor: Actor) -> list[str]:
 def desk() -> str:
     """The teaching point's applications and claims, and the way to the roster."""
     return _area("desk")
-
-
-@pages.get("/registry")
-@access.roles("registrar", "auditor")
-def registry() -> str:
-    """Applications that wait for admission, and studies."""
-    return _area("registry")
-
-
-@pages.get("/exams")
-@access.roles("examiner", "auditor")
-def exams() -> str:
-    """Exam sessions and certifications."""
-    return _area("exams")
 
 
 @pages.get("/review")

@@ -81,6 +81,11 @@ class Engine:
         rules = (self.registry.rules[name] for name in self.action(attempt.action).rules)
         return tuple(r for rule in rules if on_input or not rule.on_input for r in rule.reasons(attempt))
 
+    def checklist(self, attempt: Attempt) -> dict[str, tuple[Reason, ...]]:
+        """Return every rule that needs no input, by name, with its reasons; none where it holds."""
+        rules = (self.registry.rules[name] for name in self.action(attempt.action).rules)
+        return {rule.name: tuple(rule.reasons(attempt)) for rule in rules if not rule.on_input}
+
     def permit(self, attempt: Attempt) -> None:
         """Raise Forbidden for a role that may never, Refused for the wrong state or a blocked step."""
         action = self.action(attempt.action)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,21 @@ def places_free(conn: Connection, cases: Sequence[Case]) -> Mapping[str, int]:
 @fact("application", fresh=True)
 def waiting_ahead(conn: Connection, cases: Sequence[Case]) -> Mapping[str, int]:
     """How many stand before each applicant on the waiting list of the year."""
-    return {c.id: conn.execute(_ahead(c)).scalar_one() for c in cases}
+    if len(cases) == 1:
+        return {c.id: conn.execute(_ahead(c)).scalar_one() for c in cases}
+    lines = _lines(conn, {c.intake[:2] for c in cases})
+    return {c.id: _before(lines[c.intake[:2]], c.queue_number) for c in cases}
+
+
+def _lines(conn: Connection, years: set[str]) -> dict[str, list[int]]:
+    """Return the numbers on the waiting list of each year, in order."""
+    waiting = APPLICATION.c.state == "waitlisted", APPLICATION.c.queue_number.is_not(None)
+    query = sa.select(APPLICATION.c.queue_number).where(*waiting).order_by(APPLICATION.c.queue_number)
+    return {y: list(conn.execute(query.where(APPLICATION.c.intake.like(f"{y}%"))).scalars()) for y in years}
+
+
+def _before(line: Sequence[int], number: int | None) -> int:
+    return len(line) if number is None else bisect_left(line, number)
 
 
 def _ahead(case: Case) -> sa.Select[Any]:

@@ -90,10 +90,9 @@ def session(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Any]:
 
 
 @fact("certification")
-def published_on(conn: Connection, cases: Sequence[Case]) -> Mapping[str, date]:
+def published_on(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, date]:
     """The day the scores of each candidate's session were published."""
-    found = _sessions(conn, cases)
-    return {c.id: found[c.session_id].published_on for c in cases if c.session_id}
+    return {c.id: c.session.published_on for c in cases if c.session_id}
 
 
 @fact("certification")
@@ -154,31 +153,28 @@ def resit_reference(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str
 
 
 @fact("certification")
-def session_state(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str]:
+def session_state(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, str]:
     """The state of the session each candidate has entered."""
-    found = _sessions(conn, cases)
-    return {c.id: found[c.session_id].state for c in cases if c.session_id}
+    return {c.id: c.session.state for c in cases if c.session_id}
 
 
 @fact("certification")
-def session_reference(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str]:
+def session_reference(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, str]:
     """The reference of the session each candidate has entered."""
-    found = _sessions(conn, cases)
-    return {c.id: found[c.session_id].reference for c in cases if c.session_id}
+    return {c.id: c.session.reference for c in cases if c.session_id}
 
 
 @fact("certification")
-def held_on(conn: Connection, cases: Sequence[Case]) -> Mapping[str, date]:
+def held_on(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, date]:
     """The day of the session each candidate has entered."""
-    found = _sessions(conn, cases)
-    return {c.id: found[c.session_id].held_on for c in cases if c.session_id}
+    return {c.id: c.session.held_on for c in cases if c.session_id}
 
 
 @fact("certification", fresh=True)
 def free_seat(conn: Connection, cases: Sequence[Case]) -> Mapping[str, tuple[str, int]]:
     """The first free seat of the session each candidate has entered, as (room, number)."""
-    found = _sessions(conn, cases)
-    return {c.id: seat for c in cases if c.session_id and (seat := _first_free(conn, found[c.session_id]))}
+    seats = {key: _first_free(conn, session) for key, session in _sessions(conn, cases).items()}
+    return {c.id: seat for c in cases if c.session_id and (seat := seats[c.session_id])}
 
 
 @fact("certification", fresh=True)
