@@ -181,6 +181,8 @@ def clocks() -> Watch:
 def read() -> Iterator[Connection]:
     """Open one reading transaction: a single consistent view, never a write."""
     with db.engine.connect() as connection:
+        # What a view of its own has answered once it answers the same way again.
+        connection.execution_options(answered={})
         if connection.dialect.name != "sqlite":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():

@@ -14,7 +14,7 @@ from edu_pilot.workflow.registry import Actor
 from tests.factories import ADMITTED, CONFIRMED, EXAM, VERIFIED, Pilot, row, rows
 from tests.people import worker
 
-PAPER = Base.metadata.tables["paper"]
+PAPER, BAN = Base.metadata.tables["paper"], Base.metadata.tables["ban"]
 
 
 def step(workflow: str, references: Sequence[str], action: str, actor: Actor, day: date, **given: Any) -> None:
@@ -69,3 +69,11 @@ def entered(pilot: Pilot, number: int, seats: int, first: int = 0) -> tuple[str,
     session = pilot.exam(taken["occupation"], taken["level"], seats)
     step("certification", found, "enter", pilot.wang_fang, EXAM, session=session)
     return session, found
+
+
+def ban(certification: str, until: date) -> None:
+    """Ban the person of a certification from exams, as a sitting voided for cheating does."""
+    known = row("certification", certification)
+    told = {"person_id": known["person_id"], "certification_id": known["id"], "reason": "CHEATING", "until_on": until}
+    with write() as conn:
+        conn.execute(BAN.insert(), {"id": new_id(), **told})

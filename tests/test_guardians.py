@@ -580,7 +580,7 @@ UNSCOPED = {
         "_matches": "a condition of `find`, which is scoped",
         "standings": "of the person who proved code and tail",
     },
-    "services.sittings": {"tickets": "of records that were found already"},
+    "services.sittings": {"papers": "of records that were found already"},
     "services.snapshots": {"_last_payment": "a number of the trail"},
     "services.statistics": {
         "_confirmed": "rows are judged in `persons` by the county they had on the day",

@@ -66,10 +66,12 @@ _IN_FORCE = (
 
 def in_force(conn: Connection, day: date) -> Version:
     """Return the version in force on a business date: the highest number that holds, else the first."""
-    version_id = conn.execute(_IN_FORCE, {"day": day}).scalar_one_or_none()
-    if version_id is None:
+    answered = conn.get_execution_options().get("answered", {})
+    if day not in answered:
+        answered[day] = conn.execute(_IN_FORCE, {"day": day}).scalar_one_or_none()
+    if answered[day] is None:
         raise NoPolicy
-    return of(conn, version_id)
+    return of(conn, answered[day])
 
 
 def at_birth(conn: Connection, current: Version, workflow: str, given: Mapping[str, Any], actor: Actor) -> Version:

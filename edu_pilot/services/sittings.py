@@ -22,6 +22,7 @@ from edu_pilot.workflow.registry import Actor
 CERTIFICATION = Certification.__table__
 DOCUMENT = Document.__table__
 SESSION = Session.__table__
+PAPERS = ("door_list", "exam_ticket")
 BY_SEAT = ("room", "seat", "reference")
 # Who may be on the way into a session; the sessions nothing is left to do for.
 COMING, OVER = ("trained", "planned"), ("published", "cancelled")
@@ -68,10 +69,10 @@ def counts(conn: Connection, sessions: Sequence[Case], actor: Actor) -> dict[str
     return found
 
 
-def tickets(conn: Connection, found: Sequence[Case], kind: str) -> Mapping[str, str]:
-    """Return the number of the paper of a kind that holds for each of these records, by row id."""
+def papers(conn: Connection, session: Case, people: Sequence[Case]) -> Mapping[str, str]:
+    """Return the number of the door list and of everybody's ticket that hold now, by the record's row id."""
     columns = (DOCUMENT.c.record_id, DOCUMENT.c.number)
-    mine = DOCUMENT.c.record_id.in_([case.id for case in found]), DOCUMENT.c.kind == kind
+    mine = DOCUMENT.c.record_id.in_([session.id, *(c.id for c in people)]), DOCUMENT.c.kind.in_(PAPERS)
     query = sa.select(*columns).where(*mine, DOCUMENT.c.voided_at.is_(None)).order_by(DOCUMENT.c.number)
     return dict(conn.execute(query).all())
 

@@ -173,7 +173,8 @@ def held_on(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, date]:
 @fact("certification", fresh=True)
 def free_seat(conn: Connection, cases: Sequence[Case]) -> Mapping[str, tuple[str, int]]:
     """The first free seat of the session each candidate has entered, as (room, number)."""
-    seats = {key: _first_free(conn, session) for key, session in _sessions(conn, cases).items()}
+    sessions = {c.session_id: c.session for c in cases if c.session_id}
+    seats = {key: _first_free(conn, session) for key, session in sessions.items()}
     return {c.id: seat for c in cases if c.session_id and (seat := seats[c.session_id])}
 
 
