@@ -26,7 +26,9 @@
     }
     return null;
   }
+  /* In a mark of three digits nobody walks with the arrows; in a long number one does. */
   function atEdge(input, right) {
+    if (input.value.length <= 3) { return true; }
     var start = input.selectionStart, end = input.selectionEnd;
     var whole = start === 0 && end === input.value.length;
     return whole || (start === end && start === (right > 0 ? input.value.length : 0));
