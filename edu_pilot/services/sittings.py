@@ -13,7 +13,7 @@ from edu_pilot.extensions import read
 from edu_pilot.models import Certification, Document, Session
 from edu_pilot.services import outbox, search, worklists
 from edu_pilot.services.bulk import Outcome, act
-from edu_pilot.services.cases import Case
+from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import perform_many, unit_of, version_of
 from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.services.worklists import Listed, Sought
@@ -26,6 +26,14 @@ PAPERS = ("door_list", "exam_ticket")
 BY_SEAT = ("room", "seat", "reference")
 # Who may be on the way into a session; the sessions nothing is left to do for.
 COMING, OVER = ("trained", "planned"), ("published", "cancelled")
+
+
+def opened(conn: Connection, reference: str, actor: Actor) -> Case:
+    """Return a session to be looked at; NotFound for a missing and for a hidden one alike."""
+    found = worklists.chosen(conn, "session", actor, [reference], still=True)
+    if not found:
+        raise NotFound(reference)
+    return found[0]
 
 
 def sessions(conn: Connection, actor: Actor, page: int, *, over: bool) -> Listed:
