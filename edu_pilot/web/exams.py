@@ -89,7 +89,7 @@ def seat(session: str) -> Any:
     _session(session)
     g.again = partial(_session_page, session)
     seating = sittings.seat_all(session, access.actor())
-    return _told(seating.outcome, "seat", session, closed=seating.closed)
+    return _told(seating.outcome, "seat", session, closed=seating.closed, left=seating.left)
 
 
 @pages.post("/sessions/<session>/attendance")
