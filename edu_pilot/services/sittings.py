@@ -13,7 +13,7 @@ from edu_pilot.extensions import read
 from edu_pilot.models import Certification, Document, Session
 from edu_pilot.services import outbox, search, worklists
 from edu_pilot.services.bulk import Outcome, act
-from edu_pilot.services.cases import Case
+from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import perform_many, unit_of, version_of
 from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.services.worklists import Listed, Sought
@@ -26,6 +26,14 @@ PAPERS = ("door_list", "exam_ticket")
 BY_SEAT = ("room", "seat", "reference")
 # Who may be on the way into a session; the sessions nothing is left to do for.
 COMING, OVER = ("trained", "planned"), ("published", "cancelled")
+
+
+def opened(conn: Connection, reference: str, actor: Actor) -> Case:
+    """Return a session to be looked at; NotFound for a missing and for a hidden one alike."""
+    found = worklists.chosen(conn, "session", actor, [reference], still=True)
+    if not found:
+        raise NotFound(reference)
+    return found[0]
 
 
 def sessions(conn: Connection, actor: Actor, page: int, *, over: bool) -> Listed:
@@ -79,14 +87,15 @@ def papers(conn: Connection, session: Case, people: Sequence[Case]) -> Mapping[s
 
 @dataclass(frozen=True)
 class Seating:
-    """Who got a seat and who did not, and whether the session's list could be closed."""
+    """Who got a seat and who did not, how many are left, and whether the session's list could be closed."""
 
     outcome: Outcome
+    left: int
     closed: bool
 
 
 def seat_all(reference: str, actor: Actor) -> Seating:
-    """Give everybody a seat who waits for one, and close the list once nobody is left; the others stay with reasons.
+    """Give those who wait a seat, and close the list once nobody is left; who gets none stays with the reasons.
 
     Raises NotFound, or Refused where the list itself cannot be closed.
     """
@@ -94,12 +103,14 @@ def seat_all(reference: str, actor: Actor) -> Seating:
         session = search.get(conn, "session", reference, actor)
         closes = version_of(unit_of(conn, actor), session).compiled.definition("session").actions["seat_all"]
         is_open, ids = session.state in closes.sources, _waiting(conn, session, actor)
-    outcome = Outcome(tuple(perform_many("certification", ids, "seat", actor)))
+    # No request takes longer than that of the fullest page.
+    now, left = ids[: worklists.MOST], len(ids[worklists.MOST :])
+    outcome = Outcome(tuple(perform_many("certification", now, "seat", actor)))
     outbox.follow_up(outbox.FOLLOW_AT_ONCE)
-    closed = is_open and not outcome.skipped
+    closed = is_open and not left and not outcome.skipped
     if closed:
         outbox.act("session", reference, closes.name, actor)
-    return Seating(outcome, closed)
+    return Seating(outcome, left, closed)
 
 
 def _waiting(conn: Connection, session: Case, actor: Actor) -> list[str]:

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from edu_pilot.extensions import read
-from edu_pilot.services import bulk, counts, course_scores, documents, outbox, presenting, search, sittings, worklists
+from edu_pilot.services import bulk, counts, course_scores, documents, outbox, presenting, sittings, worklists
 from edu_pilot.services.bulk import Row
 from edu_pilot.services.cases import Case
 from edu_pilot.services.course_scores import Sheet
@@ -89,7 +89,7 @@ def seat(session: str) -> Any:
     _session(session)
     g.again = partial(_session_page, session)
     seating = sittings.seat_all(session, access.actor())
-    return _told(seating.outcome, "seat", session, closed=seating.closed)
+    return _told(seating.outcome, "seat", session, closed=seating.closed, left=seating.left)
 
 
 @pages.post("/sessions/<session>/attendance")
@@ -122,7 +122,7 @@ def step(session: str, action: str) -> Response:
 
 def _session(reference: str) -> Case:
     with read() as conn:
-        return search.get(conn, SESSION, reference, access.actor())
+        return sittings.opened(conn, reference, access.actor())
 
 
 def _told(outcome: Any, action: str, session: str, **more: Any) -> str:
@@ -137,7 +137,7 @@ def _told(outcome: Any, action: str, session: str, **more: Any) -> str:
 def _session_page(session: str, refused: Refused | None = None, *, nobody: bool = False) -> str:
     with read() as conn:
         actor = access.actor()
-        case = search.get(conn, SESSION, session, actor)
+        case = sittings.opened(conn, session, actor)
         shown = presenting.show(conn, case, actor)
         people = sittings.people(conn, case, actor, page_number())
         return render_template(
@@ -163,7 +163,7 @@ def _session_page(session: str, refused: Refused | None = None, *, nobody: bool 
 def _entries_page(session: str, refused: Refused | None = None, *, nobody: bool = False) -> str:
     with read() as conn:
         actor = access.actor()
-        case = search.get(conn, SESSION, session, actor)
+        case = sittings.opened(conn, session, actor)
         found = sittings.could_enter(conn, case, actor, page_number())
         shown = presenting.show(conn, case, actor)
         return render_template(
@@ -231,7 +231,7 @@ def _scores_page(
 ) -> str:  # fmt: skip
     with read() as conn:
         actor = access.actor()
-        case = search.get(conn, SESSION, session, actor)
+        case = sittings.opened(conn, session, actor)
         people = sittings.people(conn, case, actor, page_number())
         shown = presenting.show(conn, case, actor)
         found = lines(conn, people.cases)

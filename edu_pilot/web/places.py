@@ -35,10 +35,14 @@ def of_year(year: str, refused: Refused | None = None) -> str:
     """Show a year's places."""
     with read() as conn:
         words, years, found = Words(presenting.in_force(conn)), quotas.years(conn), quotas.of_year(conn, year)
+        chosen = quotas.by_major(conn, year) if found else {}
     if found is None:
         abort(404)
     mover = quotas.MOVER in access.actor().roles
-    return render_template("registry/places.html", found=found, years=years, words=words, refused=refused, mover=mover)
+    return render_template(
+        "registry/places.html", found=found, years=years, words=words, refused=refused, mover=mover, chosen=chosen,
+        majors=sorted({major for _county, major, _kind in chosen if major}),
+    )  # fmt: skip
 
 
 @pages.post("/<year>")

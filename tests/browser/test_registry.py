@@ -117,8 +117,8 @@ def type_marks(page: Page) -> None:
     paste = """(text) => {
         const data = new DataTransfer();
         data.setData("text", text);
-        const pasted = new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true});
-        document.activeElement.dispatchEvent(pasted);
+        const options = {clipboardData: data, bubbles: true, cancelable: true};
+        document.activeElement.dispatchEvent(new ClipboardEvent("paste", options));
     }"""
     page.evaluate(paste, marks)
     assert page.locator("[data-pasted]").inner_text() == "39 / 39"

@@ -97,6 +97,8 @@ def test_r3_6_a_course_mark_shows_when_it_is_published(any_pilot: Pilot, liu_wei
     any_pilot.score(study, "10002")
     early, later = (seen("study", study, liu_wei, day) for day in (SAT, PUBLISHED))
     assert early["facts"]["credits"] == 0
+    assert not any(module["earned"] for module in early["facts"]["modules"])
+    assert any(module["earned"] for module in later["facts"]["modules"])
     assert "record_score" not in [entry["action"] for entry in early["history"]]
     assert later["facts"]["credits"] > 0
     assert "record_score" in [entry["action"] for entry in later["history"]]

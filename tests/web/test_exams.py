@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from edu_pilot import clock
+from edu_pilot.services import worklists
 from tests import crowds
 from tests.factories import EXAM, SAT, Pilot, row, rows, state
 from tests.web.test_registry import QUERIES, queries
@@ -50,6 +51,18 @@ def test_r4_4_who_gets_no_seat_is_told_why_and_the_list_stays_open(hands: Pilot,
     assert states(found) == ["seated", "trained", "seated"] and state("session", session) == "seated"
     assert "A101–01" in page and "A101–02" in page and "Door list" in page and "Exam ticket" in page
     assert (state("session", other), states(more)) == ("open", ["entered"])
+
+
+def test_r4_4_a_very_full_session_is_seated_in_portions(
+    hands: Pilot, at_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, found = crowds.entered(hands, 3, seats=3)
+    monkeypatch.setattr(worklists, "MOST", 2)
+    with clock.on(EXAM):
+        examiner = at_desk("examiner")
+        assert "1 more wait for a seat" in text(examiner.send(f"/exams/sessions/{session}/seats"))
+        assert states(found) == ["seated", "seated", "entered"] and state("session", session) == "open"
+        assert "Everybody has a seat" in text(examiner.send(f"/exams/sessions/{session}/seats"))
 
 
 def test_r4_4_nobody_is_seated_where_nobody_has_entered(hands: Pilot, at_desk: Desk) -> None:

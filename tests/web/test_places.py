@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from tests.people import DECHENG, QIHE
+from tests.factories import Pilot, publish_places
+from tests.people import DECHENG, QIHE, worker
 from tests.web.visitor import Visitor, text
 
 Desk = Callable[[str], Visitor]
@@ -31,3 +33,13 @@ def test_others_read_or_see_nothing(at_desk: Desk) -> None:
     assert "Move places" not in text(at_desk("xu.ning").get("/registry/places/2022"))
     assert at_desk("wang.fang").get("/registry/places/2022").status_code == 403
     assert at_desk("xu.ning").send("/registry/places/2022", source=DECHENG, target=QIHE, places="1").status_code == 403
+
+
+def test_r1_4_the_places_of_a_county_are_told_by_major(hands: Pilot, at_desk: Desk) -> None:
+    hands.verified()
+    publish_places(1)
+    hands.admit(hands.verified(worker(1)))
+    page = text(at_desk("chen.hui").get("/registry/places/2022"))
+    line = page[page.index("By county and major") :]
+    qihe = line[line.index("Qihe") :].partition("</tr>")[0]
+    assert re.findall(r"\+?\d+", re.sub("<[^>]+>", " ", qihe)) == ["1", "+1", "31", "30"]

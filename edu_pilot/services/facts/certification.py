@@ -177,13 +177,6 @@ def sitting_place(conn: Connection, cases: Sequence[Case]) -> Mapping[str, tuple
     return {c.id: (found[c.session_id].starts, found[c.session_id].site) for c in cases if c.session_id}
 
 
-@fact("certification")
-def sitting_place(conn: Connection, cases: Sequence[Case]) -> Mapping[str, tuple[str, str]]:
-    """When the session of each candidate starts, and where it is held."""
-    found = _sessions(conn, cases)
-    return {c.id: (found[c.session_id].starts, found[c.session_id].site) for c in cases if c.session_id}
-
-
 @fact("certification", fresh=True)
 def free_seat(conn: Connection, cases: Sequence[Case]) -> Mapping[str, tuple[str, int]]:
     """The first free seat of the session each candidate has entered, as (room, number)."""
