@@ -63,6 +63,19 @@ def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) 
     return str(row["id"])
 
 
+def add_many(workflow: str, reference: str, sent: Mapping[str, bytes], actor: Actor) -> dict[str, tuple[Reason, ...]]:
+    """Keep several files, each by itself; return for each kind what stands against its file, nothing if it is kept."""
+    found: dict[str, tuple[Reason, ...]] = {}
+    for kind, content_sent in sent.items():
+        try:
+            add(workflow, reference, kind, content_sent, actor)
+        except Refused as refused:
+            found[kind] = refused.reasons
+        else:
+            found[kind] = ()
+    return found
+
+
 def strike(workflow: str, reference: str, file_id: str, actor: Actor) -> None:
     """Take a receipt's file off a claim that can still be amended; its bytes go with the next sweep (R5.3).
 

@@ -12,6 +12,7 @@ from edu_pilot.web import (
     account,
     api,
     browser,
+    desk,
     documents,
     errors,
     health,
@@ -45,7 +46,8 @@ def init_app(app: Flask) -> None:
     navigation.init_app(app)
     errors.init_app(app)
     for pages in (
-        sign_in, account, staff, navigation, home, places, payments, rosters, records, personal, documents, public,
+        sign_in, account, staff, navigation, home, desk, places, payments, rosters, records, personal, documents,
+        public,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)
