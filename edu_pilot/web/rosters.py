@@ -229,6 +229,7 @@ def _list_page(list_id: str, refused: Refused | None = None) -> str:
     kept, words = _own(list_id)
     kind, report = kept.row["name"], uploads.report_of(kept)
     told = report.as_dict(words.reason)
+    columns = _telling_first(kept.told.get("columns", ()), told["problems"])
     broken_off = [Reason(**one | {"who": tuple(one["who"])}) for one in kept.told.get("refused", ())]
     return render_template(
         "desk/upload.html",
@@ -237,6 +238,7 @@ def _list_page(list_id: str, refused: Refused | None = None) -> str:
         kept=kept,
         report=told,
         names=_columns(words),
+        columns=columns,
         rows=_bad_rows(kept, told["problems"]),
         notices=[note | {"value": _shown(note["column"], note["value"])} for note in told["notices"]],
         shown=uploads.SHOWN,
@@ -245,6 +247,12 @@ def _list_page(list_id: str, refused: Refused | None = None) -> str:
         again=AGAIN,
         words=words,
     )
+
+
+def _telling_first(columns: Sequence[str], problems: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the columns in the file's order, but first the one that names a row, then those with a fault."""
+    faulty = {problem["column"] for problem in problems}
+    return sorted(columns, key=lambda c: 0 if c in ("name", "student_number") else 1 if c in faulty else 2)
 
 
 def _bad_rows(kept: Kept, problems: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
