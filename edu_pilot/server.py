@@ -20,7 +20,7 @@ from granian.server import Server
 from edu_pilot import faults
 from edu_pilot.config import LOOPBACK, Misconfigured, Settings
 from edu_pilot.process import at_work
-from edu_pilot.services import archive, due, outbox, readiness, snapshots
+from edu_pilot.services import archive, due, outbox, readiness, snapshots, uploads
 
 POLL_SECONDS = 1.0
 DUE_SECONDS = 3600.0
@@ -142,7 +142,7 @@ class Rounds:
             self.next_due = time.monotonic() + DUE_SECONDS
             due.run()
         self._keep()
-        return bool(outbox.drain() + outbox.drain(RENDER_AT_ONCE, task="render"))
+        return bool(uploads.take_waiting() + outbox.drain() + outbox.drain(RENDER_AT_ONCE, task="render"))
 
     def _keep(self) -> None:
         """Take a snapshot when it is time; one that cannot be taken must not stop the work."""

@@ -1,6 +1,7 @@
 """Columns and relationships; no decisions."""
 
 from edu_pilot.models.access import LoginLink, LoginSession, RecoveryCode, RoleGrant, Throttle
+from edu_pilot.models.desk import Begun
 from edu_pilot.models.journal import (
     AllowedEdge,
     AuditAnchor,
@@ -50,6 +51,7 @@ __all__ = [
     "Ban",
     "BankFile",
     "Bar",
+    "Begun",
     "CaseHold",
     "Certification",
     "Claim",

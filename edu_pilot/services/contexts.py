@@ -66,7 +66,7 @@ def _registration_form(change: Change) -> Context:
     return {
         **_place(change),
         **_major(policy, case.major),
-        "query_code": change.unit.vault.code("query", change.reference, 12),
+        "query_code": _query_code(change),
         "registered_on": change.unit.today.isoformat(),
         "name": case.name,
         "sex": SEXES[change.now_value("sex")],
@@ -82,6 +82,14 @@ def _registration_form(change: Change) -> Context:
         "papers": _papers(change),
         "clerk": change.unit.actor.name,
     }
+
+
+def _query_code(change: Change) -> str:
+    """Return the code as it stands after this step."""
+    sealed = change.values.get("query_code")
+    if sealed is None:
+        return str(change.case.query_code)
+    return change.unit.vault.open("application.query_code", change.record_id, sealed)
 
 
 def _papers(change: Change) -> list[Context]:

@@ -37,7 +37,7 @@ from edu_pilot.models import (
     Study,
 )
 from edu_pilot.models.base import Blind
-from edu_pilot.services import audit, idempotency, keys, policies, store
+from edu_pilot.services import audit, begun, idempotency, keys, policies, store
 from edu_pilot.services.actors import SYSTEM, require_role
 from edu_pilot.services.cases import Case, NotFound, table
 from edu_pilot.services.vault import Vault, vault
@@ -256,6 +256,7 @@ class _Erasure:
             if row["id"] not in spared:
                 self._record(workflow, row)
             self._papers(workflow, row, keep=row["id"] in spared)
+        begun.forget(self.conn)
         idempotency.forget(self.conn, [row["reference"] for _workflow, row in self.about.records])
         if self.about.person:
             self._person(self.about.person)

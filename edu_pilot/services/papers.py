@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,14 +66,27 @@ def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) 
 def add_all(
     workflow: str, reference: str, kind: str, contents: Sequence[bytes], actor: Actor
 ) -> list[tuple[int, Reason]]:
-    """Keep several files for a record, each for itself; return why some were not taken, by their place from 1."""
-    faults: list[tuple[int, Reason]] = []
-    for place, one in enumerate(contents, 1):
+    """Keep several files, each for itself; return why some were not taken, by their place from 1."""
+    sent = [(kind, one) for one in contents]
+    found = enumerate((against for _kind, against in _each(workflow, reference, sent, actor)), 1)
+    return [(place, reason) for place, reasons in found for reason in reasons]
+
+
+def add_many(workflow: str, reference: str, sent: Mapping[str, bytes], actor: Actor) -> dict[str, tuple[Reason, ...]]:
+    """Keep several files, each by itself; return for each kind what stands against its file, nothing if it is kept."""
+    return dict(_each(workflow, reference, sent.items(), actor))
+
+
+def _each(
+    workflow: str, reference: str, sent: Iterable[tuple[str, bytes]], actor: Actor
+) -> Iterator[tuple[str, tuple[Reason, ...]]]:
+    for kind, content_sent in sent:
         try:
-            add(workflow, reference, kind, one, actor)
+            add(workflow, reference, kind, content_sent, actor)
         except Refused as refused:
-            faults += [(place, reason) for reason in refused.reasons]
-    return faults
+            yield kind, refused.reasons
+        else:
+            yield kind, ()
 
 
 def strike(workflow: str, reference: str, file_id: str, actor: Actor) -> None:

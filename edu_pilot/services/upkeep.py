@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import structlog
 
-from edu_pilot.services import anchors, erasure, idempotency, links, logins, reconciliation, sweep, throttle
+from edu_pilot.services import anchors, begun, erasure, idempotency, links, logins, reconciliation, sweep, throttle
 
 # The figure of a chore that could not be done.
 FAILED = -1
@@ -29,6 +29,7 @@ def _chores() -> tuple[tuple[tuple[str, ...], Callable[[], int | dict[str, int]]
     """Return each chore with the figures that it brings."""
     return (
         (("keys_dropped",), idempotency.purge),
+        (("begun_dropped",), begun.purge),
         (("sign_ins_dropped",), logins.purge),
         (("sign_ins_dropped",), links.purge),
         (("sign_ins_dropped",), throttle.purge),

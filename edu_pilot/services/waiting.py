@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot import clock
+from edu_pilot.extensions import all_rows
 from edu_pilot.models import Application, Certification, Claim, ClaimCheck, Payment, PaymentItem, Session, Study
 from edu_pilot.rules.claim import BODIES
+from edu_pilot.services import cases
+from edu_pilot.services.cases import Case
+from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.workflow.registry import Actor
 
@@ -80,6 +86,33 @@ def _payments(actor: Actor) -> Iterable[Number]:
     if "finance_releaser" in actor.roles:
         drawn = sa.and_(PAYMENT.c.state == "drawn", PAYMENT.c.creator_key != actor.person_key)
         yield _number(actor, PAYMENT, sa.or_(drawn, PAYMENT.c.state == "released"))
+
+
+@dataclass(frozen=True)
+class Age:
+    """How many records stand in a state, and since when the first of them."""
+
+    number: int
+    since: date
+
+
+def ages(conn: Connection, actor: Actor, workflow: str, states: Sequence[str]) -> dict[str, Age]:
+    """Return the number and the oldest of the visible records in each of the states that has any."""
+    records = cases.table(workflow)
+    seen = visible_to(actor, records), records.c.state.in_(states)
+    query = sa.select(records.c.state, sa.func.count().label("number"), sa.func.min(records.c.since_on).label("since"))
+    with walled(conn, actor):
+        rows = conn.execute(query.where(*seen).group_by(records.c.state)).all()
+    return {row.state: Age(row.number, row.since) for row in rows}
+
+
+def oldest(conn: Connection, actor: Actor, workflow: str, states: Sequence[str], limit: int) -> list[Case]:
+    """Return the visible records that have stood in one of the states the longest."""
+    records = cases.table(workflow)
+    query = sa.select(records).where(visible_to(actor, records), records.c.state.in_(states))
+    with walled(conn, actor):
+        rows = all_rows(conn, query.order_by(records.c.since_on, records.c.reference).limit(limit))
+    return cases.batch_of(conn, vault(), workflow, rows)
 
 
 COUNTS: Mapping[str, Count] = {

@@ -128,11 +128,11 @@ def _enrolling(*, fault: bool) -> Any:
     secret = logins.pending_secret(login) if login else None
     if login is None or secret is None:
         return redirect(url_for("home.index"))
-    picture = _picture(factor.address_of(secret, login.actor.name))
+    picture = qr_picture(factor.address_of(secret, login.actor.name))
     return render_template("account/enrol.html", secret=secret, picture=picture, name=login.actor.name, fault=fault)
 
 
-def _picture(text: str) -> str:
+def qr_picture(text: str) -> str:
     """Return a QR code as the address of a picture inside the page."""
     drawn = io.BytesIO()
     segno.make(text, error="m").save(drawn, kind="svg", scale=5, border=4)

@@ -31,6 +31,12 @@ def several(name: str) -> list[bytes]:
     return [file.read() for file in request.files.getlist(name) if file.filename]
 
 
+def of_each_field() -> dict[str, bytes]:
+    """Return the files that were sent together, by the field each was chosen for."""
+    sent = {name: file for name, file in request.files.items() if file.filename}
+    return {name: file.read() for name, file in sent.items()}
+
+
 def download(content: bytes, media_type: str, name: str, *, shown: bool = False) -> Response:
     """Return bytes that no browser takes for a page; `shown` is for what this house itself has drawn."""
     answer = Response(content, content_type=media_type)

@@ -17,6 +17,7 @@ from edu_pilot.services import accounts, alerts, anchors, counts, outbox, polici
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.search import Asked, Wanted
 from edu_pilot.web import access, navigation
+from edu_pilot.web.desk import page as desk_page
 from edu_pilot.web.records import COLUMNS, Line, lines
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.policy import Policy
@@ -132,7 +133,7 @@ def _counted(compiled: Compiled, actor: Actor) -> list[str]:
 @access.roles("clerk", "auditor")
 def desk() -> str:
     """The teaching point's applications and claims, and the way to the roster."""
-    return _area("desk")
+    return desk_page()
 
 
 def _area(name: str) -> str:

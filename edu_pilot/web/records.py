@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -118,6 +118,7 @@ def detail_page(
     tried: Answers | None = None,
     refused: Refused | None = None,
     revealed: Mapping[str, str] | None = None,
+    file_faults: Mapping[str, Sequence[Reason]] | None = None,
 ) -> str:
     """Render a record's page; the form that was tried keeps its entries, a value looked at stands in full."""
     with read() as conn:
@@ -142,6 +143,8 @@ def detail_page(
             strikes=any(offer.action.name == "amend" for offer in whole.shown.offers),
             can_be_struck=partial(papers.can_be_struck, case),
             revealed=revealed or {},
+            file_faults=file_faults,
+            newest_files={file["kind"]: file for file in whole.files if not file["erased_at"]},
             look_ups=look_ups.offered(conn, case, actor),
             look_up_reasons=look_ups.reasons(conn),
             readable=documents.readable(conn, actor),
@@ -274,6 +277,22 @@ def add_file(workflow: str, reference: str) -> Any:
     content, _name = files.uploaded() or (b"", "")
     papers.add(workflow, reference, request.form.get("kind", ""), content, access.actor())
     flash(_("File added"))
+    return redirect(url_for(".detail", workflow=workflow, reference=reference, _anchor="files"), 303)
+
+
+@pages.post("/<workflow>/<reference>/papers")
+@access.signed_in
+def add_papers(workflow: str, reference: str) -> Any:
+    """Keep several files at once, each for its kind of paper; what is wrong with one is told at it."""
+    with read() as conn:
+        search.get(conn, workflow, reference, access.actor())
+    g.again = partial(detail_page, workflow, reference, None)
+    results = papers.add_many(workflow, reference, files.of_each_field(), access.actor())
+    kept = [kind for kind, reasons in results.items() if not reasons]
+    if kept:
+        flash(_("Files added: %(number)s", number=len(kept)))
+    if len(kept) < len(results) or not results:
+        return detail_page(workflow, reference, file_faults=results), 422
     return redirect(url_for(".detail", workflow=workflow, reference=reference, _anchor="files"), 303)
 
 

@@ -1,64 +1,43 @@
-"""Lists as files: rosters, existing students, scores, diplomas, certificates; judged first, taken on request."""
+"""Lists as files: rosters, existing students, scores, diplomas, certificates; looked over first, then taken."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, abort, g, render_template, request
+from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
 
 from edu_pilot.extensions import read
-from edu_pilot.services import imports, national_query, outbox, presenting
+from edu_pilot.services import begun, imports, national_query, presenting, uploads
 from edu_pilot.services import rosters as importing
-from edu_pilot.services.rosters import Report
+from edu_pilot.services.begun import Kept
+from edu_pilot.services.disclosure import MASKS
 from edu_pilot.web import access, files
 from edu_pilot.web.words import Words
-from edu_pilot.workflow.reasons import Refused
-from edu_pilot.workflow.registry import Actor
+from edu_pilot.workflow.reasons import Reason, Refused
 from edu_pilot.workflow.versions import Compiled
 
 pages = Blueprint("rosters", __name__)
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A file as it came, what it is for, who sent it, and whether it is only to be judged."""
-
-    data: bytes
-    filename: str
-    about: str
-    actor: Actor
-    dry_run: bool
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+# How often a browser without scripts asks how far a list is, in seconds.
+AGAIN = 2
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A kind of list: its page's title and area, what it is for, whose it is, what takes it, where it leads."""
+    """A kind of list: its page's title and area, what it is for, whose it is, where it leads."""
 
     title: Any
     area: str
     file: Any
     asks: str
     roles: Callable[[Compiled], Collection[str]]
-    take: Callable[[Sent], Report]
     leads_to: Mapping[str, str]
-
-
-def _people(kind: importing.Kind, sent: Sent) -> Report:
-    found = importing.import_roster(sent.data, sent.filename, sent.about, sent.actor, kind=kind, dry_run=sent.dry_run)
-    outbox.follow_up()
-    return found
-
-
-def _list(kind: imports.Kind, sent: Sent) -> Report:
-    return imports.import_list(kind, sent.data, sent.filename, sent.actor, dry_run=sent.dry_run)
-
-
-def _certificates(sent: Sent) -> Report:
-    return national_query.take(sent.data, sent.filename, sent.actor, dry_run=sent.dry_run)
 
 
 def _takers(step: str) -> Callable[[Compiled], Collection[str]]:
@@ -72,24 +51,23 @@ def _by(workflow: str, step: str) -> Callable[[Compiled], Collection[str]]:
 SHEETS: Mapping[str, Sheet] = {
     "rosters": Sheet(
         _("Upload a roster"), "desk", _("Roster (.xlsx, .xls, .ods or .csv)"), "intake", _takers("register"),
-        partial(_people, importing.REGISTER), {"workflow": "application", "state": "registered"},
+        {"workflow": "application", "state": "registered"},
     ),
     "cases": Sheet(
         _("Upload existing students"), "registry", _("List of students (.xlsx, .xls, .ods or .csv)"), "intake",
-        _takers("take_over"), partial(_people, importing.TAKE_OVER), {"workflow": "study", "state": "studying"},
+        _takers("take_over"), {"workflow": "study", "state": "studying"},
     ),
     "scores": Sheet(
         _("Upload a score list"), "registry", _("Score list (.xlsx, .xls, .ods or .csv)"), "",
-        _by("study", imports.SCORES.action), partial(_list, imports.SCORES), {"workflow": "study"},
+        _by("study", imports.SCORES.action), {"workflow": "study"},
     ),
     "diplomas": Sheet(
         _("Upload a diploma list"), "registry", _("Diploma list (.xlsx, .xls, .ods or .csv)"), "",
-        _by("study", imports.DIPLOMAS.action), partial(_list, imports.DIPLOMAS),
-        {"workflow": "study", "state": "graduated"},
+        _by("study", imports.DIPLOMAS.action), {"workflow": "study", "state": "graduated"},
     ),
     "certificates": Sheet(
         _("Upload a list of the national query"), "exams", _("List of certificates (.xlsx, .xls, .ods or .csv)"), "",
-        _by("certification", national_query.STEP), _certificates, {"workflow": "certification", "state": "certified"},
+        _by("certification", national_query.STEP), {"workflow": "certification", "state": "certified"},
     ),
 }  # fmt: skip
 
@@ -107,6 +85,9 @@ def sheets_of(area: str) -> list[tuple[str, Any]]:
     return [(k, s.title) for k, s in SHEETS.items() if area == s.area and mine & set(s.roles(compiled))]
 
 
+# Sending
+
+
 @pages.get("/desk/roster")
 @access.staff
 def form() -> str:
@@ -117,7 +98,7 @@ def form() -> str:
 @pages.post("/desk/roster")
 @access.staff
 def upload() -> Any:
-    """Judge every row of a roster; take the good ones only when that was asked for."""
+    """Look a roster over and keep it; nothing is written."""
     return _uploaded("rosters")
 
 
@@ -131,36 +112,42 @@ def sheet(kind: str) -> str:
 @pages.post("/lists/<kind>")
 @access.staff
 def send(kind: str) -> Any:
-    """Judge every line of a list; take the good ones only when that was asked for."""
+    """Look a list over and keep it; nothing is written."""
     return _uploaded(kind)
+
+
+@pages.get("/lists/<kind>/template")
+@access.staff
+def template(kind: str) -> Response:
+    """Send an empty list with the columns it needs."""
+    _words(kind)
+    return files.download(uploads.template(kind), WORKBOOK, f"{kind}-template.xlsx")
 
 
 def _uploaded(kind: str) -> Any:
     _words(kind)
     sent, asks = files.uploaded(), SHEETS[kind].asks
-    about = request.form.get(asks, "").strip() if asks else ""
+    about = request.form.get(asks, "").strip()[:64] if asks else ""
     if sent is None or not sent[1] or (asks and not about):
         return _page(kind, missing=True), 422
-    g.again = partial(_page, kind, None, False)
-    dry_run = request.form.get("step") != "take"
-    report = SHEETS[kind].take(Sent(*sent, about, access.actor(), dry_run))
-    return _page(kind, report, dry_run=dry_run)
+    g.again = partial(_page, kind, False)
+    kept = uploads.look_over(kind, *sent, about, access.actor())
+    return redirect(url_for(".looked_over", list_id=kept), 303)
 
 
-def _page(
-    kind: str, report: Report | None = None, missing: bool = False, refused: Refused | None = None, *,
-    dry_run: bool = True,
-) -> str:  # fmt: skip
+def _page(kind: str, missing: bool = False, refused: Refused | None = None) -> str:
     words = _words(kind)
+    with read() as conn:
+        latest = begun.latest(conn, kind, access.actor())
+    names, taken = _columns(words), uploads.KINDS[kind]
     return render_template(
         "desk/roster.html",
         kind=kind,
         sheet=SHEETS[kind],
-        report=report.as_dict(words.reason) if report else None,
-        columns=_columns(words),
+        columns=[(names.get(c, c), heads, c in (*taken.needed, *taken.asked)) for c, heads in taken.heads.items()],
+        latest=latest,
         missing=missing,
         refused=refused,
-        dry_run=dry_run,
         words=words,
     )
 
@@ -183,3 +170,104 @@ def _words(kind: str) -> Words:
     if not access.actor().roles & set(SHEETS[kind].roles(words.compiled)):
         abort(403)
     return words
+
+
+# Looked over, taken, taken back
+
+
+@pages.get("/uploads/<list_id>")
+@access.staff
+def looked_over(list_id: str) -> str:
+    """Show what was found in one's own list, how far it is taken, and what became of it."""
+    return _list_page(list_id)
+
+
+@pages.post("/uploads/<list_id>/take")
+@access.staff
+def take(list_id: str) -> Any:
+    """Take the good rows of a list that was looked over; the file is not chosen again."""
+    _own(list_id)
+    g.again = partial(_list_page, list_id)
+    uploads.take(list_id, access.actor())
+    return redirect(url_for(".looked_over", list_id=list_id), 303)
+
+
+@pages.post("/uploads/<list_id>/undo")
+@access.staff
+def undo(list_id: str) -> Any:
+    """Take a whole roster back, but for the rows somebody has acted on."""
+    _own(list_id)
+    g.again = partial(_list_page, list_id)
+    done = uploads.undo(list_id, access.actor())
+    outbox.follow_up()
+    flash(gettext("Taken back: %(number)s; left as they are: %(left)s", number=done.number, left=len(done.left)))
+    return redirect(url_for(".looked_over", list_id=list_id), 303)
+
+
+@pages.get("/uploads/<list_id>/workbook")
+@access.staff
+def workbook(list_id: str) -> Response:
+    """Send one's own list back as a workbook that says in each line what is wrong."""
+    _kept, words = _own(list_id)
+    content, name = uploads.annotated(list_id, access.actor(), words.reason, gettext("What is wrong"))
+    return files.download(content, WORKBOOK, name)
+
+
+def _own(list_id: str) -> tuple[Kept, Words]:
+    with read() as conn:
+        kept = begun.list_of(conn, list_id, access.actor())
+    return kept, _words(kept.row["name"])
+
+
+def _list_page(list_id: str, refused: Refused | None = None) -> str:
+    kept, words = _own(list_id)
+    kind, report = kept.row["name"], uploads.report_of(kept)
+    told = report.as_dict(words.reason)
+    columns = _telling_first(kept.told.get("columns", ()), told["problems"])
+    broken_off = [Reason(**one | {"who": tuple(one["who"])}) for one in kept.told.get("refused", ())]
+    return render_template(
+        "desk/upload.html",
+        kind=kind,
+        sheet=SHEETS[kind],
+        kept=kept,
+        report=told,
+        names=_columns(words),
+        columns=columns,
+        rows=_bad_rows(kept, told["problems"]),
+        notices=[note | {"value": _shown(note["column"], note["value"])} for note in told["notices"]],
+        shown=uploads.SHOWN,
+        refused=refused or (Refused(broken_off) if broken_off else None),
+        can_be_undone=uploads.KINDS[kind].can_be_undone and kept.phase == "taken" and bool(report.records),
+        again=AGAIN,
+        words=words,
+    )
+
+
+def _telling_first(columns: Sequence[str], problems: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the columns in the file's order, but first the one that names a row, then those with a fault."""
+    faulty = {problem["column"] for problem in problems}
+    return sorted(columns, key=lambda c: 0 if c in ("name", "student_number") else 1 if c in faulty else 2)
+
+
+def _bad_rows(kept: Kept, problems: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the bad rows as the page shows them: what stands in each cell, and what is wrong with it."""
+    faults: dict[int, dict[str, list[str]]] = {}
+    for problem in problems:
+        faults.setdefault(problem["row"], {}).setdefault(problem["column"], []).append(problem["text"])
+    cells = kept.told.get("cells", {})
+    columns = kept.told.get("columns", ())
+    return [
+        {
+            "number": number,
+            "cells": {c: _shown(c, cells[str(number)].get(c, "")) for c in columns},
+            "faults": {c: texts for c, texts in found.items() if c in columns},
+            "whole": [text for c, texts in found.items() if c not in columns for text in texts],
+        }
+        for number, found in sorted(faults.items())
+        if str(number) in cells
+    ]
+
+
+def _shown(column: str, text: str) -> str:
+    """Return a cell as a page may show it: of numbers only what tells them apart (R2.9)."""
+    return MASKS[column](text) if text and column in MASKS else text

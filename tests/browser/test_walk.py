@@ -48,10 +48,11 @@ def sign_in(page: Page, address: str) -> None:
 
 
 def hand_in_papers(page: Page, portrait: Path) -> None:
-    """Hand in one paper after the other; the page proposes the next that is missing."""
-    for _ in range(5):
-        page.locator("input[type=file]").set_input_files(portrait)
-        page.get_by_role("button", name="上传材料").click()
+    """Hand in the five papers that are asked for, all together."""
+    missing = page.locator("#papers .slot:has(.tag-returned) input[type=file]")
+    for slot in missing.all():
+        slot.set_input_files(portrait)
+    page.get_by_role("button", name="上传所选材料").click()
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -307,6 +307,11 @@ PATHS = {
     "/records/<workflow>/find": "/records/application/find",
     "/search/<sealed>": "/search/of-nobody",
     "/lists/<kind>": "/lists/scores",
+    "/lists/<kind>/template": "/lists/scores/template",
+    "/uploads/<list_id>": "/uploads/of-nobody",
+    "/uploads/<list_id>/take": "/uploads/of-nobody/take",
+    "/uploads/<list_id>/undo": "/uploads/of-nobody/undo",
+    "/uploads/<list_id>/workbook": "/uploads/of-nobody/workbook",
     "/link/<purpose>/<token>": "/link/reset/of-nobody",
     **{f"/admin/accounts/<name>/{step}": f"/admin/accounts/nobody/{step}" for step in (
         "grant", "confirm", "decline", "end", "factor", "revoke", "link",
@@ -468,6 +473,11 @@ def _behind(rule: str, method: str, principal: Principal, thing: Thing, step: st
         return {404}, False
     if name == "<action>":
         return ({409} if principal.roles & by(thing.workflow, step_of(thing.workflow)) else {403}), False
+    if rule == "/desk/slip/<reference>":
+        return {200 if thing.workflow == "application" and thing.state != "draft" else 404}, False
+    # No file is sent along, whoever asks.
+    if name == "papers":
+        return {422}, False
     if name == "files" and method == "POST":
         return {422 if principal.roles & takes_part(thing.workflow) else 403}, False
     if name == "told":
@@ -522,6 +532,12 @@ PLAIN: Mapping[tuple[str, str], Sequence[int]] = {
     ("/api/v1/search", "POST"): [422],
     ("/api/v1/status", "POST"): [422],
     ("/search", "POST"): [303],
+    ("/desk/register", "POST"): [422],
+    ("/desk/kept", "POST"): [303],
+    ("/uploads/<list_id>", "GET"): [404],
+    ("/uploads/<list_id>/take", "POST"): [404],
+    ("/uploads/<list_id>/undo", "POST"): [404],
+    ("/uploads/<list_id>/workbook", "GET"): [404],
     ("/search/<sealed>", "GET"): [404],
     ("/records/<workflow>/find", "POST"): [303],
     ("/status/copy", "POST"): [404],
@@ -553,7 +569,7 @@ def _plain(rule: str, method: str, principal: Principal) -> set[int]:
     if rule == "/desk/roster":
         allowed = principal.roles & by("application", "register")
         return {(200 if asked == "GET" else 422) if allowed else 403}
-    if rule == "/lists/<kind>":
+    if rule in ("/lists/<kind>", "/lists/<kind>/template"):
         allowed = principal.roles & by("study", "record_score")
         return {(200 if asked == "GET" else 422) if allowed else 403}
     if rule == CREATES[0] or (rule == CREATES[1] and asked == "POST"):

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import time_machine
+from flask import Flask
 
 from edu_pilot import clock
+from edu_pilot.services import begun, uploads
+from edu_pilot.services.spreadsheets import read_grid
 from edu_pilot.services.vault import vault
 from tests.factories import (
     CERTIFIED,
@@ -15,6 +22,7 @@ from tests.factories import (
     SAT,
     Pilot,
     certificate_number,
+    contents,
     diploma_number,
     row,
     rows,
@@ -41,6 +49,21 @@ def sheet(head: list[str], *lines: list[str]) -> tuple[io.BytesIO, str]:
     return io.BytesIO("\n".join(",".join(cells) for cells in (head, *lines)).encode()), "list.csv"
 
 
+def looked_over(visitor: Visitor, path: str, **fields: object) -> str:
+    """Send a list and give the address where it was looked over."""
+    answer = visitor.send(path, **fields)
+    assert answer.status_code == 303, text(answer)
+    return str(answer.location)
+
+
+def taken(visitor: Visitor, path: str, **fields: object) -> str:
+    """Send a list, take its good rows, and give its page."""
+    kept = looked_over(visitor, path, **fields)
+    answer = visitor.send(f"{kept}/take")
+    assert answer.status_code == 303, text(answer)
+    return text(visitor.get(kept))
+
+
 def test_a_score_list_is_judged_first_and_taken_on_request(at_desk: AtDesk, hands: Pilot) -> None:
     study = hands.studying()
     number = str(row("study", study)["student_number"])
@@ -52,10 +75,11 @@ def test_a_score_list_is_judged_first_and_taken_on_request(at_desk: AtDesk, hand
     with clock.on(SAT):
         registrar = at_desk("chen.hui")
         assert "/lists/scores" in text(registrar.get("/registry"))
-        told = text(registrar.send("/lists/scores", step="check", file=sheet(head, *lines)))
+        kept = looked_over(registrar, "/lists/scores", file=sheet(head, *lines))
+        told = text(registrar.get(kept))
         assert "Checked; nothing is written yet" in told and "Course" in told
         assert rows("score") == []
-        assert registrar.send("/lists/scores", step="take", file=sheet(head, *lines)).status_code == 200
+        assert registrar.send(f"{kept}/take").status_code == 303
         assert [s["course"] for s in rows("score")] == ["10002"]
         assert at_desk("examiner").get("/lists/scores").status_code == 200
         assert registrar.send("/lists/scores").status_code == 422
@@ -67,7 +91,7 @@ def test_a_diploma_list_graduates_from_the_page(at_desk: AtDesk, hands: Pilot) -
     line = [str(row("study", study)["student_number"]), LIU_WEI.name, diploma_number(study), "2025-01-31"]
     with clock.on(GRADUATED):
         registrar = at_desk("chen.hui")
-        assert registrar.send("/lists/diplomas", step="take", file=sheet(head, line)).status_code == 200
+        taken(registrar, "/lists/diplomas", file=sheet(head, line))
     assert state("study", study) == "graduated"
 
 
@@ -90,8 +114,7 @@ def test_existing_students_are_taken_over_from_the_page(at_desk: AtDesk, hands: 
     with clock.on(SAT):
         registrar = at_desk("chen.hui")
         file = sheet(head, [LIU_WEI.name, LIU_WEI.id_number, LIU_WEI.phone, *rest])
-        answer = registrar.send("/lists/cases", intake="2209", step="take", file=file)
-        assert answer.status_code == 200, text(answer)
+        taken(registrar, "/lists/cases", intake="2209", file=file)
     assert [(s["state"], s["student_number"]) for s in rows("study")] == [("studying", "2237006450017")]
     assert rows("certification")[0]["occupation"] == "online_marketer"
 
@@ -120,7 +143,139 @@ def test_there_is_no_other_list(at_desk: AtDesk, hands: Pilot) -> None:
 def test_the_examiner_sends_the_list_of_the_national_query(at_desk: AtDesk, hands: Pilot) -> None:
     examiner, number = at_desk("examiner"), certificate_number("4", "C2209-000999", CERTIFIED)
     assert "/lists/certificates" in text(examiner.get("/exams"))
-    answer = examiner.send("/lists/certificates", step="take", file=sheet(["证书编号"], [number]))
-    assert answer.status_code == 200, text(answer)
+    taken(examiner, "/lists/certificates", file=sheet(["证书编号"], [number]))
     assert [r["number"] for r in rows("listed_certificate")] == [number]
     assert at_desk("wang.fang").get("/lists/certificates").status_code == 403
+
+
+MESSY = Path(__file__).parents[1] / "rosters" / "roster-qihe-messy.xlsx"
+
+
+def messy() -> tuple[io.BytesIO, str]:
+    """Give the roster of a county office as it came."""
+    return io.BytesIO(MESSY.read_bytes()), MESSY.name
+
+
+def test_a_messy_roster_is_shown_with_its_faults_in_the_cells(at_desk: AtDesk, hands: Pilot) -> None:
+    clerk, before = at_desk("wang.fang"), rows("application")
+    kept = looked_over(clerk, "/desk/roster", intake="2209", file=messy())
+    page = text(clerk.get(kept))
+    assert "Take the 20 good rows" in page and rows("application") == before
+    told = page.partition('<table class="cells">')[2].partition("</table>")[0]
+    assert re.findall(r'<tr><th scope="row">(\d+)', told) == [
+        "10",
+        "11",
+        "13",
+        "14",
+        "20",
+        "21",
+        "22",
+        "24",
+        "25",
+        "26",
+        "27",
+    ]
+    assert told.count('class="bad-cell"') == 12
+    assert not re.search(r"\d{15}", page) and not re.search(r"1\d{10}", told)
+
+
+def test_the_workbook_says_in_its_last_column_what_is_wrong(at_desk: AtDesk, hands: Pilot) -> None:
+    clerk = at_desk("wang.fang")
+    kept = looked_over(clerk, "/desk/roster", intake="2209", file=messy())
+    grid = read_grid(clerk.get(f"{kept}/workbook").data, "checked.xlsx")
+    said = {row.number: str(row.cells[-1]) for row in grid.rows if str(row.cells[-1]).strip()}
+    assert [number for number, text in said.items() if text != "What is wrong"] == [
+        10, 11, 13, 14, 20, 21, 22, 24, 25, 26, 27
+    ]  # fmt: skip
+    assert "What is wrong" in said.values()
+    assert rows("look_up")[-1]["kind"] == "export"
+
+
+def test_a_roster_is_taken_and_taken_back_but_for_what_somebody_worked_on(at_desk: AtDesk, hands: Pilot) -> None:
+    clerk = at_desk("wang.fang")
+    kept = looked_over(clerk, "/desk/roster", intake="2209", file=messy())
+    assert clerk.send(f"{kept}/take").status_code == 303
+    assert clerk.send(f"{kept}/take").status_code == 409
+    made = [r["reference"] for r in rows("application")]
+    assert len(made) == 20 and {state("application", r) for r in made} == {"registered"}
+    hands.act("application", made[0], "return_for_correction", hands.wang_fang, faults=["ILLEGIBLE"])
+    assert "Take the whole list back" in text(clerk.get(kept))
+    assert clerk.send(f"{kept}/undo").status_code == 303
+    assert state("application", made[0]) == "returned"
+    assert {state("application", r) for r in made[1:]} == {"withdrawn"}
+    page = text(clerk.get(kept))
+    assert f">{made[0]}</a>" in page and "Taken back" in page
+    assert clerk.send(f"{kept}/undo").status_code == 409
+    # Whoever was entered by mistake can be entered again.
+    again = looked_over(clerk, "/desk/roster", intake="2209", file=messy())
+    assert "Take the 19 good rows" in text(clerk.get(again))
+
+
+def test_a_long_list_is_left_to_the_worker(
+    at_desk: AtDesk, hands: Pilot, site: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "AT_ONCE", 5)
+    clerk = at_desk("wang.fang")
+    kept = looked_over(clerk, "/desk/roster", intake="2209", file=messy())
+    clerk.send(f"{kept}/take")
+    page = text(clerk.get(kept))
+    assert "0 of 20 rows are taken" in page and 'http-equiv="refresh"' in page
+    assert rows("application") == []
+    assert (uploads.take_waiting(), uploads.take_waiting()) == (1, 0)
+    assert len(rows("application")) == 20 and 'http-equiv="refresh"' not in text(clerk.get(kept))
+
+
+def test_what_keeps_the_worker_from_a_list_is_told_on_its_page(
+    at_desk: AtDesk, hands: Pilot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "AT_ONCE", 5)
+    clerk = at_desk("wang.fang")
+    kept = looked_over(clerk, "/desk/roster", intake="2209", file=messy())
+    clerk.send(f"{kept}/take")
+    with clock.on(SAT.replace(year=2024)):
+        assert uploads.take_waiting() == 1
+        assert uploads.take_waiting() == 0
+    assert rows("application") == [] and 'role="alert"' in text(clerk.get(kept))
+
+
+def test_a_list_is_for_the_account_that_sent_it(at_desk: AtDesk, hands: Pilot) -> None:
+    kept = looked_over(at_desk("wang.fang"), "/desk/roster", intake="2209", file=messy())
+    other, before = at_desk("decheng.clerk"), contents()
+    for path in (kept, f"{kept}/workbook"):
+        assert other.get(path).status_code == 404
+    for step in ("take", "undo"):
+        assert other.send(f"{kept}/{step}").status_code == 404
+    assert contents() == before
+
+
+def test_a_kept_list_is_sealed_and_dropped(at_desk: AtDesk, hands: Pilot, site: Flask) -> None:
+    looked_over(at_desk("wang.fang"), "/desk/roster", intake="2209", file=messy())
+    stored = rows("begun")[0]
+    assert MESSY.read_bytes()[:100] not in stored["content"] and "姓名".encode() not in stored["told"]
+    assert begun.purge() == 0
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=31), tick=False):
+        assert begun.purge() == 1
+    assert rows("begun") == []
+
+
+@pytest.mark.parametrize(("kind", "who"), [("rosters", "wang.fang"), ("scores", "chen.hui"), ("results", "he.jun")])
+def test_every_list_names_its_columns_and_offers_an_empty_one(
+    at_desk: AtDesk, hands: Pilot, kind: str, who: str
+) -> None:
+    visitor = at_desk(who)
+    page = text(visitor.get(f"/lists/{kind}"))
+    heads = read_grid(visitor.get(f"/lists/{kind}/template").data, "template.xlsx").rows[0].cells
+    assert heads and all(str(head).strip("*") in page for head in heads)
+    assert any(str(head).endswith("*") for head in heads)
+
+
+def test_an_empty_list_that_is_filled_in_is_understood(at_desk: AtDesk, hands: Pilot) -> None:
+    clerk = at_desk("wang.fang")
+    heads = [str(head) for head in read_grid(clerk.get("/lists/rosters/template").data, "a.xlsx").rows[0].cells]
+    known = {"姓名": LIU_WEI.name, "身份证号": LIU_WEI.id_number, "手机号": LIU_WEI.phone}
+    known |= {"县（市、区）": "齐河县", "教学点": "齐河县教学点", "报考层次": "专科", "报考专业": "电子商务"}
+    known |= {"原毕业院校": "一中", "原学历": "高中"}
+    kept = looked_over(
+        clerk, "/desk/roster", intake="2209", file=sheet(heads, [known.get(h.strip("*"), "") for h in heads])
+    )
+    assert "Take the 1 good rows" in text(clerk.get(kept))

@@ -159,6 +159,14 @@ def give_query_code(change: Change) -> None:
 
 
 @effect
+def renew_query_code(change: Change) -> None:
+    """Another code in the place of a lost one, which opens nothing from now on."""
+    code = change.unit.vault.code("query", f"{change.reference} {change.case.version}", QUERY_CODE_LENGTH)
+    change.seal("query_code", code)
+    change.values["query_index"] = change.unit.vault.index("query_code", code)
+
+
+@effect
 def join_queue(change: Change) -> None:
     """R3.3: the place in the queue; kept when a return is answered in time, else given back and drawn anew."""
     case = change.case

@@ -1,0 +1,144 @@
+"""A clerk's day in a real browser: an applicant entered by keyboard alone, a messy roster mended, taken, taken back."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from openpyxl import load_workbook
+from playwright.sync_api import Browser, Page, ViewportSize
+
+from edu_pilot.services import look_ups
+from tests.browser.test_walk import address, chromium, fits, sign_in
+from tests.factories import rows, state
+from tests.people import LIU_WEI
+
+__all__ = ["address", "chromium"]
+MESSY = Path(__file__).parents[1] / "rosters" / "roster-qihe-messy.xlsx"
+CARD = f"姓名：刘伟 性别：男 民族：汉 住址：山东省齐河县 公民身份号码：{LIU_WEI.id_number}"
+DESK = ViewportSize(width=1366, height=768)
+
+
+def opened(chromium: Browser, address: str) -> tuple[Page, list[str]]:
+    """Give a browser in which Wang Fang has signed in, and what it complains of."""
+    page = chromium.new_context(viewport=DESK, locale="zh-CN").new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    sign_in(page, address)
+    return page, complaints
+
+
+def choose(page: Page, name: str) -> None:
+    """Go down in the list that has the focus to its first entry, and on to the next field."""
+    assert page.evaluate("document.activeElement.name") == name
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+
+def test_an_applicant_is_entered_by_keyboard_alone(chromium: Browser, address: str, site: Flask) -> None:
+    page, complaints = opened(chromium, address)
+    page.goto(f"{address}/desk/register")
+    # The reader types the card and ends with Enter; what it says is filled in, and the cursor stands at the next gap.
+    page.keyboard.type(CARD)
+    page.keyboard.press("Enter")
+    page.locator("[name=phone]:focus").wait_for()
+    assert page.locator("[name=name]").input_value() == "刘伟"
+    assert "号码有效" in page.locator("#id-told").inner_text()
+    page.keyboard.type(LIU_WEI.phone)
+    page.keyboard.press("Enter")
+    # County and intake are chosen already: there is but one of each.
+    page.keyboard.press("Enter")
+    choose(page, "point")
+    page.keyboard.press("Enter")
+    for name in ("level", "major"):
+        choose(page, name)
+    page.keyboard.press("Enter")
+    for text in ("齐河县第一中学", "高中", "齐河建筑公司", "仓库管理员"):
+        page.keyboard.insert_text(text)
+        page.keyboard.press("Enter")
+    choose(page, "union_member")
+    assert page.evaluate("document.activeElement.value") == "register"
+    page.keyboard.press("F2")
+    page.wait_for_url("**/desk/register?*")
+    assert "已登记" in page.get_by_role("status").first.inner_text() and fits(page)
+    # What stays the same stands there already; the number of one who is registered is told while it is typed.
+    assert page.locator("[name=major]").input_value() != "" and page.locator("[name=name]").input_value() == ""
+    page.locator("[name=id_number]").focus()
+    page.keyboard.type(LIU_WEI.id_number)
+    page.locator("#id-told.fault", has_text="登记").wait_for()
+    assert complaints == []
+    page.close()
+    with site.app_context():
+        (made,) = rows("application")
+        assert (made["name"], made["state"]) == ("刘伟", "registered")
+        assert {r["kind"] for r in rows("look_up")} == {look_ups.SEARCH}
+
+
+def test_what_is_half_typed_is_there_again_after_the_browser_was_closed(chromium: Browser, address: str) -> None:
+    page, _complaints = opened(chromium, address)
+    page.goto(f"{address}/desk/register")
+    page.locator("[name=name]").fill("刘伟")
+    page.get_by_role("button", name="暂存").click()
+    page.close()
+    page = page.context.new_page()
+    page.goto(f"{address}/desk/register")
+    assert page.locator("[name=name]").input_value() == "刘伟" and "暂存" in page.locator(".stuck").inner_text()
+    # Nothing of it is left in the browser itself.
+    assert page.evaluate("localStorage.length + sessionStorage.length") == 0
+    page.close()
+
+
+def mended(content: bytes, target: Path) -> Path:
+    """Give the workbook that was sent back, with one fault mended: a number typed again as text."""
+    book = load_workbook(io.BytesIO(content))
+    sheet = book.worksheets[0]
+    heads = next(row for row in sheet.iter_rows() if any(cell.value == "姓名" for cell in row))
+    phone = next(cell.column for cell in heads if str(cell.value).startswith(("手机", "联系")))
+    sheet.cell(20, phone).value = "13812345699"
+    book.save(target)
+    return target
+
+
+def test_a_messy_roster_is_mended_taken_and_taken_back(
+    chromium: Browser, address: str, site: Flask, tmp_path: Path
+) -> None:
+    page, complaints = opened(chromium, address)
+    page.get_by_role("link", name="上传名册").first.click()
+    page.get_by_label("入学批次").fill("2209")
+    page.locator("input[type=file]").set_input_files(MESSY)
+    page.get_by_role("button", name="上传并核对").click()
+    assert page.locator(".bad-cell").count() == 12 and fits(page)
+    with page.expect_download() as waited:
+        page.get_by_role("link", name="下载标注错误的文件").click()
+    file = mended(Path(waited.value.path()).read_bytes(), tmp_path / "mended.xlsx")
+    page.get_by_role("link", name="重新上传").click()
+    assert page.get_by_label("入学批次").input_value() == "2209"
+    page.locator("input[type=file]").set_input_files(file)
+    page.get_by_role("button", name="上传并核对").click()
+    page.get_by_role("button", name="录入 21 行").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "已录入"
+    page.locator("#undo summary").click()
+    page.locator("#undo button").click()
+    assert "已撤回 21 条" in page.get_by_role("status").first.inner_text() and fits(page)
+    assert complaints == []
+    page.close()
+    with site.app_context():
+        assert len(rows("application")) == 21
+        assert {state("application", r["reference"]) for r in rows("application")} == {"withdrawn"}
+
+
+@pytest.mark.parametrize("width", [375, 1366])
+def test_the_pages_of_the_desk_fit(chromium: Browser, address: str, width: int) -> None:
+    page, complaints = opened(chromium, address)
+    page.set_viewport_size({"width": width, "height": 800})
+    for path in ("/desk", "/desk/register", "/desk/roster"):
+        page.goto(f"{address}{path}")
+        assert fits(page), path
+        page.get_by_role("button", name="大字版").click()
+        assert fits(page), path
+        page.get_by_role("button", name="标准版").click()
+    assert complaints == []
+    page.close()
