@@ -264,6 +264,7 @@ def undo(list_id: str, actor: Actor) -> TakenBack:
         free = _ids(conn, actor, [reference for reference in references if reference not in acted])
     given = {"withdrawal": "ENTERED_BY_MISTAKE"}
     results = list(perform_many("application", free, "withdraw", actor, given))
+    outbox.follow_up()
     refused = {result.reference: result.reasons for result in results if result.reasons}
     left = tuple(sorted({**acted, **refused}.items()))
     begun.note(list_id, kept.told | {"left": [reference for reference, _why in left]}, undone_at=clock.now())

@@ -199,7 +199,6 @@ def undo(list_id: str) -> Any:
     _own(list_id)
     g.again = partial(_list_page, list_id)
     done = uploads.undo(list_id, access.actor())
-    outbox.follow_up()
     flash(gettext("Taken back: %(number)s; left as they are: %(left)s", number=done.number, left=len(done.left)))
     return redirect(url_for(".looked_over", list_id=list_id), 303)
 
