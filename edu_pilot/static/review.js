@@ -107,8 +107,9 @@
       sum.textContent = read.includes(null) ? "—" : `¥${(read.reduce((a, b) => a + b, 0) / 100).toFixed(2)}`;
     };
     if (sum) { lines.forEach((line) => line.addEventListener("input", add)); add(); }
-    form.addEventListener("keydown", (event) => {
+    document.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(one("button[value=next]", form)); }
+      if (event.key === "Escape" && form.contains(event.target)) { event.target.blur(); }
     });
     /* Enter goes to the next entry: a decision is never sent by the way. */
     form.addEventListener("keydown", (event) => {
