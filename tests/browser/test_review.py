@@ -59,8 +59,8 @@ def judge(page: Page, outcome: str, reason: str = "") -> str:
     if reason:
         page.get_by_label(reason).check()
     assert page.locator(".reasons-of:visible").count() == (1 if reason else 0)
-    page.keyboard.press("Control+Enter")
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.keyboard.press("Control+Enter")
     assert reference in page.locator("p.done").inner_text()
     return reference
 
@@ -83,10 +83,11 @@ def test_five_claims_are_checked_blind_and_one_conflict_is_settled(
     page.keyboard.press("Enter")
     page.wait_for_url("**/review/R*")
     done = [judge(page, "2", "不是工会会员"), *(judge(page, "1") for _ in range(4))]
-    assert done == claims and "暂无待办" in page.locator("main").inner_text()
+    assert done == claims and "没有待办事项" in page.locator("main").inner_text()
     page = university.goes("/review")
     assert "zhao.min" not in page.content()
     page.get_by_role("link", name=claims[0]).click()
+    page.wait_for_url("**/review/R*")
     assert "不是工会会员" not in page.locator("#readings").all_inner_texts()
     assert [judge(page, "1") for _ in range(5)] == claims
     for desk, outcome, reason in ((union, "2", "不是工会会员"), (university, "1", "")):
@@ -95,6 +96,7 @@ def test_five_claims_are_checked_blind_and_one_conflict_is_settled(
         judge(page, outcome, reason)
     page = arbiter.goes("/review")
     page.get_by_role("link", name=claims[0]).click()
+    page.wait_for_url("**/review/R*")
     page.keyboard.press("1")
     page.get_by_role("button", name="保存并下一条").click()
     assert claims[0] in page.locator("p.done").inner_text()
