@@ -272,3 +272,12 @@ def file(workflow: str, reference: str, file_id: str) -> Response:
     row, content = papers.content(workflow, reference, file_id, access.actor())
     kind, ending = row["media_type"].split("/")
     return files.download(content, row["media_type"], f"{reference}-{row['kind']}.{ending}", shown=kind == "image")
+
+
+@pages.get("/<workflow>/<reference>/files/<file_id>/pages/<page>")
+@access.signed_in
+def file_page(workflow: str, reference: str, file_id: str, page: str) -> Response:
+    """Send one page of a kept PDF as the picture it was drawn as, so that it can stand beside what it proves."""
+    number = int(page) if page.isascii() and page.isdigit() and len(page) < 4 else 0
+    picture = papers.page(workflow, reference, file_id, number, access.actor())
+    return files.download(picture, "image/jpeg", f"{reference}-{file_id[:8]}-{number}.jpeg", shown=True)

@@ -173,13 +173,12 @@ def _reading(case: Case) -> type[Part]:
 
 
 def _chosen(files: list[evidence.File]) -> evidence.File | None:
-    """Return the file that is shown large: the one asked for, else the first picture.
+    """Return the file that is shown large: the one asked for, else the first.
 
     Only one: each that is shown is a reading, and stands on record.
     """
     asked = request.args.get("file")
-    first = next((file for file in files if file.is_picture), None)
-    return next((file for file in files if file.id == asked), first)
+    return next((file for file in files if file.id == asked), files[0] if files else None)
 
 
 @pages.post("/<reference>/hold")
