@@ -77,7 +77,7 @@
 
   /* The decision */
   const form = one("[data-judge]");
-  const radios = form ? all("input[name=outcome], input[name=decision]", form) : [];
+  const radios = form ? all("input[name=outcome], input[name=decision], input[name=resolution]", form) : [];
   const choose = (number) => {
     const radio = radios[number - 1];
     if (radio) { radio.checked = true; radio.dispatchEvent(new Event("change", { bubbles: true })); radio.focus(); }
@@ -85,7 +85,7 @@
   const families = form ? all("[data-family]", form) : [];
   const chosen = () => radios.find((radio) => radio.checked)?.value;
   const fit = () => families.forEach((family) => {
-    const fits = family.dataset.family === chosen();
+    const fits = family.dataset.when === chosen();
     family.hidden = !fits;
     if (!fits) { all("input[name=reasons]", family).forEach((box) => { box.checked = false; }); }
   });

@@ -131,8 +131,20 @@ def detail_page(
             look_ups=look_ups.offered(conn, case, actor),
             look_up_reasons=look_ups.reasons(conn),
             readable=documents.readable(conn, actor),
+            desk=_desk(workflow, reference),
             next_kind=next(iter(whole.shown.facts.get("papers_missing", ())), None),
         )
+
+
+# The pages made for the work on one kind of record.
+DESKS = {"claim": "review.claim", "payment": "payments.batch"}
+
+
+def _desk(workflow: str, reference: str) -> str | None:
+    """Return the page where the reader works on such a record, if it is theirs."""
+    endpoint = DESKS.get(workflow)
+    mine = endpoint is not None and access.may_open(endpoint, access.actor())
+    return url_for(endpoint, reference=reference) if endpoint and mine else None
 
 
 def _step(workflow: str, offer: Offer, asked: Asked, tried: Answers | None) -> Step:

@@ -26,7 +26,7 @@ from edu_pilot.workflow.reasons import N_, Refused
 pages = Blueprint("review", __name__, url_prefix="/review")
 JUDGES = ("union_reviewer", "university_reviewer", "arbiter", "auditor")
 # The steps that the page of one claim is made for; all others stand below as everywhere.
-DECISIONS = ("check", "recheck", "settle")
+DECISIONS = ("check", "recheck", "settle", "resolve_objection")
 TITLES = {
     reviewing.CHECKS: N_("To be checked"),
     reviewing.CONFLICTS: N_("Not agreed"),
@@ -169,7 +169,7 @@ def _step(conn: Connection, offer: Offer, words: Words, case: Case, tried: Answe
 
 
 def _reading(case: Case) -> type[Part]:
-    return lined([receipt.number for receipt in case.receipts])
+    return lined(len(case.receipts))
 
 
 def _chosen(files: list[evidence.File]) -> evidence.File | None:

@@ -173,7 +173,13 @@ def test_the_notice_names_masked_people_and_leads_to_objections(at_desk: AtDesk,
     assert union.send("/review/notice", step="publish").status_code == 303
     assert "GS2503-" in text(union.get("/review/notice"))
     hands.act("claim", claim, "object", hands.wang_fang, CHECKED, objection="不是会员")
-    assert claim in text(at_desk("arbiter").get("/review?stage=objections"))
+    arbiter = at_desk("arbiter")
+    assert claim in text(arbiter.get("/review?stage=objections"))
+    page = text(arbiter.get(f"/review/{claim}?stage=objections"))
+    assert 'data-when="founded"' in page and 'data-family="correct"' not in page
+    decided = {"resolution": "founded", "reasons": "NOT_MEMBER", "note": "经核查异议成立"}
+    assert judged(arbiter, claim, "resolve_objection", **decided).status_code == 303
+    assert state("claim", claim) == "refused"
 
 
 def test_no_page_shows_a_full_number(at_desk: AtDesk, claims: list[str]) -> None:
