@@ -173,9 +173,10 @@ def batches(conn: Connection, actor: Actor, state: str | None = None, page: int 
     return [Batch(*row[:6], *(int(number) for number in row[6:])) for row in found], total
 
 
-def answerable(conn: Connection, actor: Actor) -> list[str]:
-    """Return the batches that the bank's answer can be for: those it was given, the newest first."""
-    query = sa.select(BATCH.c.reference).where(visible_to(actor, BATCH), BATCH.c.state.in_(("exported", "settled")))
+def answerable(conn: Connection, actor: Actor) -> list[Any]:
+    """Return reference, state and total of the batches that the bank was given, those without its answer first."""
+    columns = BATCH.c.reference, BATCH.c.state, BATCH.c.total_fen
+    query = sa.select(*columns).where(visible_to(actor, BATCH), BATCH.c.state.in_(("exported", "settled")))
     waits = sa.case((BATCH.c.state == "exported", 0), else_=1)
     with walled(conn, actor):
-        return list(conn.execute(query.order_by(waits, BATCH.c.reference.desc()).limit(PAGE)).scalars())
+        return list(conn.execute(query.order_by(waits, BATCH.c.reference.desc()).limit(PAGE)))

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from edu_pilot.extensions import all_rows
 from edu_pilot.models import Application, Paper, Study
 from edu_pilot.rules.claim import receipt_signs
+from edu_pilot.services import papers, store
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import rules_policy, unit_of, version_of
 from edu_pilot.services.visibility import visible_to, walled
@@ -112,11 +113,17 @@ class File:
     reference: str
     kind: str
     media_type: str
+    store_key: str
 
     @property
     def is_picture(self) -> bool:
-        """Whether a page can show it."""
+        """Whether it is one picture; any other is a PDF of pictures."""
         return self.media_type.startswith("image/")
+
+    @property
+    def sheets(self) -> int:
+        """How many pages a PDF has."""
+        return len(papers.pages(store.store().get(self.store_key)))
 
 
 def files(conn: Connection, case: Case, actor: Actor) -> list[File]:
@@ -131,4 +138,6 @@ def files(conn: Connection, case: Case, actor: Actor) -> list[File]:
         }
     rows = all_rows(conn, sa.select(PAPER).where(PAPER.c.record_id.in_(owners), PAPER.c.erased_at.is_(None)))
     rows.sort(key=lambda row: (owners[row["record_id"]][0] != "claim", row["uploaded_at"], row["id"]))
-    return [File(row["id"], *owners[row["record_id"]], row["kind"], row["media_type"]) for row in rows]
+    return [
+        File(row["id"], *owners[row["record_id"]], row["kind"], row["media_type"], row["store_key"]) for row in rows
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -192,3 +193,25 @@ def content(workflow: str, reference: str, file_id: str, actor: Actor) -> tuple[
         raise NotFound(file_id)
     look_ups.note(actor, look_ups.FILE, case, f"{row['kind']}:{file_id}"[:64])
     return row, store.store().get(row["store_key"])
+
+
+# A kept PDF is of our own making: pages of one JPEG each, written by `pictures.pdf_of`.
+_PICTURE = re.compile(rb"/Filter/DCTDecode/Length (\d+)>>\nstream\n")
+
+
+def pages(content: bytes) -> list[bytes]:
+    """Return the pages of a kept PDF as the pictures they are."""
+    found, at = [], 0
+    while head := _PICTURE.search(content, at):
+        at = head.end() + int(head.group(1))
+        found.append(content[head.end() : at])
+    return found
+
+
+def page(workflow: str, reference: str, file_id: str, number: int, actor: Actor) -> bytes:
+    """Return one page of a kept PDF as JPEG, the first is 1; NotFound as for a file one may not see."""
+    row, kept = content(workflow, reference, file_id, actor)
+    found = pages(kept) if row["media_type"] == "application/pdf" else []
+    if not 1 <= number <= len(found):
+        raise NotFound(file_id)
+    return found[number - 1]

@@ -30,17 +30,17 @@
   };
 
   /* The picture */
-  const image = one("[data-image]");
-  const viewer = one("[data-viewer]");
+  const images = all("[data-image]");
+  const image = images[0];
   let scale = 1, turn = 0;
-  const draw = () => {
+  const draw = () => images.forEach((image) => {
     image.style.width = `${scale * 100}%`;
     image.style.transform = `rotate(${turn}deg)`;
     /* A picture on its side is as high as it was wide: the box keeps room for it. */
     const side = turn % 180 !== 0 && image.naturalWidth && image.naturalHeight;
     const gap = side ? (image.clientWidth - image.clientHeight) / 2 : 0;
     image.style.margin = `${Math.max(0, gap)}px ${Math.max(0, -gap)}px`;
-  };
+  });
   const deeds = {
     larger: () => { scale = Math.min(6, scale * 1.25); },
     smaller: () => { scale = Math.max(0.25, scale / 1.25); },
@@ -51,9 +51,9 @@
   if (image) {
     one("[data-tools]").hidden = false;
     all("[data-do]").forEach((button) => button.addEventListener("click", () => does(button.dataset.do)));
-    image.addEventListener("load", draw);
+    images.forEach((picture) => picture.addEventListener("load", draw));
   }
-  const pictures = all("[data-picture]");
+  const pictures = all(".shelf a");
   const show = (link) => {
     pictures.forEach((other) => other.removeAttribute("aria-current"));
     link.setAttribute("aria-current", "true");
@@ -62,18 +62,22 @@
     image.alt = link.textContent.trim();
     one("[data-whole]").href = link.dataset.picture;
   };
+  /* From one picture to another nothing is loaded but the picture; a PDF has pages, and a page of its own. */
+  const swaps = (link) => images.length === 1 && link.dataset.picture && one(".shelf a[aria-current][data-picture]");
   if (image) {
-    pictures.forEach((link) => link.addEventListener("click", (event) => { event.preventDefault(); show(link); }));
+    pictures.forEach((link) => link.addEventListener("click", (event) => {
+      if (swaps(link)) { event.preventDefault(); show(link); }
+    }));
   }
   const along = (by) => {
     const at = pictures.findIndex((link) => link.hasAttribute("aria-current"));
     const link = pictures[at + by];
-    if (image && link) { show(link); }
+    if (link) { link.click(); }
   };
 
   /* The decision */
   const form = one("[data-judge]");
-  const radios = form ? all("input[name=outcome], input[name=decision]", form) : [];
+  const radios = form ? all("input[name=outcome], input[name=decision], input[name=resolution]", form) : [];
   const choose = (number) => {
     const radio = radios[number - 1];
     if (radio) { radio.checked = true; radio.dispatchEvent(new Event("change", { bubbles: true })); radio.focus(); }
@@ -81,7 +85,7 @@
   const families = form ? all("[data-family]", form) : [];
   const chosen = () => radios.find((radio) => radio.checked)?.value;
   const fit = () => families.forEach((family) => {
-    const fits = family.dataset.family === chosen();
+    const fits = family.dataset.when === chosen();
     family.hidden = !fits;
     if (!fits) { all("input[name=reasons]", family).forEach((box) => { box.checked = false; }); }
   });
@@ -107,8 +111,9 @@
       sum.textContent = read.includes(null) ? "—" : `¥${(read.reduce((a, b) => a + b, 0) / 100).toFixed(2)}`;
     };
     if (sum) { lines.forEach((line) => line.addEventListener("input", add)); add(); }
-    form.addEventListener("keydown", (event) => {
+    document.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit(one("button[value=next]", form)); }
+      if (event.key === "Escape" && form.contains(event.target)) { event.target.blur(); }
     });
     /* Enter goes to the next entry: a decision is never sent by the way. */
     form.addEventListener("keydown", (event) => {

@@ -222,9 +222,9 @@ class LinedReading(Reading):
         return {name: value for name, value in (whole | given).items() if value is not None} or None
 
 
-def lined(numbers: Sequence[str]) -> type[Part]:
-    """Return the reading of a claim with an amount for each of its receipts, by their numbers."""
-    lines = {f"{LINE}{n}": Yuan(_("Amount read on receipt %(number)s", number=one)) for n, one in enumerate(numbers)}
+def lined(receipts: int) -> type[Part]:
+    """Return the reading of a claim with an amount for each of its receipts."""
+    lines = {f"{LINE}{n}": Yuan(_("Amount of receipt %(number)s", number=n + 1)) for n in range(receipts)}
     return type("LinedReading", (LinedReading,), lines) if lines else Reading
 
 

@@ -151,6 +151,7 @@ def detail_page(
             hands=accounts.offices(conn, _hands_in(whole)),
             telling=telling.messages(conn, whole.shown, actor),
             channels=telling.CHANNELS,
+            desk=_desk(workflow, reference),
             next_kind=next(iter(whole.shown.facts.get("papers_missing", ())), None),
         )
 
@@ -158,6 +159,17 @@ def detail_page(
 def _hands_in(whole: presenting.Whole) -> set[str]:
     """Return the accounts that a record's page names."""
     return {entry["actor"] for entry in whole.history} | {file["uploaded_by"] for file in whole.files}
+
+
+# The pages made for the work on one kind of record.
+DESKS = {"claim": "review.claim", "payment": "payments.batch"}
+
+
+def _desk(workflow: str, reference: str) -> str | None:
+    """Return the page where the reader works on such a record, if it is theirs."""
+    endpoint = DESKS.get(workflow)
+    mine = endpoint is not None and access.may_open(endpoint, access.actor())
+    return url_for(endpoint, reference=reference) if endpoint and mine else None
 
 
 def _step(workflow: str, offer: Offer, asked: Asked, tried: Answers | None) -> Step:
@@ -313,3 +325,12 @@ def file(workflow: str, reference: str, file_id: str) -> Response:
     row, content = papers.content(workflow, reference, file_id, access.actor())
     kind, ending = row["media_type"].split("/")
     return files.download(content, row["media_type"], f"{reference}-{row['kind']}.{ending}", shown=kind == "image")
+
+
+@pages.get("/<workflow>/<reference>/files/<file_id>/pages/<page>")
+@access.signed_in
+def file_page(workflow: str, reference: str, file_id: str, page: str) -> Response:
+    """Send one page of a kept PDF as the picture it was drawn as, so that it can stand beside what it proves."""
+    number = int(page) if page.isascii() and page.isdigit() and len(page) < 4 else 0
+    picture = papers.page(workflow, reference, file_id, number, access.actor())
+    return files.download(picture, "image/jpeg", f"{reference}-{file_id[:8]}-{number}.jpeg", shown=True)

@@ -26,7 +26,7 @@ from edu_pilot.workflow.reasons import N_, Refused
 pages = Blueprint("review", __name__, url_prefix="/review")
 JUDGES = ("union_reviewer", "university_reviewer", "arbiter", "auditor")
 # The steps that the page of one claim is made for; all others stand below as everywhere.
-DECISIONS = ("check", "recheck", "settle")
+DECISIONS = ("check", "recheck", "settle", "resolve_objection")
 TITLES = {
     reviewing.CHECKS: N_("To be checked"),
     reviewing.CONFLICTS: N_("Not agreed"),
@@ -169,17 +169,16 @@ def _step(conn: Connection, offer: Offer, words: Words, case: Case, tried: Answe
 
 
 def _reading(case: Case) -> type[Part]:
-    return lined([receipt.number for receipt in case.receipts])
+    return lined(len(case.receipts))
 
 
 def _chosen(files: list[evidence.File]) -> evidence.File | None:
-    """Return the file that is shown large: the one asked for, else the first picture.
+    """Return the file that is shown large: the one asked for, else the first.
 
     Only one: each that is shown is a reading, and stands on record.
     """
     asked = request.args.get("file")
-    first = next((file for file in files if file.is_picture), None)
-    return next((file for file in files if file.id == asked), first)
+    return next((file for file in files if file.id == asked), files[0] if files else None)
 
 
 @pages.post("/<reference>/hold")

@@ -85,6 +85,7 @@ def test_the_export_is_written_whole(run: Type, outside: list[str], tmp_path: Pa
 
 def test_reconcile_says_what_does_not_agree(run: Type, pilot: Pilot) -> None:
     claim = pilot.paid(pilot.graduated())
+    assert "¥4,790.00" in run("payment", "reconcile").stdout
     fine = run("payment", "reconcile", "--json")
     assert (fine.exit_code, answer(fine)["ok"], answer(fine)["paid_fen"]) == (0, True, 479_000)
     with write() as conn:
@@ -92,7 +93,8 @@ def test_reconcile_says_what_does_not_agree(run: Type, pilot: Pilot) -> None:
     found = run("payment", "reconcile", "--json")
     assert (found.exit_code, answer(found)["difference_fen"]) == (1, -1)
     assert [one["claim"] for one in answer(found)["differences"] if one["code"] == "amount_differs"] == [claim]
-    assert claim in run("payment", "reconcile").stdout
+    plain = run("payment", "reconcile").stdout
+    assert claim in plain and "¥4,790.00 ≠ ¥4,790.01" in plain and "_fen" not in plain
 
 
 def test_doctor_tells_of_trail_and_money(run: Type, pilot: Pilot) -> None:

@@ -328,7 +328,7 @@ def path_of(rule: str, thing: Thing | None) -> str:
         return PATHS.get(rule, rule)
     values = {
         "workflow": thing.workflow, "reference": thing.reference, "action": step_of(thing.workflow),
-        "number": thing.document, "file": thing.file, "file_id": thing.file,
+        "number": thing.document, "file": thing.file, "file_id": thing.file, "page": "1",
     }  # fmt: skip
     return re.sub(r"<(\w+)>", lambda match: str(values[match.group(1)]), rule)
 
@@ -482,7 +482,8 @@ def _behind(rule: str, method: str, principal: Principal, thing: Thing, step: st
         return {422 if principal.roles & takes_part(thing.workflow) else 403}, False
     if name == "told":
         return {422 if principal.roles & takes_part(thing.workflow) - {"operator", "system"} else 403}, False
-    if name in ("<file>", "<file_id>"):
+    # The files of the world are PDFs of one page.
+    if name in ("<file>", "<file_id>", "<page>"):
         return {200 if set(thing.file) != {"0"} else 404}, False
     if name == "bank-file":
         return ({403} if "finance_releaser" not in principal.roles else {409}) if thing.workflow == "payment" else {

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from PIL import Image
 
 from edu_pilot.extensions import db, write
+from edu_pilot.services import papers
+from edu_pilot.services.pictures import pdf_of
 from tests.factories import CHECKED, Pilot, corrected, on, passed, receipt, refused, rows, state
 from tests.people import LIU_WEI, worker
 from tests.services.test_claim_ways import context
@@ -169,7 +173,13 @@ def test_the_notice_names_masked_people_and_leads_to_objections(at_desk: AtDesk,
     assert union.send("/review/notice", step="publish").status_code == 303
     assert "GS2503-" in text(union.get("/review/notice"))
     hands.act("claim", claim, "object", hands.wang_fang, CHECKED, objection="不是会员")
-    assert claim in text(at_desk("arbiter").get("/review?stage=objections"))
+    arbiter = at_desk("arbiter")
+    assert claim in text(arbiter.get("/review?stage=objections"))
+    page = text(arbiter.get(f"/review/{claim}?stage=objections"))
+    assert 'data-when="founded"' in page and 'data-family="correct"' not in page
+    decided = {"resolution": "founded", "reasons": "NOT_MEMBER", "note": "经核查异议成立"}
+    assert judged(arbiter, claim, "resolve_objection", **decided).status_code == 303
+    assert state("claim", claim) == "refused"
 
 
 def test_no_page_shows_a_full_number(at_desk: AtDesk, claims: list[str]) -> None:
@@ -223,3 +233,25 @@ def test_the_identity_is_asked_before_the_form(at_desk: AtDesk, claims: list[str
     assert 'action="/prove"' in page and 'name="outcome"' not in page
     wrong = union.send("/prove", next=f"/review/{claims[0]}", step_up_code="000000")
     assert wrong.status_code == 403 and f'value="/review/{claims[0]}"' in text(wrong)
+
+
+def test_a_pdf_stands_beside_what_it_proves_page_by_page(at_desk: AtDesk, hands: Pilot) -> None:
+    claim = hands.claim(hands.graduated())
+    two = pdf_of([(jpeg, (100, 60)) for jpeg in (picture("white"), picture("black"))])
+    file = papers.add("claim", claim, "receipt", two, hands.wang_fang)
+    hands.submit(claim)
+    union = at_desk("zhao.min")
+    address = f"/records/claim/{claim}/files/{file}/pages"
+    page = text(union.get(f"/review/{claim}"))
+    assert f'src="{address}/1"' in page and f'src="{address}/2"' in page and f'src="{address}/3"' not in page
+    answers = [union.get(f"{address}/{number}") for number in ("1", "2", "3", "0", "x")]
+    assert [answer.status_code for answer in answers] == [200, 200, 404, 404, 404]
+    shades = [Image.open(io.BytesIO(answer.data)).convert("L").getpixel((5, 5)) for answer in answers[:2]]
+    assert shades == [255, 0] and answers[0].headers["Content-Type"] == "image/jpeg"
+    assert {row["field"] for row in rows("look_up", actor="zhao.min")} == {f"receipt:{file}"}
+
+
+def picture(colour: str) -> bytes:
+    target = io.BytesIO()
+    Image.new("RGB", (100, 60), colour).save(target, "JPEG")
+    return target.getvalue()
