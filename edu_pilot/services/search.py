@@ -48,6 +48,7 @@ class Wanted:
     state: str | None = None
     county: str | None = None
     intake: str | None = None
+    major: str | None = None
     q: str | None = None
     after: str | None = None
     limit: int = 50
@@ -266,7 +267,7 @@ def references(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) ->
 
 
 def _filters(records: sa.Table, actor: Actor, wanted: Wanted) -> list[sa.ColumnElement[bool]]:
-    names = [n for n in ("county", "intake") if getattr(wanted, n) and n in records.c]
+    names = [n for n in ("county", "intake", "major") if getattr(wanted, n) and n in records.c]
     state = [veil.shown_state(actor, records) == wanted.state] if wanted.state else []
     return [*state, *(records.c[name] == getattr(wanted, name) for name in names)]
 

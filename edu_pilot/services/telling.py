@@ -137,7 +137,7 @@ def _with(case: Case, person: Mapping[str, Any], other: tuple[str, Mapping[str, 
 def stage(shown: Shown, current: Policy) -> Stage:
     """Return where one case stands, what its person must do, what comes next, and who holds it."""
     asked = _Asked(shown, current, i18n.language())
-    known, section, roles = values(asked), asked.section, _holders(asked)
+    known, section, roles = values(asked), asked.section, holders(asked.definition, asked.case.state)
     called = [contacts.of(shown.case, role, asked.current) for role in roles]
     return Stage(
         shown,
@@ -150,13 +150,12 @@ def stage(shown: Shown, current: Policy) -> Stage:
     )
 
 
-def _holders(asked: _Asked) -> Sequence[str]:
-    """Return who holds a case: whom the texts name, else whoever can lead it to another state."""
-    told = asked.section.holders
-    if told is not None:
-        return told
-    leaving = asked.definition.leaving(asked.case.state)
-    moving = [a for a in leaving if not a.dangerous and any(t.state != SAME for t in a.targets)]
+def holders(definition: Definition, state: str) -> Sequence[str]:
+    """Return the roles a state waits for: those its texts name, else whoever can lead it to another state."""
+    told = guide.sections(definition.name, "zh").get(state) if definition.name in OF_A_PERSON else None
+    if told and told.holders is not None:
+        return told.holders
+    moving = [a for a in definition.leaving(state) if not a.dangerous and any(t.state != SAME for t in a.targets)]
     return list(dict.fromkeys(role for a in moving for role in a.by if role not in NO_OFFICE))
 
 

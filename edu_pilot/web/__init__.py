@@ -13,6 +13,7 @@ from edu_pilot.web import (
     api,
     browser,
     claiming,
+    dashboard,
     desk,
     documents,
     errors,
@@ -52,8 +53,8 @@ def init_app(app: Flask) -> None:
     navigation.init_app(app)
     errors.init_app(app)
     for pages in (
-        sign_in, account, staff, navigation, home, desk, registry, exams, places, review, payments, rosters, records,
-        personal, documents, public, student, claiming, telling,
+        sign_in, account, staff, navigation, home, dashboard, desk, registry, exams, places, review, payments, rosters,
+        records, personal, documents, public, student, claiming, telling,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

@@ -13,6 +13,8 @@ from edu_pilot.workflow.reasons import N_, Malformed, blocked
 NAME_LENGTH = 100
 SANDBOX = "default-src 'none'; sandbox"
 
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 
 def uploaded() -> tuple[bytes, str] | None:
     """Return the bytes and the name of the one file that was sent; None without any.

@@ -162,17 +162,6 @@ def _waiting(
     return Waiting(workflow, state, number, lines(conn, found, policy))
 
 
-@pages.get("/dashboard")
-@access.staff
-def dashboard() -> str:
-    """How many records stand where, of those the actor may see."""
-    actor = access.actor()
-    with read() as conn:
-        compiled = presenting.in_force(conn)
-        tallies = {name: counts.by_state(conn, name, actor) for name in compiled.engines}
-        return render_template("dashboard/index.html", words=Words(compiled), tallies=tallies, columns=COLUMNS)
-
-
 @pages.get("/admin")
 @access.roles("admin", "auditor")
 def admin() -> str:

@@ -46,7 +46,7 @@ ENTRIES: Sequence[Entry] = (
     Entry("exams.index", _("Exams"), "exams"),
     Entry("review.index", _("Review"), "review"),
     Entry("payments.index", _("Payments"), "payments"),
-    Entry("home.dashboard", _("Overview")),
+    Entry("dashboard.index", _("Overview")),
     Entry("staff.index", _("Accounts")),
     Entry("home.admin", _("Administration")),
 )

@@ -42,7 +42,7 @@ from edu_pilot.workflow.versions import Compiled
 
 pages = Blueprint("records", __name__, url_prefix="/records")
 PAGE = 50
-FILTERS = ("state", "county", "intake", "q")
+FILTERS = ("state", "county", "intake", "major", "q")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "application": ("name", "county", "major", "intake"),
     "study": ("name", "student_number", "county", "major"),

@@ -23,7 +23,6 @@ from edu_pilot.workflow.reasons import Reason, Refused
 from edu_pilot.workflow.versions import Compiled
 
 pages = Blueprint("rosters", __name__)
-WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 # How often a browser without scripts asks how far a list is, in seconds.
 AGAIN = 2
 
@@ -121,7 +120,7 @@ def send(kind: str) -> Any:
 def template(kind: str) -> Response:
     """Send an empty list with the columns it needs."""
     _words(kind)
-    return files.download(uploads.template(kind), WORKBOOK, f"{kind}-template.xlsx")
+    return files.download(uploads.template(kind), files.WORKBOOK, f"{kind}-template.xlsx")
 
 
 def _uploaded(kind: str) -> Any:
@@ -209,7 +208,7 @@ def workbook(list_id: str) -> Response:
     """Send one's own list back as a workbook that says in each line what is wrong."""
     _kept, words = _own(list_id)
     content, name = uploads.annotated(list_id, access.actor(), words.reason, gettext("What is wrong"))
-    return files.download(content, WORKBOOK, name)
+    return files.download(content, files.WORKBOOK, name)
 
 
 def _own(list_id: str) -> tuple[Kept, Words]:

@@ -1,0 +1,145 @@
+"""The pilot's figures as one board: how far people came, where work waits and how long, how many places are left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from edu_pilot import clock
+from edu_pilot.extensions import all_rows
+from edu_pilot.models import Application, Certification, Claim, Study
+from edu_pilot.services import cases, quotas, telling
+from edu_pilot.services.visibility import visible_to, walled
+from edu_pilot.workflow.reasons import N_
+from edu_pilot.workflow.registry import Actor
+from edu_pilot.workflow.versions import Compiled
+
+APPLICATION = Application.__table__
+STUDY = Study.__table__
+CERTIFICATION = Certification.__table__
+CLAIM = Claim.__table__
+DIMENSIONS = ("county", "major", "year")
+# A record that has not moved for so many days is told apart.
+LONG_DAYS = 30
+PAID = ("paid", "recovering", "recovered")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the way: the records that came so far, and the list they stand in."""
+
+    name: str
+    text: str
+    records: sa.Table
+    reached: Sequence[sa.ColumnElement[bool]]
+    state: str | None = None
+
+
+# In the order of the way; each one holds all who ever came so far and did not lose it again.
+STAGES = (
+    Stage("registered", N_("Registered"), APPLICATION, (APPLICATION.c.state.not_in(("draft", "withdrawn")),)),
+    Stage("admitted", N_("Admitted"), APPLICATION, (APPLICATION.c.state == "admitted",), "admitted"),
+    Stage(
+        "confirmed", N_("Status confirmed"), STUDY,
+        (STUDY.c.confirmed_on.is_not(None), STUDY.c.state.not_in(("cancelled",))),
+    ),
+    Stage("graduated", N_("Graduated"), STUDY, (STUDY.c.state == "graduated",), "graduated"),
+    Stage("certified", N_("Certified"), CERTIFICATION, (CERTIFICATION.c.state == "certified",), "certified"),
+    Stage("claimed", N_("Claimed"), CLAIM, (CLAIM.c.state.not_in(("draft", "withdrawn")),)),
+    Stage("paid", N_("Paid"), CLAIM, (CLAIM.c.state.in_(PAID),)),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How many came to a stage, in all and by one of the dimensions."""
+
+    stage: Stage
+    number: int
+    by: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The records of one state that somebody has to move: how many, since when, and who holds them."""
+
+    workflow: str
+    state: str
+    number: int
+    oldest_on: date
+    long: int
+    holders: Sequence[str]
+
+    @property
+    def days(self) -> int:
+        """How many days the oldest of them has waited."""
+        return (clock.today() - self.oldest_on).days
+
+
+@dataclass(frozen=True)
+class Board:
+    """Everything on the board, of the records an actor may see."""
+
+    target: int
+    way: Sequence[Reached]
+    waiting: Sequence[Waiting]
+    places: Sequence[quotas.Year]
+
+    def rows(self, dimension: str) -> list[tuple[str, list[int]]]:
+        """Return one line for each county, major or year: its code, and how many came to each stage."""
+        codes = sorted({code for reached in self.way for code in reached.by[dimension]})
+        return [(code, [reached.by[dimension].get(code, 0) for reached in self.way]) for code in codes]
+
+
+def board(conn: Connection, actor: Actor, compiled: Compiled) -> Board:
+    """Count the board in a number of queries that no row adds to."""
+    with walled(conn, actor):
+        way = [_reached(conn, actor, stage) for stage in STAGES]
+        waiting = [one for name in compiled.engines for one in _waiting(conn, actor, compiled, name)]
+    places = [quotas.of_year(conn, year) for year in quotas.years(conn)[-1:]] if not actor.county else []
+    order = sorted(waiting, key=lambda one: (one.oldest_on, one.workflow, one.state))
+    return Board(compiled.policy.get("programme.pilot_target"), way, order, [year for year in places if year])
+
+
+def _reached(conn: Connection, actor: Actor, stage: Stage) -> Reached:
+    """Count a stage once by all three dimensions together, and add them up."""
+    records = stage.records
+    home = records if "intake" in records.c else STUDY
+    source = records if home is records else records.join(STUDY, STUDY.c.id == records.c.study_id)
+    columns = (records.c.county, home.c.major, sa.func.substr(home.c.intake, 1, 2).label("year"))
+    query = sa.select(*columns, sa.func.count(_person(records).distinct()).label("number")).select_from(source)
+    found = all_rows(conn, query.where(visible_to(actor, records), *stage.reached).group_by(*columns))
+    return Reached(stage, sum(row["number"] for row in found), {name: _summed(found, name) for name in DIMENSIONS})
+
+
+def _person(records: sa.Table) -> sa.ColumnElement[Any]:
+    """A person counts once at a stage, however many examinations or claims they have."""
+    column: sa.ColumnElement[Any] = records.c.study_id if "study_id" in records.c else records.c.id
+    return column
+
+
+def _summed(found: Iterable[Mapping[str, Any]], name: str) -> dict[str, int]:
+    summed: dict[str, int] = {}
+    for row in found:
+        code = f"20{row['year']}" if name == "year" else row[name] or ""
+        summed[code] = summed.get(code, 0) + row["number"]
+    return summed
+
+
+def _waiting(conn: Connection, actor: Actor, compiled: Compiled, workflow: str) -> Iterable[Waiting]:
+    records, definition = cases.table(workflow), compiled.definition(workflow)
+    long = sa.func.sum(sa.case((records.c.since_on <= _long_ago(), 1), else_=0)).label("long")
+    columns = (sa.func.count().label("number"), sa.func.min(records.c.since_on).label("oldest_on"), long)
+    query = sa.select(records.c.state, *columns).where(visible_to(actor, records)).group_by(records.c.state)
+    for row in all_rows(conn, query):
+        if holders := telling.holders(definition, row["state"]):
+            yield Waiting(workflow, row["state"], row["number"], row["oldest_on"], row["long"], holders)
+
+
+def _long_ago() -> date:
+    return date.fromordinal(clock.today().toordinal() - LONG_DAYS)
