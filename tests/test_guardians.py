@@ -605,7 +605,6 @@ UNSCOPED = {
     },
     "services.verification": {"by_file": "anyone may compare a paper with what it says itself"},
     "services.uploads": {"_acted_on": "of records that the account's own list brought in"},
-    "services.waiting": {"_to_settle": "a condition of counts, which are scoped"},
     "services.visibility": {
         "_own": "a part of the scope itself",
         "resit_is_told": "a part of the scope itself",

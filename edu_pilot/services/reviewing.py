@@ -83,12 +83,16 @@ def stages(actor: Actor) -> list[str]:
 
 def counted(conn: Connection, actor: Actor) -> dict[str, int]:
     """Return how many claims wait in each of an actor's queues, in one query."""
-    names = stages(actor)
-    if not names:
+    columns = [number.label(name) for name, number in numbers(actor).items()]
+    if not columns:
         return {}
-    columns = [_number(_of(actor, Queue(name))).label(name) for name in names]
     with walled(conn, actor):
         return dict(conn.execute(sa.select(*columns)).mappings().one())
+
+
+def numbers(actor: Actor) -> dict[str, sa.ScalarSelect[int]]:
+    """Return how many claims wait in each of an actor's queues, as columns of a query."""
+    return {name: _number(_of(actor, Queue(name))) for name in stages(actor)}
 
 
 def _number(where: Sequence[sa.ColumnElement[bool]]) -> sa.ScalarSelect[int]:

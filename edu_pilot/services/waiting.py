@@ -11,9 +11,8 @@ from sqlalchemy import Connection
 
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows
-from edu_pilot.models import Application, Certification, Claim, ClaimCheck, Payment, PaymentItem, Session, Study
-from edu_pilot.rules.claim import BODIES
-from edu_pilot.services import cases
+from edu_pilot.models import Application, Certification, Claim, Payment, PaymentItem, Session, Study
+from edu_pilot.services import cases, reviewing
 from edu_pilot.services.cases import Case
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import visible_to, walled
@@ -24,7 +23,6 @@ STUDY = Study.__table__
 CERTIFICATION = Certification.__table__
 SESSION = Session.__table__
 CLAIM = Claim.__table__
-CHECK = ClaimCheck.__table__
 PAYMENT = Payment.__table__
 ITEM = PaymentItem.__table__
 Number = sa.ScalarSelect[int]
@@ -54,34 +52,22 @@ def _exams(actor: Actor) -> Iterable[Number]:
 
 
 def _review(actor: Actor) -> Iterable[Number]:
-    """Claims that wait for this body: not those it has checked already, not those a batch holds (R5.2)."""
-    mine = actor.roles & set(BODIES)
-    if mine:
-        checked = sa.and_(CHECK.c.claim_id == CLAIM.c.id, CHECK.c.round == CLAIM.c.round, CHECK.c.body.in_(mine))
-        yield _number(actor, CLAIM, CLAIM.c.state.in_(("submitted", "not_agreed")), ~sa.exists().where(checked))
-    if "union_reviewer" in mine:
-        changed = CLAIM.c.account_changed_at.is_not(None), CLAIM.c.account_confirmed_at.is_(None)
-        yield _number(actor, CLAIM, CLAIM.c.state.in_(("approved", "bounced")), *changed, _in_no_batch())
-    if "arbiter" in actor.roles:
-        yield _number(actor, CLAIM, sa.or_(CLAIM.c.state == "objected", _to_settle()))
+    """What stands in the queues of one's own body (R5.2)."""
+    return reviewing.numbers(actor).values()
 
 
 def _in_no_batch() -> sa.ColumnElement[bool]:
     return ~sa.exists().where(ITEM.c.claim_id == CLAIM.c.id, ITEM.c.live)
 
 
-def _to_settle() -> sa.ColumnElement[bool]:
-    """A conflict is the arbiter's once both bodies looked again, or their time for it is over."""
-    again = sa.select(sa.func.count()).where(CHECK.c.claim_id == CLAIM.c.id, CHECK.c.round == CLAIM.c.round)
-    ready = sa.or_(CLAIM.c.escalated_on.is_not(None), again.scalar_subquery() == len(BODIES))
-    return sa.and_(CLAIM.c.state == "not_agreed", ready)
-
-
 def _payments(actor: Actor) -> Iterable[Number]:
     """What the maker can draw or settle, and what another's batch asks of the releaser (R5.8)."""
     if "finance_maker" in actor.roles:
         over = CLAIM.c.notice_until < clock.today()
-        yield _number(actor, CLAIM, CLAIM.c.state.in_(("approved", "bounced")), over, _in_no_batch())
+        # What the bank sent back, or another account, waits for others first.
+        plain = sa.and_(CLAIM.c.state == "approved", CLAIM.c.account_changed_at.is_(None))
+        changed = sa.and_(CLAIM.c.state.in_(("approved", "bounced")), CLAIM.c.account_confirmed_at.is_not(None))
+        yield _number(actor, CLAIM, over, sa.or_(plain, changed), _in_no_batch())
         yield _number(actor, PAYMENT, PAYMENT.c.state == "exported")
     if "finance_releaser" in actor.roles:
         drawn = sa.and_(PAYMENT.c.state == "drawn", PAYMENT.c.creator_key != actor.person_key)

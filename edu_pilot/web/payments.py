@@ -11,13 +11,13 @@ from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import batches, counts, outbox, payments, presenting, reconciliation, search
+from edu_pilot.services import accounts, batches, counts, outbox, payments, presenting, reconciliation, search
 from edu_pilot.services.payments import Judged
 from edu_pilot.services.perform import create
 from edu_pilot.web import access, choices, files
 from edu_pilot.web.choices import Asked
 from edu_pilot.web.forms import Answers, form_of
-from edu_pilot.web.records import Step
+from edu_pilot.web.records import Step, hands_in
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.engine import Offer
 from edu_pilot.workflow.reasons import N_, Refused
@@ -173,6 +173,7 @@ def batch_page(reference: str, tried: Answers | None = None, refused: Refused | 
             tried=tried,
             refused=refused,
             takes_file=payments.RELEASER in actor.roles,
+            hands=accounts.offices(conn, hands_in(whole)),
         )
 
 

@@ -148,7 +148,7 @@ def detail_page(
             look_ups=look_ups.offered(conn, case, actor),
             look_up_reasons=look_ups.reasons(conn),
             readable=documents.readable(conn, actor),
-            hands=accounts.offices(conn, _hands_in(whole)),
+            hands=accounts.offices(conn, hands_in(whole)),
             telling=telling.messages(conn, whole.shown, actor),
             channels=telling.CHANNELS,
             desk=_desk(workflow, reference),
@@ -156,7 +156,7 @@ def detail_page(
         )
 
 
-def _hands_in(whole: presenting.Whole) -> set[str]:
+def hands_in(whole: presenting.Whole) -> set[str]:
     """Return the accounts that a record's page names."""
     return {entry["actor"] for entry in whole.history} | {file["uploaded_by"] for file in whole.files}
 

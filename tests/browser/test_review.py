@@ -12,11 +12,10 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from edu_pilot import clock
 from edu_pilot.services import factor
-from tests.browser.test_walk import address, chromium, fits
+from tests.browser.test_walk import fits
 from tests.factories import BATCHED, CHECKED, SETTLED, Pilot, lines_of, row, state
 from tests.people import worker
 
-__all__ = ["address", "chromium"]
 DESK = ViewportSize(width=1366, height=768)
 
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from flask import Flask
 from PIL import Image
 
-from edu_pilot.extensions import db, write
-from edu_pilot.services import papers
+from edu_pilot.extensions import db, read, write
+from edu_pilot.services import papers, reviewing, waiting
 from edu_pilot.services.pictures import pdf_of
 from tests.factories import CHECKED, Pilot, corrected, on, passed, receipt, refused, rows, state
 from tests.people import LIU_WEI, worker
@@ -255,3 +255,13 @@ def picture(colour: str) -> bytes:
     target = io.BytesIO()
     Image.new("RGB", (100, 60), colour).save(target, "JPEG")
     return target.getvalue()
+
+
+def test_the_navigation_counts_what_the_queues_hold(hands: Pilot, claims: list[str]) -> None:
+    hands.check(claims[0], hands.zhao_min, refused())
+    hands.check(claims[0], hands.sun_li)
+    for actor in (hands.zhao_min, hands.sun_li, hands.arbiter):
+        with read() as conn:
+            queues = reviewing.counted(conn, actor)
+            assert waiting.numbers(conn, actor, ["review"])["review"] == sum(queues.values())
+        assert sum(queues.values()) == (0 if actor is hands.arbiter else 3)
