@@ -603,8 +603,12 @@ UNSCOPED = {
         "_hidden": "of a record that was found already",
         "shown_state": "a column of lists and counts, which are scoped",
     },
-    "services.verification": {"by_file": "anyone may compare a paper with what it says itself"},
     "services.uploads": {"_acted_on": "of records that the account's own list brought in"},
+    "services.verification": {
+        "by_file": "anyone may compare a paper with what it says itself",
+        "examples": "codes of fictional papers, in a trial installation only",
+        "replaced_on": "a day, for whoever holds the paper it replaces",
+    },
     "services.visibility": {
         "_own": "a part of the scope itself",
         "resit_is_told": "a part of the scope itself",
