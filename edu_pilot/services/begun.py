@@ -27,6 +27,8 @@ KEPT = timedelta(days=30)
 # More than any form here holds; a browser that sends more is not ours.
 LONGEST_FORM = 64 * 1024
 LATEST = 8
+# So many lists of a kind an account may have lying about.
+LISTS = 20
 PLAIN = tuple(column for column in BEGUN.c if column.name not in ("content", "told"))
 
 
@@ -100,7 +102,17 @@ def keep_list(name: str, about: str, filename: str, data: bytes, told: Mapping[s
     """Keep a list that was looked over, with what was found; return its id."""
     text = json.dumps({"filename": filename, "data": base64.b64encode(data).decode()})
     with write() as conn:
+        _drop_oldest(conn, name, actor)
         return _insert(conn, LIST, name, about, actor, text, told=told, made_at=clock.now())
+
+
+def _drop_oldest(conn: Connection, name: str, actor: Actor) -> None:
+    """Leave room for one more list of the account; one that is being taken stays."""
+    own = _own(LIST, name, actor), sa.or_(BEGUN.c.asked_at.is_(None), BEGUN.c.taken_at.is_not(None))
+    rest = sa.select(BEGUN.c.id).where(*own).order_by(BEGUN.c.made_at.desc()).offset(LISTS - 1)
+    old = list(conn.execute(rest.limit(LISTS)).scalars())
+    if old:
+        conn.execute(BEGUN.delete().where(BEGUN.c.id.in_(old)))
 
 
 def list_of(conn: Connection, list_id: str, actor: Actor) -> Kept:

@@ -43,11 +43,11 @@ PATIENCE = 30.0
 BOUNDARY = "a-boundary-of-ours"
 
 
-def multipart(fields: dict[str, str], name: str, content: bytes) -> bytes:
+def multipart(fields: dict[str, str], name: str, content: bytes, chosen_for: str = "file") -> bytes:
     """Return a form as a hostile program writes it: the name as it is, unescaped but for quotation marks."""
     written = [f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n' for n, v in fields.items()]
     shown = name.replace('"', "%22")
-    written.append(f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{shown}"\r\n\r\n')
+    written.append(f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{chosen_for}"; filename="{shown}"\r\n\r\n')
     return "".join(written).encode("utf-8", "surrogatepass") + content + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
@@ -81,6 +81,11 @@ class Doors:
             kind = {"kind": "receipt" if address.startswith("claim") else "id_front"}
             yield f"page {address[:5]}", self.page(f"/records/{address}/files", kind)
             yield f"api {address[:5]}", self.api(f"/api/v1/records/{address}/files", kind, "wang.fang")
+        papers = f"/records/application/{self.application}/papers"
+        yield (
+            "page papers",
+            lambda name, content: self._sent(papers, {"csrf_token": self.csrf}, name, content, {}, "id_front"),
+        )
         yield "page roster", self.page("/desk/roster", {"intake": "2209", "step": "judge"})
         yield "page verify", self.page("/verify", {})
         yield "api rosters", self.api("/api/v1/imports/rosters", {"intake": "2209"}, "wang.fang")
@@ -97,11 +102,13 @@ class Doors:
         headers = {"Authorization": f"Bearer {self.tokens[account]}"}
         return lambda name, content: self._sent(path, fields, name, content, headers)
 
-    def _sent(self, path: str, fields: dict[str, str], name: str, content: bytes, headers: Any) -> TestResponse:
+    def _sent(
+        self, path: str, fields: dict[str, str], name: str, content: bytes, headers: Any, chosen_for: str = "file"
+    ) -> TestResponse:
         start = time.perf_counter()
         with self.site.app_context():
             answer = self.visitor.client.post(
-                path, data=multipart(fields, name, content), headers={"Accept-Language": "zh", **headers},
+                path, data=multipart(fields, name, content, chosen_for), headers={"Accept-Language": "zh", **headers},
                 content_type=f"multipart/form-data; boundary={BOUNDARY}", buffered=True,
             )  # fmt: skip
         self.slowest = max(self.slowest, time.perf_counter() - start)

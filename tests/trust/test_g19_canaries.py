@@ -198,6 +198,12 @@ def by_pages(app: Flask, traces: Traces, people: Iterable[Human]) -> None:
             desk.get("/records/application", query_string={"q": one.id_number}),
         ]
         sent += [desk.get(answer.location) for answer in sent[:2]]
+        # What is half entered, asked while it is typed, and sent as a list: kept sealed, shown masked.
+        sent.append(desk.send("/desk/kept", **application_form(one)))
+        sent.append(desk.send("/desk/known", id_number=one.id_number))
+        lines = f"姓名,身份证号,手机号\n{one.name},{one.id_number},{one.phone}\n".encode()
+        sent.append(desk.send("/desk/roster", intake="2209", file=(io.BytesIO(lines), "roster.csv")))
+        sent.append(desk.get(sent[-1].location))
         for answer in sent:
             traces.keep("pages", f"{answer.status} {answer.headers}\n".encode() + answer.data)
 
@@ -220,8 +226,8 @@ def by_browser(site: Site, traces: Traces, one: Human, reference: str, code: str
         page.locator("details.look-up button").first.click()
         assert one.id_number in page.content()
         page.goto(f"{site.base}/records/application")
-        page.fill("#number", one.id_number)
-        page.press("#number", "Enter")
+        page.fill("#top-number", one.id_number)
+        page.press("#top-number", "Enter")
         assert reference in page.content()
         traces.keep("address", page.url)
         stored = page.evaluate("JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage)])")

@@ -258,6 +258,13 @@ def test_a_kept_list_is_sealed_and_dropped(at_desk: AtDesk, hands: Pilot, site: 
     assert rows("begun") == []
 
 
+def test_no_account_lets_lists_pile_up(at_desk: AtDesk, hands: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(begun, "LISTS", 2)
+    clerk = at_desk("wang.fang")
+    kept = [looked_over(clerk, "/desk/roster", intake="2209", file=messy()) for _ in range(3)]
+    assert [clerk.get(one).status_code for one in kept] == [404, 200, 200]
+
+
 @pytest.mark.parametrize(("kind", "who"), [("rosters", "wang.fang"), ("scores", "chen.hui"), ("results", "he.jun")])
 def test_every_list_names_its_columns_and_offers_an_empty_one(
     at_desk: AtDesk, hands: Pilot, kind: str, who: str
