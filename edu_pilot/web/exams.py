@@ -11,12 +11,12 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from edu_pilot.extensions import read
-from edu_pilot.services import bulk, counts, course_scores, documents, outbox, presenting, sittings, worklists
+from edu_pilot.services import bulk, bundles, counts, course_scores, documents, outbox, presenting, sittings, worklists
 from edu_pilot.services.bulk import Row
 from edu_pilot.services.cases import Case
 from edu_pilot.services.course_scores import Sheet
 from edu_pilot.services.worklists import Sought
-from edu_pilot.web import access
+from edu_pilot.web import access, files
 from edu_pilot.web.words import Words
 from edu_pilot.web.worklists import kept, lines, named, page_number, sought, told
 from edu_pilot.workflow.reasons import Refused
@@ -28,7 +28,7 @@ SHEETS = ("auditor", "examiner", "registrar")
 SCORERS = ("examiner", "registrar")
 SESSION, CERTIFICATION = "session", "certification"
 SCORE, PARTS = "score", ("theory", "practical")
-CHECK_ONLY = "check"
+CHECK_ONLY, TICKET = "check", "exam_ticket"
 
 
 @pages.get("")
@@ -90,6 +90,19 @@ def seat(session: str) -> Any:
     g.again = partial(_session_page, session)
     seating = sittings.seat_all(session, access.actor())
     return _told(seating.outcome, "seat", session, closed=seating.closed, left=seating.left)
+
+
+@pages.post("/sessions/<session>/tickets")
+@access.roles("examiner")
+def tickets(session: str) -> Any:
+    """Send the tickets of everybody on the page as one ZIP; that they were opened is put on record."""
+    case, listed = _session(session), request.form.getlist("listed")
+    if not listed:
+        return _session_page(session, nobody=True), 422
+    g.again = partial(_session_page, session)
+    bulk.require_few(listed)
+    content = bundles.zipped(CERTIFICATION, listed, TICKET, access.actor())
+    return files.download(content, "application/zip", f"{case.reference}-{TICKET}.zip")
 
 
 @pages.post("/sessions/<session>/attendance")

@@ -294,7 +294,7 @@ PATHS = {
     "/registry/graduation/<step>": "/registry/graduation/complete",
     "/exams/sessions/<session>": "/exams/sessions/X2412-999",
     **{f"/exams/sessions/<session>/{page}": f"/exams/sessions/X2412-999/{page}" for page in (
-        "attendance", "entries", "scores", "seats",
+        "attendance", "entries", "scores", "seats", "tickets",
     )},
     "/exams/sessions/<session>/steps/<action>": "/exams/sessions/X2412-999/steps/open",
     "/my/claim/<part>": "/my/claim/card",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -51,6 +53,22 @@ def test_r4_4_who_gets_no_seat_is_told_why_and_the_list_stays_open(hands: Pilot,
     assert states(found) == ["seated", "trained", "seated"] and state("session", session) == "seated"
     assert "A101–01" in page and "A101–02" in page and "Door list" in page and "Exam ticket" in page
     assert (state("session", other), states(more)) == ("open", ["entered"])
+
+
+def test_the_tickets_of_a_page_come_in_one_file(hands: Pilot, at_desk: Desk) -> None:
+    session, found = crowds.entered(hands, 2, seats=2)
+    path = f"/exams/sessions/{session}/tickets"
+    with clock.on(EXAM):
+        examiner = at_desk("examiner")
+        none = examiner.send(path, listed=found)
+        assert none.status_code == 409 and "There is no paper of this kind that you may open." in text(none)
+        examiner.send(f"/exams/sessions/{session}/seats")
+        assert "Tickets of this page as a ZIP" in text(examiner.get(f"/exams/sessions/{session}"))
+        answer = examiner.send(path, listed=found)
+    assert answer.status_code == 200 and answer.content_type == "application/zip"
+    names = zipfile.ZipFile(io.BytesIO(answer.data)).namelist()
+    assert sorted(name[:12] for name in names) == sorted(found)
+    assert [(look["actor"], look["reference"]) for look in rows("look_up")] == [("examiner", one) for one in found]
 
 
 def test_r4_4_a_very_full_session_is_seated_in_portions(
