@@ -377,7 +377,7 @@ def _release_case(t: Try) -> None:
 
 @step("application", by="registrar", of="rejected", to="registered")
 def reopen(t: Try) -> None:
-    t.require(not_barred=not _barred(t), not_own_record=t.not_own, not_already_registered=not _elsewhere(t))
+    t.require(not_barred=not _barred(t), not_own_record=t.not_own, already_registered=not _elsewhere(t))
     t.read(note="text?")
     t.world.live[t.case.person] = t.case.reference
 

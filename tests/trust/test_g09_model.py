@@ -21,7 +21,7 @@ from tests.app import Place
 from tests.trust import walk_template
 from tests.trust.client import Caller
 from tests.trust.figures import RESULTS, column, figure, seed, size
-from tests.trust.guards.g09 import BUGS, WHERE
+from tests.trust.guards.g09 import BUGS, DAYS, WHERE
 from tests.trust.model import ROLES, STATES, STEPS, Step, working_days_after
 from tests.trust.servers import served
 from tests.trust.walk import Disagreement, Template, Walk, cells_there_are
@@ -89,6 +89,7 @@ def _walk(template: Template, number: int, many: int, cells: Counter[tuple[str, 
     chooser = Chooser(random.Random(f"{seed('G9')}.{number}"), cells)
     over_http = number % OVER_HTTP == OVER_HTTP - 1
     with template.copied(template.place.data.parent / f"walk{number}", cells) as walk, ExitStack() as stack:
+        walk.day = chooser.begins(walk.day)
         if over_http:
             _serve(walk, stack)
         try:
@@ -171,6 +172,7 @@ def _until_noticed(template: Template, name: str) -> int:
     for number in range(BUG_WALKS):
         chooser = Chooser(random.Random(f"{seed('G9')}.{name}.{number}"), cells, where(name))
         with template.copied(template.place.data.parent / "bug", cells) as walk:
+            walk.day = DAYS.get(name, walk.day)
             try:
                 for _n in range(STEPS_OF_A_WALK):
                     chooser.go_on(walk)

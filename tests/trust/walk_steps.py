@@ -41,7 +41,7 @@ MARKS = tuple(
 WRONG_DIGIT = next(f"37142519850101999{d}" for d in "12" if check_digit("37142519850101999") != d)
 Inputs = Sequence[Mapping[str, Any]]
 # As many of a hundred inputs are what the step asks for.
-SOUND = 70
+SOUND, SOUND_IN_FOCUS = 70, 40
 
 
 @cache
@@ -64,6 +64,10 @@ class Chooser:
     cells: Counter[tuple[str, str, str, str]]
     # Steps that are tried more than others, from where they are possible.
     focus: Sequence[tuple[str, str]] = ()
+
+    def begins(self, day: date) -> date:
+        """Return the day a walk begins: mostly the template's, else one of the marks of the three years after."""
+        return day if self.rng.random() < 0.6 else self.rng.choice([mark for mark in MARKS if mark.year < 2029])
 
     def later(self, world: World, day: date) -> date:
         """Return the same day, mostly; else a day or a few on, the next mark, or the end of something that runs."""
@@ -124,7 +128,8 @@ class Chooser:
             return SYSTEM
         if role == "student":
             person = case.person if self.rng.random() < 0.85 else "w2"
-            return Who("student", "student", None, person or "w3")
+            # A number that is nobody's opens no session.
+            return Who("student", "student", None, "w3" if person is None or person[0].isdigit() else person)
         found = accounts_of(role)
         mine = [who for who in found if who.county == case.county]
         if role in OF_A_COUNTY and mine and self.rng.random() < 0.85:
@@ -134,7 +139,7 @@ class Chooser:
     def _input(self, world: World, case: Any, action: str, day: date, who: Who) -> Mapping[str, Any]:
         sound, unsound = inputs(world, case, action, day, self.rng)
         chance = self.rng.randrange(100)
-        if chance < SOUND or not unsound:
+        if chance < (SOUND_IN_FOCUS if self.focus else SOUND) or not unsound:
             return self.rng.choice(sound) if chance < 96 else {**sound[0], "colour": "red"}
         return {} if chance > 96 else self.rng.choice(unsound)
 
@@ -226,7 +231,14 @@ def _claim(world: World, _day: date, who: Who, rng: random.Random) -> Mapping[st
         "study": study.reference, "receipts": [receipt(f"7{rng.randrange(300)}", name)],
         "account_number": card(rng.randrange(9)), "account_holder": name,
     }  # fmt: skip
-    return given | rng.choice(({}, {}, {}, {}, *_receipts_amiss(world, study, "receipts"), {"study": "S2209-999999"}))
+    more: Inputs = (
+        {"account_holder": "别人"}, {"account_number": "6222021601001234560"}, {"union_of": "none"},
+        {"receipts": [receipt(f"8{rng.randrange(300)}", name, amount_fen=479_001)]},
+        {"receipts": [receipt(f"8{rng.randrange(300)}", name, paid_on="2021-09-12")]},
+    )  # fmt: skip
+    return given | rng.choice(
+        ({}, {}, {}, {}, *more, *_receipts_amiss(world, study, "receipts"), {"study": "S2209-999999"})
+    )
 
 
 def _receipts_amiss(world: World, study: Any, field: str) -> list[dict[str, Any]]:
@@ -345,7 +357,7 @@ PLAIN: Mapping[tuple[str, str], tuple[Inputs, Inputs]] = {
     ),
     ("claim", "bounce"): ([{"bounce": "ACCOUNT_CLOSED"}], [{"bounce": "UNKNOWN"}]),
     ("claim", "recover"): (
-        [{"recovery": "RECEIPT_REVERSED"}, {"recovery": "OTHER", "due_fen": 100_000}],
+        [{"recovery": "RECEIPT_REVERSED"}, {"recovery": "FALSE_PAPERS"}, {"recovery": "OTHER", "due_fen": 100_000}],
         [{"recovery": "OTHER", "due_fen": 479_001}, {"recovery": "OTHER", "due_fen": 0}, {"recovery": "SPITE"}],
     ),
     ("claim", "confirm_recovered"): (

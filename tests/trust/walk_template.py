@@ -26,7 +26,8 @@ from tests.trust.walk import COUNTY_OF, Disagreement, Template, Walk, cast, numb
 APPLICATION, PAPER = Application.__table__, Paper.__table__
 # The day the walks begin: sign-up for 2509 is open, the graduates of 2209 claim, those of 2303 wait for their day.
 TODAY = date(2025, 7, 7)
-PLACES = {"2022": 334, "2023": 333, "2024": 333, "2025": 6}
+# R1.4, but for 2025: few, so that somebody waits.
+PLACES = {"2022": 334, "2023": 333, "2024": 333, "2025": 6, "2026": 300, "2027": 300}
 SIGN_UP = {
     "2209": date(2022, 7, 5), "2303": date(2023, 1, 10), "2409": date(2024, 7, 5), "2509": date(2025, 7, 1),
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from unittest import mock
 
@@ -62,14 +62,15 @@ WHERE: Mapping[str, Sequence[tuple[str, str]]] = {
     "a_seat_is_free": [("certification", "seat"), ("certification", "enter"), ("certification", "finish_training")],
     "seats_for_all": [("session", "seat_all"), ("certification", "enter"), ("session", "open")],
     "account_changed_by_another": [("claim", "change_account"), ("claim", "confirm_account")],
-    "account_is_own": [("claim", "amend"), ("claim", "submit")],
-    "excess_is_explained": [("claim", "amend"), ("claim", "submit")],
+    "account_is_own": [("claim", "submit"), ("claim", "create")],
+    "excess_is_explained": [("claim", "submit"), ("claim", "create")],
     "intake_is_open": [("application", "register"), ("application", "create")],
     "all_candidates_scored": [("session", "score_all")],
     "everybody_is_seated": [("session", "hold"), ("session", "list_doors"), ("certification", "reseat")],
     "objection_in_time": [("certification", "object_to_score")],
     "status_confirmed": [("certification", "start_training"), ("certification", "enter")],
     "session_day_reached": [("certification", "mark_sat")],
+    "certificate_number_is_sound": [("certification", "certify"), ("certification", "score")],
     "marks_are_sound": [("certification", "score")],
     "draft_is_for_my_county": [("application", "amend")],
     "draft_is_my_own": [("application", "amend")],
@@ -97,11 +98,17 @@ WHERE: Mapping[str, Sequence[tuple[str, str]]] = {
     "close_study_undone": [("application", "withdraw")],
     "free_receipts_undone": [("claim", "withdraw"), ("claim", "create")],
     "free_items_undone": [("payment", "cancel"), ("claim", "change_account")],
-    "bar_for_false_papers_undone": [("claim", "check"), ("claim", "create"), ("claim", "recover")],
+    "bar_for_false_papers_undone": [("claim", "recover"), ("claim", "create"), ("claim", "withdraw")],
     "ban_undone": [("certification", "void"), ("certification", "resit")],
     "confirm_account_undone": [("claim", "confirm_account"), ("claim", "change_account"), ("claim", "pay")],
     "release_place_undone": [("application", "release_late_place"), ("application", "withdraw")],
 }
+# The first day on which a fault in a date shows, where the walk begins then.
+DAYS = {
+    "deadline_a_day_late": date(2026, 8, 1), "within_claim_window": date(2026, 8, 1),
+    "notice_ends_a_day_early": date(2025, 7, 11), "objection_in_time": date(2025, 7, 11),
+    "intake_is_open": date(2025, 9, 16), "years_are_over": date(2030, 3, 10),
+}  # fmt: skip
 Planted = Callable[[], Iterator[None]]
 BUGS: dict[str, Planted] = {}
 
