@@ -11,11 +11,10 @@ from openpyxl import load_workbook
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from edu_pilot.services import look_ups
-from tests.browser.test_walk import address, chromium, fits, sign_in
+from tests.browser.test_walk import fits, sign_in
 from tests.factories import rows, state
 from tests.people import LIU_WEI
 
-__all__ = ["address", "chromium"]
 MESSY = Path(__file__).parents[1] / "rosters" / "roster-qihe-messy.xlsx"
 CARD = f"姓名：刘伟 性别：男 民族：汉 住址：山东省齐河县 公民身份号码：{LIU_WEI.id_number}"
 DESK = ViewportSize(width=1366, height=768)

@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, ViewportSize
-from werkzeug.serving import make_server
 
 from edu_pilot import clock
 from edu_pilot.services import factor
 from tests import crowds
-from tests.browser.test_walk import chromium, fits
+from tests.browser.served import served_here
+from tests.browser.test_walk import fits
 from tests.factories import ADMITTED, EXAM, Pilot, row, rows, state
-
-__all__ = ["chromium"]
 
 
 @pytest.fixture
 def served(site: Flask) -> Iterator[str]:
     """Serve the site on a port of this machine; the test says which day it is."""
-    server = make_server("127.0.0.1", 0, site, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served_here(site) as base:
+        yield base
 
 
 def at(browser: Browser, address: str, account: str, complaints: list[str]) -> Page:

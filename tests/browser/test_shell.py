@@ -8,9 +8,8 @@ from playwright.sync_api import Browser, ViewportSize
 from edu_pilot import clock
 from edu_pilot.extensions import write
 from edu_pilot.models import LoginSession
-from tests.browser.test_walk import address, chromium, fits, sign_in
+from tests.browser.test_walk import fits, sign_in
 
-__all__ = ["address", "chromium"]
 PHONE = ViewportSize(width=320, height=700)
 
 

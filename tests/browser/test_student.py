@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +9,14 @@ import pytest
 from flask import Flask
 from PIL import Image
 from playwright.sync_api import Browser, Page, Request, ViewportSize
-from werkzeug.serving import make_server
 
 from edu_pilot import clock
 from edu_pilot.services.vault import vault
-from tests.browser.test_walk import chromium, fits
+from tests.browser.served import served_here
+from tests.browser.test_walk import fits
 from tests.factories import CARD, CLAIMED, Pilot, rows, state
 from tests.people import LIU_WEI
 
-__all__ = ["chromium"]
 # WeChat's own browser names itself; nothing of its interface is used.
 WECHAT = (
     "Mozilla/5.0 (Linux; Android 10; HMA-AL00) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/86.0.4240.99 "
@@ -33,13 +31,8 @@ BASE = 18
 def on_site(site: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Serve the site on the day of the claim."""
     monkeypatch.setenv("EDU_PILOT_TODAY", CLAIMED.isoformat())
-    server = make_server("127.0.0.1", 0, site, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served_here(site) as base:
+        yield base
 
 
 @pytest.fixture
