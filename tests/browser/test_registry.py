@@ -32,6 +32,8 @@ def at(browser: Browser, address: str, account: str, complaints: list[str]) -> P
     page.get_by_label("密码").fill(f"demo{account}")
     page.get_by_label("动态验证码").fill(factor.present_code(factor.sample_secret(account)))
     page.get_by_role("button", name="登录", exact=True).click()
+    # A page asked for before the answer came would break the sign-in off.
+    page.wait_for_url(lambda found: "/login" not in found)
     return page
 
 

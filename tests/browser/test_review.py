@@ -33,6 +33,8 @@ class Desk:
         self.page.get_by_label("密码").fill(f"demo{name}")
         self.page.get_by_label("动态验证码").fill(factor.present_code(factor.sample_secret(name)))
         self.page.get_by_role("button", name="登录", exact=True).click()
+        # A page asked for before the answer came would break the sign-in off.
+        self.page.wait_for_url(lambda found: "/login" not in found)
 
     def goes(self, path: str) -> Page:
         """Open an address of the site."""

@@ -45,6 +45,8 @@ def sign_in(page: Page, address: str) -> None:
     page.get_by_label("密码").fill("demowang.fang")
     page.get_by_label("动态验证码").fill(factor.present_code(factor.sample_secret("wang.fang")))
     page.get_by_role("button", name="登录", exact=True).click()
+    # A page asked for before the answer came would break the sign-in off.
+    page.wait_for_url(lambda found: "/login" not in found)
 
 
 def hand_in_papers(page: Page, portrait: Path) -> None:
