@@ -75,8 +75,14 @@ def test_every_sealed_value_goes_under_the_new_key(any_pilot: Pilot) -> None:
 
 
 def rows_sealed() -> list[object]:
+    """Give every row that holds a sealed value; one whose sealed columns are all empty has nothing to rewrite."""
+    queries = [sa.select(table).where(_holds(table)) for table in keys.sealed_tables()]
     with read() as conn:
-        return [row for table in keys.sealed_tables() for row in conn.execute(sa.select(table)).all()]
+        return [row for query in queries for row in conn.execute(query).all()]
+
+
+def _holds(table: sa.Table) -> sa.ColumnElement[bool]:
+    return sa.or_(*(column.is_not(None) for column in table.c if isinstance(column.type, keys.Sealed)))
 
 
 def test_nothing_of_the_old_values_is_left_in_the_file(pilot: Pilot) -> None:
