@@ -44,9 +44,8 @@ UNASKED = (
 # These are taken away by `python -m tests.trust.controls` too; all of them by a test of their own in a campaign.
 CONTROLS = (
     "every_role_may", "every_county_is_seen", "versions_are_not_compared", "one_reason_at_a_time", "not_own_record",
-    "not_entered_by_me", "my_body_has_not_checked", "papers_complete", "training_is_enough", "session_day_reached",
-    "student_number_not_confirmed", "no_other_claim", "account_is_settled", "both_bodies_pass_true",
-    "free_items_undone", "release_place_undone",
+    "not_entered_by_me", "my_body_has_not_checked", "student_number_not_confirmed", "no_other_claim",
+    "account_is_settled", "release_place_undone",
 )  # fmt: skip
 # Where a fault shows that is not named after the rule of one step.
 WHERE: Mapping[str, Sequence[tuple[str, str]]] = {
