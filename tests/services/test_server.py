@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from edu_pilot import server
-from edu_pilot.services import due, outbox
+from edu_pilot.services import due, outbox, uploads
 
 LINE = "from pathlib import Path; Path({file!r}).open('a').write('started\\n')"
 
@@ -26,6 +26,7 @@ def test_a_broken_round_is_not_the_workers_end(monkeypatch: pytest.MonkeyPatch) 
         return 1
 
     monkeypatch.setattr(outbox, "drain", drain)
+    monkeypatch.setattr(uploads, "take_waiting", lambda: 0)
     monkeypatch.setattr(due, "run", lambda: {})
     rounds = server.Rounds()
     assert [rounds.busy(), rounds.busy()] == [False, True]
@@ -36,6 +37,7 @@ def test_what_is_due_and_breaks_does_not_keep_the_rest_waiting(monkeypatch: pyte
         raise KeyError("gone")
 
     monkeypatch.setattr(outbox, "drain", lambda *_, **__: 1)
+    monkeypatch.setattr(uploads, "take_waiting", lambda: 0)
     monkeypatch.setattr(due, "run", broken)
     rounds = server.Rounds()
     assert [rounds.busy(), rounds.busy()] == [False, True]
