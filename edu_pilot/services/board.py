@@ -99,22 +99,32 @@ class Board:
 def board(conn: Connection, actor: Actor, compiled: Compiled) -> Board:
     """Count the board in a number of queries that no row adds to."""
     with walled(conn, actor):
-        way = [_reached(conn, actor, stage) for stage in STAGES]
-        waiting = [one for name in compiled.engines for one in _waiting(conn, actor, compiled, name)]
+        way, waiting = _way(conn, actor), list(_waiting(conn, actor, compiled))
     places = [quotas.of_year(conn, year) for year in quotas.years(conn)[-1:]] if not actor.county else []
     order = sorted(waiting, key=lambda one: (one.oldest_on, one.workflow, one.state))
     return Board(compiled.policy.get("programme.pilot_target"), way, order, [year for year in places if year])
 
 
-def _reached(conn: Connection, actor: Actor, stage: Stage) -> Reached:
-    """Count a stage once by all three dimensions together, and add them up."""
+def _way(conn: Connection, actor: Actor) -> list[Reached]:
+    """Count every stage by all three dimensions together, and add them up."""
+    found: dict[str, list[Mapping[str, Any]]] = {stage.name: [] for stage in STAGES}
+    for row in all_rows(conn, sa.union_all(*(_counted(actor, stage) for stage in STAGES))):
+        found[row["stage"]].append(row)
+    return [_added(stage, found[stage.name]) for stage in STAGES]
+
+
+def _added(stage: Stage, rows: Sequence[Mapping[str, Any]]) -> Reached:
+    return Reached(stage, sum(row["number"] for row in rows), {name: _summed(rows, name) for name in DIMENSIONS})
+
+
+def _counted(actor: Actor, stage: Stage) -> sa.Select[Any]:
     records = stage.records
     home = records if "intake" in records.c else STUDY
     source = records if home is records else records.join(STUDY, STUDY.c.id == records.c.study_id)
     columns = (records.c.county, home.c.major, sa.func.substr(home.c.intake, 1, 2).label("year"))
-    query = sa.select(*columns, sa.func.count(_person(records).distinct()).label("number")).select_from(source)
-    found = all_rows(conn, query.where(visible_to(actor, records), *stage.reached).group_by(*columns))
-    return Reached(stage, sum(row["number"] for row in found), {name: _summed(found, name) for name in DIMENSIONS})
+    number = sa.func.count(_person(records).distinct()).label("number")
+    query = sa.select(sa.literal(stage.name).label("stage"), *columns, number).select_from(source)
+    return query.where(visible_to(actor, records), *stage.reached).group_by(*columns)
 
 
 def _person(records: sa.Table) -> sa.ColumnElement[Any]:
@@ -131,14 +141,19 @@ def _summed(found: Iterable[Mapping[str, Any]], name: str) -> dict[str, int]:
     return summed
 
 
-def _waiting(conn: Connection, actor: Actor, compiled: Compiled, workflow: str) -> Iterable[Waiting]:
-    records, definition = cases.table(workflow), compiled.definition(workflow)
+def _waiting(conn: Connection, actor: Actor, compiled: Compiled) -> Iterable[Waiting]:
+    for row in all_rows(conn, sa.union_all(*(_standing(actor, name) for name in compiled.engines))):
+        if holders := telling.holders(compiled.definition(row["workflow"]), row["state"]):
+            yield Waiting(**row, holders=holders)
+
+
+def _standing(actor: Actor, workflow: str) -> sa.Select[Any]:
+    """How many records of a workflow stand in each state, since when the oldest, and how many for long."""
+    records = cases.table(workflow)
     long = sa.func.sum(sa.case((records.c.since_on <= _long_ago(), 1), else_=0)).label("long")
     columns = (sa.func.count().label("number"), sa.func.min(records.c.since_on).label("oldest_on"), long)
-    query = sa.select(records.c.state, *columns).where(visible_to(actor, records)).group_by(records.c.state)
-    for row in all_rows(conn, query):
-        if holders := telling.holders(definition, row["state"]):
-            yield Waiting(workflow, row["state"], row["number"], row["oldest_on"], row["long"], holders)
+    query = sa.select(sa.literal(workflow).label("workflow"), records.c.state, *columns)
+    return query.where(visible_to(actor, records)).group_by(records.c.state)
 
 
 def _long_ago() -> date:

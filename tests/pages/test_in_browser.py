@@ -22,9 +22,10 @@ VARIANTS = list(product(LANGUAGES, WIDTHS, VIEWS))
 # 320 px is what a page of 1280 px is at 400 % (WCAG 1.4.10); 683 px is 1366 px at 200 %.
 NARROW = (320, 683)
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-# A control's words must be seen beside it: a name that only a screen reader hears helps nobody who looks.
+# A control's words must be seen beside it, or at the head of its column: a name that only a screen reader hears
+# helps nobody who looks.
 UNLABELLED = """() => [...document.querySelectorAll('input, select, textarea')].filter(one => {
-  if (['hidden', 'submit', 'button'].includes(one.type) || one.hidden) return false;
+  if (['hidden', 'submit', 'button'].includes(one.type) || one.hidden || one.closest('td')) return false;
   const seen = label => label.innerText.trim() && !label.classList.contains('visually-hidden');
   return ![...one.labels || []].some(seen);
 }).map(one => one.outerHTML.slice(0, 120))"""

@@ -23,6 +23,8 @@ QUERIES = 20
 LANGUAGES = ("zh", "en")
 SHARED = re.compile(r'(?:href|src)="(/static/[^"]+)"')
 TEXT = re.compile(r">([^<>]+)<")
+# What says itself in which language it stands, such as the heads that a Chinese list may have.
+ITS_OWN = re.compile(r"<(?!html)\w+[^>]*\slang=[^>]*>[^<]*<")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
@@ -41,7 +43,7 @@ def texts() -> dict[str, str]:
 
 def shown(page: str) -> Iterator[str]:
     """Yield the texts of a page as a reader sees them, one line each."""
-    for found in TEXT.findall(page):
+    for found in TEXT.findall(ITS_OWN.sub("><", page)):
         if text := " ".join(html.unescape(found).split()):
             yield text
 
