@@ -17,6 +17,7 @@ def test_the_menu_of_a_phone_opens_without_scripts(chromium: Browser, address: s
     context = chromium.new_context(viewport=PHONE, locale="zh-CN", java_script_enabled=False)
     page = context.new_page()
     sign_in(page, address)
+    page.wait_for_load_state()
     assert not page.get_by_role("link", name="总览").is_visible()
     page.get_by_text("菜单").click()
     page.get_by_role("link", name="总览").click()
