@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 PYTHON_IN_VENV := .venv/bin/python
-.PHONY: help run test check lint types docs-fresh wheel bench campaign-ci campaign controls lock sbom environment test-environment clean
+.PHONY: help run test check lint types docs-fresh wheel bench campaign-ci campaign controls lock sbom screens environment test-environment clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,9 @@ environment:
 test-environment:
 	@scripts/setup-system test
 	@scripts/setup-python
+
+screens: test-environment  ## take the pictures of docs/screens anew, from a fresh sample in Chromium
+	@$(PYTHON_IN_VENV) scripts/screens.py
 
 clean:  ## remove what was built and installed here; never the instance
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
