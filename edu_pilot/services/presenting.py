@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
-from flask import g, has_request_context
 from sqlalchemy import Connection
 
 from edu_pilot import clock, i18n
@@ -376,10 +375,5 @@ def whole(conn: Connection, case: Case, actor: Actor) -> Whole:
 
 
 def in_force(conn: Connection) -> Compiled:
-    """Return the version in force today, for labels that belong to no record; a request asks for it once."""
-    if not has_request_context():
-        return policies.in_force(conn, clock.today()).compiled
-    if "shown_by" not in g:
-        g.shown_by = policies.in_force(conn, clock.today()).compiled
-    found: Compiled = g.shown_by
-    return found
+    """Return the version in force today, for labels that belong to no record."""
+    return policies.in_force(conn, clock.today()).compiled
