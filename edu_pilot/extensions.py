@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import sqlalchemy as sa
-from flask import Flask, current_app
+from flask import Flask, current_app, g, has_request_context, request
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, ExceptionContext, PoolProxiedConnection, event
@@ -177,12 +177,17 @@ def clocks() -> Watch:
     return found
 
 
+def _answered() -> dict[Any, Any]:
+    """What a view has answered once it answers the same way again, and so does a request that only looks."""
+    looks = has_request_context() and request.method in ("GET", "HEAD")
+    return g.setdefault("answered", {}) if looks else {}
+
+
 @contextmanager
 def read() -> Iterator[Connection]:
     """Open one reading transaction: a single consistent view, never a write."""
     with db.engine.connect() as connection:
-        # What a view of its own has answered once it answers the same way again.
-        connection.execution_options(answered={})
+        connection.execution_options(answered=_answered())
         if connection.dialect.name != "sqlite":
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():

@@ -599,6 +599,10 @@ UNSCOPED = {
     },
     "services.sweep": {"referenced": "names of files, for the house-keeping"},
     "services.unharmed": {"_noted": "sums of every table before and after a migration"},
+    "services.trail": {
+        "_steps": "its conditions begin with the scope, which `_in_scope` asks for",
+        "page": "its conditions begin with the scope, which `_in_scope` asks for",
+    },
     "services.veil": {
         "_hidden": "of a record that was found already",
         "shown_state": "a column of lists and counts, which are scoped",

@@ -71,6 +71,7 @@ PARAMETERS = (
     "programme.issuer.zh",
     "programme.name.en",
     "programme.name.zh",
+    "programme.pilot_target",
     "programme.union",
     "study.change_major.from_term",
     "study.change_major.per_term",

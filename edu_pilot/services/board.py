@@ -50,7 +50,7 @@ STAGES = (
     ),
     Stage("graduated", N_("Graduated"), STUDY, (STUDY.c.state == "graduated",), "graduated"),
     Stage("certified", N_("Certified"), CERTIFICATION, (CERTIFICATION.c.state == "certified",), "certified"),
-    Stage("claimed", N_("Claimed"), CLAIM, (CLAIM.c.state.not_in(("draft", "withdrawn")),)),
+    Stage("claimed", N_("Tuition claimed"), CLAIM, (CLAIM.c.state.not_in(("draft", "withdrawn")),)),
     Stage("paid", N_("Paid"), CLAIM, (CLAIM.c.state.in_(PAID),)),
 )  # fmt: skip
 

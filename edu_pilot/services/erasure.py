@@ -28,6 +28,7 @@ from edu_pilot.models import (
     ClaimCheck,
     Document,
     LiveCase,
+    Outbox,
     Paper,
     Payment,
     Person,
@@ -57,6 +58,7 @@ RECEIPT = Receipt.__table__
 PAPER = Paper.__table__
 PAYMENT = Payment.__table__
 DOCUMENT = Document.__table__
+OUTBOX = Outbox.__table__
 ENTRY = AuditEntry.__table__
 PRIVATE = PrivateInput.__table__
 WORKFLOWS = tuple(model.__tablename__ for model in (Application, Study, Certification, Claim))
@@ -339,7 +341,13 @@ class _Erasure:
                 "store_key": "", "problem": None, "erased_at": clock.now(),
             }  # fmt: skip
             self.conn.execute(DOCUMENT.update().where(DOCUMENT.c.id == document["id"]).values(values))
+            self._render_no_more(document["number"])
         return len(rows)
+
+    def _render_no_more(self, number: str) -> None:
+        """A paper that was never rendered waits for its bytes no longer."""
+        waits = (OUTBOX.c.task == "render", OUTBOX.c.reference == number, OUTBOX.c.done_at.is_(None))
+        self.conn.execute(OUTBOX.update().where(*waits).values(done_at=clock.now(), refusal=None))
 
     def bank_files(self, until: date) -> int:
         """Blank the files of batches that were over by a day; their fingerprint stays."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -215,3 +215,15 @@ def versions(conn: Connection) -> list[Mapping[str, Any]]:
     """Return every published version without its files, newest first."""
     columns = [c for c in VERSION.c if c.name != "files"]
     return all_rows(conn, sa.select(*columns).order_by(VERSION.c.number.desc()))
+
+
+def numbered(conn: Connection, numbers: Iterable[int]) -> dict[int, Version]:
+    """Return the versions of these numbers; a number that was never published is left out."""
+    rows = conn.execute(sa.select(VERSION.c.id, VERSION.c.number).where(VERSION.c.number.in_(set(numbers))))
+    return {row.number: of(conn, row.id) for row in rows.all()}
+
+
+def files(conn: Connection, number: int) -> Files | None:
+    """Return the files of a version as they were published, or None if there is no such version."""
+    found: Files | None = conn.execute(sa.select(VERSION.c.files).where(VERSION.c.number == number)).scalar()
+    return found

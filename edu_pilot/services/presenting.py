@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
-from flask import g, has_request_context
 from sqlalchemy import Connection
 
 from edu_pilot import clock, i18n
@@ -295,27 +294,36 @@ def history(conn: Connection, case: Case, actor: Actor) -> list[dict[str, Any]]:
     unit = unit_of(conn, actor)
     definition = version_of(unit, case).compiled.definition(case.workflow)
     hidden = _sealed(rows, actor, definition)
-    rows = [row for row in rows if row["number"] not in hidden]
+    return veil.entries(conn, case, actor, told(conn, [row for row in rows if row["number"] not in hidden], actor))
+
+
+def told(conn: Connection, rows: Sequence[Mapping[str, Any]], actor: Actor) -> list[dict[str, Any]]:
+    """Return entries of the trail as an actor may read them, with what was entered as the policy discloses it."""
     bodies = [json.loads(row["body"]) for row in rows]
     opened = _opened(conn, [b["input"]["private"] for b in bodies if "private" in b["input"]])
-    current = in_force_for(unit).policy
+    current = in_force_for(unit_of(conn, actor)).policy
     given = (_input(body["input"], opened, actor, current) for body in bodies)
-    told = [_entry(row, body, seen) for row, body, seen in zip(rows, bodies, given, strict=True)]
-    return veil.entries(conn, case, actor, told)
+    return [_entry(row, body, seen) for row, body, seen in zip(rows, bodies, given, strict=True)]
 
 
 def _sealed(rows: Sequence[Mapping[str, Any]], actor: Actor, definition: Definition) -> frozenset[int]:
-    """Return the sealed steps of a round that is still open; only their authors and the audit see them.
+    """Return the sealed steps of a round that is still open; only their authors and the audit see them."""
+    if "auditor" in actor.roles and not actor.roles & set(BODIES):
+        return frozenset()
+    open_ones = undecided(rows, definition)
+    return frozenset(r["number"] for r in rows if r["number"] in open_ones and r["actor"] != actor.name)
+
+
+def undecided(rows: Sequence[Mapping[str, Any]], definition: Definition) -> frozenset[int]:
+    """Return the sealed steps of a round that is still open, among the steps of one record (R5.2).
 
     Every round has a check of each body, so an odd one is undecided, and stays so if the claim was withdrawn.
     """
-    if "auditor" in actor.roles and not actor.roles & set(BODIES):
-        return frozenset()
     steps = [r for r in rows if r["action"] in definition.actions and definition.actions[r["action"]].sealed]
     checks = [r["number"] for r in steps if "seal_check" in definition.actions[r["action"]].effects]
     decided = checks[: len(checks) // len(BODIES) * len(BODIES)]
     last = max(decided, default=0)
-    return frozenset(r["number"] for r in steps if r["number"] > last and r["actor"] != actor.name)
+    return frozenset(r["number"] for r in steps if r["number"] > last)
 
 
 def _opened(conn: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -367,10 +375,5 @@ def whole(conn: Connection, case: Case, actor: Actor) -> Whole:
 
 
 def in_force(conn: Connection) -> Compiled:
-    """Return the version in force today, for labels that belong to no record; a request asks for it once."""
-    if not has_request_context():
-        return policies.in_force(conn, clock.today()).compiled
-    if "shown_by" not in g:
-        g.shown_by = policies.in_force(conn, clock.today()).compiled
-    found: Compiled = g.shown_by
-    return found
+    """Return the version in force today, for labels that belong to no record."""
+    return policies.in_force(conn, clock.today()).compiled

@@ -10,6 +10,7 @@ from edu_pilot import paths
 from edu_pilot.web import (
     access,
     account,
+    admin,
     api,
     browser,
     claiming,
@@ -18,6 +19,7 @@ from edu_pilot.web import (
     documents,
     errors,
     exams,
+    guide,
     health,
     home,
     navigation,
@@ -54,7 +56,7 @@ def init_app(app: Flask) -> None:
     errors.init_app(app)
     for pages in (
         sign_in, account, staff, navigation, home, dashboard, desk, registry, exams, places, review, payments, rosters,
-        records, personal, documents, public, student, claiming, telling,
+        records, personal, documents, public, student, claiming, telling, admin, guide,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

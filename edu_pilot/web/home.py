@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
 from edu_pilot.extensions import read, write
-from edu_pilot.services import accounts, alerts, anchors, counts, outbox, policies, presenting, search
+from edu_pilot.services import alerts, counts, presenting, search
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.search import Asked, Wanted
 from edu_pilot.web import access, navigation
@@ -160,30 +160,6 @@ def _waiting(
     wanted = Wanted(state=state, limit=FIRST)
     found = search.find(conn, workflow, access.actor(), wanted)[0] if number else []
     return Waiting(workflow, state, number, lines(conn, found, policy))
-
-
-@pages.get("/admin")
-@access.roles("admin", "auditor")
-def admin() -> str:
-    """Accounts, policy versions, and follow-ups that were refused."""
-    with read() as conn:
-        return render_template(
-            "dashboard/admin.html",
-            words=Words(presenting.in_force(conn)),
-            accounts=accounts.everyone(conn),
-            versions=policies.versions(conn),
-            refused=outbox.refused(conn),
-        )
-
-
-@pages.get("/admin/anchor")
-@access.roles("admin", "auditor")
-def anchor_sheet() -> str:
-    """Show the newest anchor as a sheet to print, to sign and to keep outside."""
-    with read() as conn:
-        found = anchors.latest(conn)
-    sheet = anchors.sheet(found) if found else []
-    return render_template("dashboard/anchor.html", sheet=sheet)
 
 
 @pages.post("/search")

@@ -48,7 +48,7 @@ ENTRIES: Sequence[Entry] = (
     Entry("payments.index", _("Payments"), "payments"),
     Entry("dashboard.index", _("Overview")),
     Entry("staff.index", _("Accounts")),
-    Entry("home.admin", _("Administration")),
+    Entry("admin.index", _("Administration")),
 )
 
 

@@ -24,6 +24,7 @@ from edu_pilot.services import (
     due,
     erasure,
     look_ups,
+    outbox,
     own_data,
     papers,
     presenting,
@@ -168,6 +169,16 @@ def test_an_erased_person_leaves_no_trace_but_figures_and_trail(any_pilot: Pilot
         policy = presenting.in_force(conn).policy
         shown = presenting.facts(record, policy, OPERATOR, policy)
     assert shown["erased_on"] == LATER
+
+
+def test_an_erased_paper_waits_for_no_rendering(pilot: Pilot) -> None:
+    study = pilot.graduated()
+    pilot.certified(study)
+    assert [row for row in rows("outbox", task="render") if row["done_at"] is None]
+    with later():
+        erasure.erase(study, "REQUEST_OF_PERSON", OPERATOR)
+        outbox.drain(task="render")
+    assert [(row["reference"], row["refusal"]) for row in rows("outbox", task="render") if row["done_at"] is None] == []
 
 
 def test_nothing_is_erased_while_a_case_lives(pilot: Pilot) -> None:

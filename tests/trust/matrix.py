@@ -313,6 +313,9 @@ PATHS = {
     "/uploads/<list_id>/undo": "/uploads/of-nobody/undo",
     "/uploads/<list_id>/workbook": "/uploads/of-nobody/workbook",
     "/link/<purpose>/<token>": "/link/reset/of-nobody",
+    "/admin/policies/<version>": "/admin/policies/1",
+    "/admin/policies/<version>/files/<path:name>": "/admin/policies/1/files/roles.yaml",
+    "/guide/<group>": "/guide/clerk",
     **{f"/admin/accounts/<name>/{step}": f"/admin/accounts/nobody/{step}" for step in (
         "grant", "confirm", "decline", "end", "factor", "revoke", "link",
     )},

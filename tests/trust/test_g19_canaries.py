@@ -30,7 +30,7 @@ from edu_pilot.models import Person
 from edu_pilot.services import keys, outbox, search
 from edu_pilot.services.actors import OPERATOR
 from tests.app import TODAY, Place, at_work, opened
-from tests.browser.test_walk import ARGUMENTS, CHROMIUM, NOT_HERE
+from tests.browser.served import ARGUMENTS, CHROMIUM, NOT_HERE
 from tests.factories import CLAIMED, Pilot, application_form, on
 from tests.people import Human, fresh_code, id_number
 from tests.trust.client import Caller, callers
