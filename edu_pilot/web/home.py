@@ -7,91 +7,38 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, session, url_for
-from flask_babel import lazy_gettext as _
-from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
 from edu_pilot.extensions import read, write
-from edu_pilot.services import alerts, counts, presenting, search
+from edu_pilot.services import counts, presenting, search
 from edu_pilot.services.actors import STUDENT
-from edu_pilot.services.search import Asked, Wanted
+from edu_pilot.services.search import Asked
 from edu_pilot.web import access, navigation
 from edu_pilot.web.desk import page as desk_page
-from edu_pilot.web.records import COLUMNS, Line, lines
+from edu_pilot.web.records import COLUMNS, lines
 from edu_pilot.web.words import Words
-from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.registry import Actor
 from edu_pilot.workflow.versions import Compiled
 
 pages = Blueprint("home", __name__)
-FIRST = 10
 
 
 @dataclass(frozen=True)
 class Area:
-    """The page of one kind of work and the lists it opens with; whose it is, its view declares."""
+    """One kind of work: its page, and the workflows counted for those whose work it is; its view says whose."""
 
-    title: Any
-    lists: tuple[tuple[str, str], ...]
     endpoint: str
-
-    @property
-    def workflows(self) -> list[str]:
-        """The workflows counted on the page."""
-        return list(dict.fromkeys(workflow for workflow, _state in self.lists))
+    workflows: tuple[str, ...]
 
 
 AREAS: Mapping[str, Area] = {
-    "desk": Area(
-        _("Teaching point"),
-        (
-            ("application", "draft"), ("application", "registered"), ("application", "returned"),
-            ("claim", "draft"), ("claim", "returned"), ("certification", "planned"),
-        ),
-        "home.desk",
-    ),
-    "registry": Area(
-        _("Registry"),
-        (
-            ("application", "verified"), ("application", "waitlisted"),
-            ("study", "enrolled"), ("study", "studying"), ("study", "completed"),
-        ),
-        "registry.index",
-    ),
-    "exams": Area(
-        _("Exams"),
-        (
-            ("session", "planned"), ("session", "open"), ("certification", "trained"),
-            ("certification", "entered"), ("certification", "seated"), ("certification", "sat"),
-            ("certification", "passed"),
-        ),
-        "exams.index",
-    ),
-    "review": Area(
-        _("Review"),
-        (("claim", "submitted"), ("claim", "not_agreed"), ("claim", "objected"), ("claim", "bounced")),
-        "review.index",
-    ),
-    "payments": Area(
-        _("Payments"),
-        (
-            ("claim", "approved"), ("claim", "bounced"), ("payment", "drawn"), ("payment", "released"),
-            ("payment", "exported"), ("claim", "recovering"),
-        ),
-        "payments.index",
-    ),
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """The first records of one workflow in one state, and how many there are."""
-
-    workflow: str
-    state: str
-    number: int
-    lines: list[Line]
+    "desk": Area("home.desk", ("application", "claim", "certification")),
+    "registry": Area("registry.index", ("application", "study")),
+    "exams": Area("exams.index", ("session", "certification")),
+    "review": Area("review.index", ("claim",)),
+    "payments": Area("payments.index", ("claim", "payment")),
+}
 
 
 def _areas_of(actor: Actor) -> list[str]:
@@ -134,32 +81,6 @@ def _counted(compiled: Compiled, actor: Actor) -> list[str]:
 def desk() -> str:
     """The teaching point's applications and claims, and the way to the roster."""
     return desk_page()
-
-
-def _area(name: str) -> str:
-    area, actor = AREAS[name], access.actor()
-    with read() as conn:
-        compiled = presenting.in_force(conn)
-        tallies = {workflow: counts.by_state(conn, workflow, actor) for workflow in area.workflows}
-        return render_template(
-            f"{name}/index.html",
-            area=area,
-            words=Words(compiled),
-            tallies=tallies,
-            columns=COLUMNS,
-            waiting=[_waiting(conn, compiled.policy, *one, tallies) for one in area.lists],
-            told=alerts.of_actor(conn, actor),
-            creates=[w for w in area.workflows if actor.roles & set(compiled.definition(w).create.by)],
-        )
-
-
-def _waiting(
-    conn: Connection, policy: Policy, workflow: str, state: str, tallies: Mapping[str, Mapping[str, int]]
-) -> Waiting:
-    number = tallies[workflow].get(state, 0)
-    wanted = Wanted(state=state, limit=FIRST)
-    found = search.find(conn, workflow, access.actor(), wanted)[0] if number else []
-    return Waiting(workflow, state, number, lines(conn, found, policy))
 
 
 @pages.post("/search")
