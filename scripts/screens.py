@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,21 +96,21 @@ def served(folder: Path) -> Iterator[str]:
         subprocess.run([*command, "sample", "load", "--people", PEOPLE, "--seed", "1"], env=environ, check=True)
     server = subprocess.Popen([*command, "serve", "--port", port], env=environ, start_new_session=True)
     try:
-        yield _ready(f"http://127.0.0.1:{port}")
+        yield _ready(int(port))
     finally:
         server.terminate()
         server.wait()
 
 
-def _ready(base: str) -> str:
+def _ready(port: int) -> str:
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         try:
-            urllib.request.urlopen(f"{base}/healthz")
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             time.sleep(0.2)
         else:
-            return base
+            return f"http://127.0.0.1:{port}"
     raise SystemExit("the server does not come up")
 
 
