@@ -137,7 +137,9 @@ def test_the_pages_of_the_desk_fit(chromium: Browser, address: str, width: int) 
         page.goto(f"{address}{path}")
         assert fits(page), path
         page.get_by_role("button", name="大字版").click()
+        page.locator("html.elder").wait_for()
         assert fits(page), path
         page.get_by_role("button", name="标准版").click()
+        page.locator("html:not(.elder)").wait_for()
     assert complaints == []
     page.close()

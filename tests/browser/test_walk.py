@@ -33,7 +33,8 @@ def portrait(tmp_path: Path) -> Path:
 
 
 def fits(page: Page) -> bool:
-    """Tell whether nothing sticks out to the side."""
+    """Tell whether nothing sticks out to the side, once the page and its style sheets are there."""
+    page.wait_for_load_state()
     width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     return bool(page.evaluate(width) <= 0)
 
