@@ -21,8 +21,10 @@ def test_the_menu_of_a_phone_opens_without_scripts(chromium: Browser, address: s
     assert not page.get_by_role("link", name="总览").is_visible()
     page.get_by_text("菜单").click()
     page.get_by_role("link", name="总览").click()
-    assert page.url.endswith("/dashboard") and fits(page)
+    page.wait_for_url("**/dashboard")
+    assert fits(page)
     page.get_by_role("button", name="大字版").click()
+    page.locator("html.elder").wait_for()
     assert page.url.endswith("/dashboard") and fits(page)
     assert page.evaluate("getComputedStyle(document.body).fontSize") == "24px"
     assert page.locator(".top-search button").bounding_box()["height"] >= 60  # type: ignore[index]
