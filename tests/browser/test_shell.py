@@ -48,3 +48,4 @@ def test_an_idle_session_is_told_in_time_and_its_entries_stay(chromium: Browser,
     assert page.get_by_text("登录已过期").is_visible()
     assert page.locator("#q").input_value() == "刘伟"
     page.close()
+    page.context.close()
