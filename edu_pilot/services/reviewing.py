@@ -125,12 +125,12 @@ def place(conn: Connection, actor: Actor, queue: Queue, reference: str) -> Place
     query = sa.select(CLAIM.c.reference).where(*_of(actor, queue)).order_by(*ORDER)
     with walled(conn, actor):
         names = list(conn.execute(query).scalars())
-        own = sa.select(*ORDER).where(CLAIM.c.reference == reference, visible_to(actor, CLAIM))
-        key = conn.execute(own).one_or_none()
         if reference in names:
             at = names.index(reference)
             before, after = names[at - 1] if at else None, names[at + 1] if at + 1 < len(names) else None
             return Place(at + 1, len(names), before, after)
+        own = sa.select(*ORDER).where(CLAIM.c.reference == reference, visible_to(actor, CLAIM))
+        key = conn.execute(own).one_or_none()
         later = query.where(sa.tuple_(*ORDER) > sa.tuple_(*map(sa.literal, key))) if key else query
         after = conn.execute(later.limit(1)).scalar()
     # Behind the last one the queue begins anew: nobody is passed over for good.

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -84,21 +85,29 @@ def newest_keys(conn: Connection, keys: Iterable[str]) -> dict[str, str]:
 
 
 @fact(*ALL)
-def person_key(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str | None]:
-    """The blind index of each record's person; sessions and batches have none."""
+def person_row(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Any]:
+    """What stands open of each record's person: the blind index, and whether the data may be used."""
     ids = {c.row["person_id"] for c in cases if c.row.get("person_id")}
-    query = sa.select(PERSON.c.id, PERSON.c.id_index).where(PERSON.c.id.in_(ids))
-    keys = dict(conn.execute(query).all()) if ids else {}
-    return {c.id: c.row.get("id_index") or keys.get(c.row.get("person_id", "")) for c in cases}
+    query = sa.select(PERSON.c.id, PERSON.c.id_index, PERSON.c.restricted_on, PERSON.c.erased_on)
+    found = {row.id: row for row in conn.execute(query.where(PERSON.c.id.in_(ids)))} if ids else {}
+    return {c.id: found.get(c.row.get("person_id", "")) for c in cases}
+
+
+@fact(*ALL)
+def person_key(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, str | None]:
+    """The blind index of each record's person; sessions and batches have none."""
+    return {c.id: c.row.get("id_index") or (c.person_row and c.person_row.id_index) for c in cases}
 
 
 @fact("application", *WITH_PERSON)
-def person_standing(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Standing]:
+def person_standing(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, Standing]:
     """Whether what is known of the person may still be used, or is erased."""
-    ids = {c.row["person_id"] for c in cases if c.row["person_id"]}
-    query = sa.select(PERSON.c.id, PERSON.c.restricted_on, PERSON.c.erased_on).where(PERSON.c.id.in_(ids))
-    found = {row.id: Standing(row.restricted_on, row.erased_on) for row in conn.execute(query)} if ids else {}
-    return {c.id: found.get(c.row["person_id"]) or Standing(None, c.row.get("erased_on")) for c in cases}
+    return {c.id: _standing(c) for c in cases}
+
+
+def _standing(case: Case) -> Standing:
+    known = case.person_row
+    return Standing(known.restricted_on, known.erased_on) if known else Standing(None, case.row.get("erased_on"))
 
 
 @fact(*ALL)
