@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from edu_pilot import clock
-from edu_pilot.sample import printing
+from edu_pilot.sample import accounts, printing
 from edu_pilot.sample.load import load
 from edu_pilot.services import instance
 from tests.app import Place, opened
@@ -21,7 +21,7 @@ from tests.web.visitor import Visitor, text
 
 TODAY = date(2026, 11, 23)
 PEOPLE = {"small": 75}.get(column(), 1000)
-STAFF = ("clerk.qihe", "union.qihe", "registrar", "examiner", "university", "arbiter", "finance", "auditor", "admin")
+STAFF = ("clerk.qihe", "union.qihe", *accounts.CITY_ROLES)
 # So many of the pages that differ in their record alone.
 ALIKE = 12
 LINK = re.compile(r'<a [^>]*href="(/[^"#]*)')
@@ -34,11 +34,12 @@ pytestmark = pytest.mark.xdist_group("sample")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """Give the sample of 75 people, in a campaign of 1,000, its documents not rendered."""
     place = Place(tmp_path_factory.mktemp("crowded") / "instance")
-    with pytest.MonkeyPatch.context() as patch, opened(place) as app, clock.on(TODAY):
+    with pytest.MonkeyPatch.context() as patch, opened(place) as app, app.app_context(), clock.on(TODAY):
         patch.setattr(printing, "render_all", lambda told: 0)
-        with app.app_context():
-            instance.init()
-            load(PEOPLE, 7)
+        instance.init()
+        load(PEOPLE, 7)
+    # Opened anew: with the keys that the installation was given.
+    with opened(place) as app, clock.on(TODAY):
         yield app
 
 
