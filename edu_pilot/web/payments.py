@@ -184,6 +184,8 @@ def bank_file(reference: str) -> Response:
 @access.roles(*READERS)
 def back(reference: str, action: str) -> Response:
     """Lead a reloaded step back to its batch: asking for a page never takes a step."""
+    with read() as conn:
+        search.get(conn, "payment", reference, access.actor())
     return redirect(url_for(".batch", reference=reference))
 
 

@@ -198,6 +198,8 @@ def _kinds(words: Words) -> list[tuple[str, str]]:
 @access.signed_in
 def back(workflow: str, reference: str, action: str) -> Response:
     """Lead a reloaded step back to its record: asking for a page never takes a step."""
+    with read() as conn:
+        search.get(conn, workflow, reference, access.actor())
     return redirect(url_for(".detail", workflow=workflow, reference=reference))
 
 

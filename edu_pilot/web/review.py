@@ -208,6 +208,8 @@ def act(reference: str, action: str) -> Any:
 @access.roles(*JUDGES)
 def back(reference: str, action: str) -> Response:
     """Lead a reloaded step back to its claim: asking for a page never takes a step."""
+    with read() as conn:
+        search.get(conn, "claim", reference, access.actor())
     return redirect(url_for(".claim", reference=reference))
 
 
