@@ -6,9 +6,10 @@ The token proves the facts printed, the seal proves the file; both need only the
 import base64
 import hashlib
 import io
+import json
 import re
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any, Literal
 
 import segno
@@ -34,6 +35,8 @@ SEAL_BLANK = "0" * 88
 SEAL_IN_PDF = re.compile(rb"/edupilotseal \(([A-Za-z0-9+/=]{88})\)")
 TOKEN_IN_PDF = re.compile(rb"/edupilotproof \(([A-Za-z0-9_-]+)\)")
 QR_MASK = 2
+# The file of the facts and their signature that a document carries.
+CARRIED = "proof.json"
 # One letter instead of the name: a smaller QR code. A kind without a letter goes in full.
 KIND_LETTERS = {"registration_form": "R", "admission_notice": "A", "completion_certificate": "C", "claim_form": "M"}
 KINDS = {letter: kind for kind, letter in KIND_LETTERS.items()}
@@ -106,6 +109,16 @@ def read_token(text: str, public_key: bytes) -> Proof:
     if not _signed(public_key, signature, PROOF_PURPOSE + packed):
         raise Altered("the signature does not fit")
     return unpack(packed)
+
+
+def carried(text: str) -> bytes:
+    """Write the file a document carries: its token, and beside it the facts in plain words for whoever has no reader.
+
+    Only the token is signed; Altered for a text that is none.
+    """
+    facts = unpack(_base64url(text)[:-SIGNATURE_BYTES])
+    told = {name: fact for name, fact in asdict(facts).items() if fact not in ("", None)}
+    return json.dumps({"token": text, "facts": told}, ensure_ascii=False, indent=1).encode()
 
 
 def _base64url(text: str) -> bytes:
