@@ -35,22 +35,12 @@ NOT_PRINTED = {
 }
 CHINESE_ONLY = {
     *("county", "point", "level", "diploma_school", "skill_level", "place", "bring", "training_need", "sex", "kind"),
-    *(
-        "item",
-        "holder",
-        "after_zh",
-        "programme_zh",
-        "issuer_zh",
-        "union_zh",
-        "term_zh",
-        "matter_zh",
-        "clerk",
-        "label_zh",
-    ),
+    *("item", "holder", "clerk", "after_zh", "programme_zh", "issuer_zh", "union_zh", "term_zh", "matter_zh"),
+    *("label_zh", "major_zh", "kind_zh", "occupation_zh", "level_zh"),
 }
 ENGLISH_ONLY = {
-    *("county_en", "point_en", "level_en", "diploma_school_en", "skill_level_en", "place_en", "bring_en"),
-    *("training_need_en", "kind_en", "item_en", "holder_en", "programme_en", "after_en"),
+    *("county_en", "point_en", "level_en", "diploma_school_en", "skill_level_en", "place_en", "bring_en", "kind_en"),
+    *("training_need_en", "item_en", "holder_en", "programme_en", "after_en"),
 }
 # The name of a kept picture.
 NEVER = {"portrait"}
