@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from edu_pilot.services import rendering, wording
-from tests.documents.conftest import Sheet
-from tests.documents.contexts import (
+from edu_pilot.services.specimens import (
     CLAIM_FORM,
     COMPLETION_CERTIFICATE,
     CONTEXTS,
@@ -23,6 +22,7 @@ from tests.documents.contexts import (
     QR,
     SCORE_NOTICE,
 )
+from tests.documents.conftest import Sheet
 
 # What a kind does not print, though its sample context is made of the common facts.
 NOT_PRINTED = {
@@ -149,7 +149,7 @@ def test_a_certificate_with_long_facts_stays_on_its_page() -> None:
 DIGESTS = """
 import hashlib
 from edu_pilot.services import rendering
-from tests.documents.contexts import CONTEXTS, QR
+from edu_pilot.services.specimens import CONTEXTS, QR
 for kind in {order}(CONTEXTS):
     print(kind, hashlib.sha256(rendering.render(kind, CONTEXTS[kind], QR, "t")).hexdigest())
 """
