@@ -12,7 +12,8 @@ from functools import cache
 from typing import Any
 
 from edu_pilot import paths
-from edu_pilot.services.proof import Proof, qr_png
+from edu_pilot.services import rendering
+from edu_pilot.services.proof import Proof, address, qr_png
 
 QR = qr_png("https://pilot.example/v/7K2M9QWD4XTRHB6P#")
 HOLDER = "刘伟"
@@ -446,7 +447,13 @@ def hard_names() -> tuple[HardName, ...]:
 def specimen(kind: str, name: str, base_url: str) -> dict[str, object]:
     """Return the context of a specimen: somebody of that name, marked, under a number nobody has."""
     context: Mapping[str, object] = _renamed(CONTEXTS[kind], name)
-    return {**context, **NOBODYS, "copy_mark": SPECIMEN, "verify_at": f"{base_url}/verify"}
+    return {**context, **NOBODYS, "copy_mark": SPECIMEN, "specimen": True, "verify_at": f"{base_url}/verify"}
+
+
+def drawn(kind: str, name: str, base_url: str) -> bytes:
+    """Draw a specimen: without a token, so that no signature covers it; RenderingRefused as for any document."""
+    context = specimen(kind, name, base_url)
+    return rendering.render(kind, context, qr_png(address(base_url, NOBODYS["code"].replace("-", ""), "")))
 
 
 def _renamed(value: Any, name: str) -> Any:
