@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edu_pilot.services import proof, rendering
-from tests.documents.contexts import CONTEXTS, QR, proof_of
+from edu_pilot.services.specimens import CONTEXTS, QR, proof_of
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"a key for the tests of documents")
 PUBLIC_KEY = KEY.public_key().public_bytes_raw()

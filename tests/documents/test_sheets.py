@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from edu_pilot.services import rendering, wording
-from tests.documents.conftest import Sheet, blank_of, twin_of
-from tests.documents.contexts import (
+from edu_pilot.services.specimens import (
     CLAIM_FORM,
     COMPLETION_CERTIFICATE,
     CONTEXTS,
@@ -23,6 +22,7 @@ from tests.documents.contexts import (
     QR,
     SCORE_NOTICE,
 )
+from tests.documents.conftest import Sheet, blank_of, twin_of
 
 # What a kind does not print, though its sample context is made of the common facts; what only one language prints.
 NOT_PRINTED = {
@@ -163,7 +163,7 @@ DIGESTS = """
 import hashlib
 import time_machine
 from tests.documents.conftest import blank_of
-from tests.documents.contexts import CONTEXTS
+from edu_pilot.services.specimens import CONTEXTS
 with time_machine.travel("{day}"):
     for kind in {order}(CONTEXTS):
         print(kind, hashlib.sha256(blank_of(kind)).hexdigest())
