@@ -113,7 +113,7 @@ def read_token(text: str, public_key: bytes) -> Proof:
     """Read a token, or the address that ends in one; Altered unless this key signed it."""
     raw = _base64url(text.rpartition("#")[2])
     packed, signature = raw[:-SIGNATURE_BYTES], raw[-SIGNATURE_BYTES:]
-    if not _signed(public_key, signature, PROOF_PURPOSE + packed):
+    if not is_signed(public_key, signature, PROOF_PURPOSE + packed):
         raise Altered("the signature does not fit")
     return unpack(packed)
 
@@ -145,7 +145,8 @@ def _base64url(text: str) -> bytes:
     return raw
 
 
-def _signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
+def is_signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether a key signed a message."""
     try:
         key_of(public_key).verify(signature, message)
     except InvalidSignature:
@@ -238,7 +239,7 @@ def check_seal(pdf: bytes, public_key: bytes) -> Result:
     if len(wholes) > 1:
         return "altered"
     message = _whole_message(_with_seal(pdf, wholes[0], WHOLE_BLANK))
-    return "genuine" if _signed(public_key, bytes.fromhex(wholes[0][1].decode()), message) else "altered"
+    return "genuine" if is_signed(public_key, bytes.fromhex(wholes[0][1].decode()), message) else "altered"
 
 
 def _check_information(pdf: bytes, public_key: bytes) -> Result:
@@ -248,7 +249,7 @@ def _check_information(pdf: bytes, public_key: bytes) -> Result:
     text = places[0][1]
     signature = _base64_exact(text)
     message = _sealed_message(_with_seal(pdf, places[0], SEAL_BLANK.encode()))
-    return "genuine" if signature and _signed(public_key, signature, message) else "altered"
+    return "genuine" if signature and is_signed(public_key, signature, message) else "altered"
 
 
 def _base64_exact(text: bytes) -> bytes | None:
