@@ -47,6 +47,7 @@ OUTBOX = Outbox.__table__
 CODE_LENGTH = 16
 # Two facts and their message fit into the column.
 FACT_LIMIT = 500
+DUPLICATE = "副本"
 
 
 def issue(change: Change, kind: str) -> None:
@@ -205,6 +206,22 @@ def content(number: str, actor: Actor) -> bytes:
 
     Raises NotFound, Forbidden for a role that the kind is not for, RenderingRefused.
     """
+    _opened(number, actor)
+    return render(number)
+
+
+def translation(number: str, actor: Actor) -> bytes:
+    """Return a document in English for a holder who asks, made from what was frozen; raises what `content` raises."""
+    return _once_more(_opened(number, actor), lang="en")
+
+
+def duplicate(number: str, actor: Actor) -> bytes:
+    """Return a document marked as a duplicate, made from what was frozen; raises what `content` raises."""
+    return _once_more(_opened(number, actor), copy_mark=DUPLICATE)
+
+
+def _opened(number: str, actor: Actor) -> Frozen:
+    """Return a document for someone who may open it, and note that it was opened."""
     with read() as conn:
         found, case = seen(conn, number, actor)
         _require_reader(conn, found.row["kind"], actor)
@@ -217,7 +234,7 @@ def content(number: str, actor: Actor) -> bytes:
         raise NotFound(number)
     if not found.is_public:
         look_ups.note(actor, look_ups.DOCUMENT, case, number)
-    return render(number)
+    return found
 
 
 def picture(number: str, actor: Actor) -> bytes:
@@ -251,6 +268,14 @@ def _require_reader(conn: Connection, kind: str, actor: Actor) -> None:
     raise role_missing(roles, N_("This paper is opened by: %(roles)s"))
 
 
+def _once_more(document: Frozen, **changed: str) -> bytes:
+    """Return a document drawn anew: its QR code proves the original; the file has no seal and is not kept."""
+    if document.row["voided_at"] is not None:
+        raise Refused([blocked(N_("This paper was revoked; ask for a copy of the one that holds."), code="revoked")])
+    context, qr, _token = _proved(document)
+    return rendering.render(document.row["kind"], context | changed, qr, "", _portrait(context))
+
+
 @dataclass(frozen=True)
 class Made:
     """A document's bytes as they are kept, and what is noted of them: the hash before the signature, the mark."""
@@ -262,16 +287,24 @@ class Made:
 
 def made_of(document: Frozen) -> Made:
     """Render, sign and seal a frozen document; the same each time under the same renderer, keys and certificate."""
+    context, qr, token = _proved(document)
+    unsigned = rendering.render(document.row["kind"], context, qr, token, _portrait(context))
+    content = _signed(unsigned, vault(), context["issued_on"])
+    return Made(content, hashlib.sha256(unsigned).hexdigest(), proof.mark(token))
+
+
+def _proved(document: Frozen) -> tuple[dict[str, Any], bytes, str]:
+    """Return what a document says, the QR code that proves it, and the signed facts within."""
     keys, base = vault(), document.context["base_url"]
     # The key may have been changed since the content was frozen; a paper names the one that signs it.
     document = replace(document, context=document.context | {"key_id": proof.key_id(keys.public_key)})
     token = proof.token(document.proof, keys.sign)
     qr = proof.qr_png(proof.address(base, document.row["code"], token))
-    context = {**document.context, "verify_at": f"{base}/verify"}
-    portrait = portraits.printed(context["portrait"]) if context.get("portrait") else b""
-    unsigned = rendering.render(document.row["kind"], context, qr, token, portrait)
-    content = _signed(unsigned, keys, document.context["issued_on"])
-    return Made(content, hashlib.sha256(unsigned).hexdigest(), proof.mark(token))
+    return {**document.context, "verify_at": f"{base}/verify"}, qr, token
+
+
+def _portrait(context: Mapping[str, Any]) -> bytes:
+    return portraits.printed(context["portrait"]) if context.get("portrait") else b""
 
 
 def _signed(unsigned: bytes, keys: Vault, issued_on: str) -> bytes:

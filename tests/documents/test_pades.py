@@ -12,8 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from edu_pilot.services import issuer, pades, proof
+from edu_pilot.services.specimens import proof_of
 from tests.documents.conftest import KEY, PUBLIC_KEY, blank_of
-from tests.documents.contexts import proof_of
 from tests.documents.readers import authority, by_pdfsig, by_pyhanko, trusting
 
 KIND = "completion_certificate"
