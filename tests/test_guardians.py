@@ -588,6 +588,10 @@ UNSCOPED = {
         "_matches": "a condition of `find`, which is scoped",
         "standings": "of the person who proved code and tail",
     },
+    "services.revocations": {
+        "_by_day": "marks that tell nothing to whoever has not the paper",
+        "complete_marks": "gives marks to papers, shows nobody any",
+    },
     "services.sittings": {"papers": "of records that were found already"},
     "services.snapshots": {"_last_payment": "a number of the trail"},
     "services.statistics": {

@@ -6,6 +6,7 @@ import io
 import logging
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,6 +35,12 @@ WHOLE = (
 
 def by_pyhanko(pdf: bytes, pinned: bytes) -> bool:
     """Whether one signature under the pinned certificate (PEM) covers the whole file, and nothing came after it."""
+    # In a thread of its own: where a browser is open, this one has a loop that runs already.
+    with ThreadPoolExecutor(max_workers=1) as hand:
+        return hand.submit(_by_pyhanko, pdf, pinned).result()
+
+
+def _by_pyhanko(pdf: bytes, pinned: bytes) -> bool:
     trusted = asn1.Certificate.load(pem.unarmor(pinned)[2])
     logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
     logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)
