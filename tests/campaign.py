@@ -22,6 +22,8 @@ from tests.trust.figures import RESULTS, SIZES
 
 REPORT = Path("docs/campaign.md")
 RACE_ROUNDS = {"ci": "200", "release": "20000"}
+# What stands beside the goals, each with its tests.
+ELSEWHERE = {"fonts": "tests/documents/test_fonts.py", "races": "tests/races"}
 HEAD = """# Campaign: the last long runs
 
 Written by `python -m tests.campaign --report` from the results of `make campaign-ci` (CI size) and
@@ -67,8 +69,8 @@ def _run(name: str, size: str, anew: bool, more: list[str]) -> bool:
 
 
 def _files(name: str) -> list[str]:
-    if name == "races":
-        return ["tests/races"]
+    if name in ELSEWHERE:
+        return [ELSEWHERE[name]]
     return [str(file) for file in sorted(Path("tests/trust").glob(f"test_g{int(name[1:]):02d}_*.py"))]
 
 
@@ -97,7 +99,7 @@ def _tables() -> Iterator[str]:
 
 def _order(item: tuple[str, Mapping[str, Any]]) -> tuple[bool, int]:
     name = item[0]
-    return name == "races", 0 if name == "races" else int(name[1:])
+    return name in ELSEWHERE, 0 if name in ELSEWHERE else int(name[1:])
 
 
 def _line(name: str, run: Mapping[str, Any], parts: list[dict[str, Any]]) -> str:
