@@ -21,9 +21,9 @@ from typing import Any
 from tests.trust.figures import RESULTS, SIZES
 
 REPORT = Path("docs/campaign.md")
+# What is no goal of its own, but takes its time: characters in print, every page in every form it has, races.
+ELSEWHERE = {"fonts": "tests/documents/test_fonts.py", "pages": "tests/pages", "races": "tests/races"}
 RACE_ROUNDS = {"ci": "200", "release": "20000"}
-# What stands beside the goals, each with its tests.
-ELSEWHERE = {"fonts": "tests/documents/test_fonts.py", "races": "tests/races"}
 HEAD = """# Campaign: the last long runs
 
 Written by `python -m tests.campaign --report` from the results of `make campaign-ci` (CI size) and
@@ -36,7 +36,7 @@ def main() -> int:
     """Run the chosen tests one after the other; return 1 if any broke."""
     chosen, more = _arguments().parse_known_args()
     if not chosen.report:
-        names = chosen.test.split(",") if chosen.test else [*SIZES, "races"]
+        names = chosen.test.split(",") if chosen.test else [*dict.fromkeys((*SIZES, *ELSEWHERE))]
         ended = [_run(name, chosen.size, chosen.anew or not chosen.test, more) for name in names]
     _report()
     return 0 if chosen.report or all(ended) else 1
@@ -80,7 +80,7 @@ def _keep(mark: Path, result: dict[str, Any]) -> None:
 
 
 def _report() -> None:
-    """Add this machine's results to those the report holds already."""
+    """Write this machine's results into the report."""
     REPORT.write_text("\n".join([HEAD, *_tables()]), "utf-8")
 
 

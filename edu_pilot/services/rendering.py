@@ -12,9 +12,11 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -52,9 +54,11 @@ APT_LINE = (
     "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig "
     "fonts-noto-cjk fonts-lxgw-wenkai fonts-hanazono fonts-babelstone-han"
 )
-PDF_VARIANT = "pdf/a-3b"
+# Tagged, and made to carry its own proof as a file.
+PDF_VARIANT = "pdf/a-3a"
 NOTDEF = re.compile(r"\.notdef glyph .*\(U\+([0-9A-F]+)\)", re.S)
 OUTPUT_INTENT = "--srgb"
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 # Pango's font map is not made for two threads, and the missing-glyph watch reads one log.
 rendering = threading.Lock()
@@ -200,7 +204,8 @@ def render(kind: str, context: Mapping[str, object], qr_png: bytes, token: str =
         raise Unprintable(characters)
     html = html_of(kind, context, token)
     pictures = {"asset:qr.png": qr_png, "asset:portrait.jpg": portrait}
-    return pdf_of(html, _style(kind), {**pictures, **_assets(kind)})
+    carried = {proof.CARRIED: proof.carried(token)} if token else {}
+    return pdf_of(html, _style(kind), {**pictures, **_assets(kind)}, carried, str(context["issued_on"]))
 
 
 def html_of(kind: str, context: Mapping[str, object], token: str = "") -> str:
@@ -223,8 +228,10 @@ def _style(kind: str) -> Style:
     return Style(weasyprint.CSS(string=text, font_config=fonts, url_fetcher=OwnAssets({})), fonts)
 
 
-def pdf_of(html: str, style: Style, assets: Mapping[str, bytes]) -> bytes:
-    """Lay out HTML with our own assets only; ForbiddenAddress for any other."""
+def pdf_of(
+    html: str, style: Style, assets: Mapping[str, bytes], carried: Mapping[str, bytes] = NOTHING, dated: str = ""
+) -> bytes:
+    """Lay out HTML with our own assets only, ForbiddenAddress for any other; the files it carries bear an ISO date."""
     try:
         with rendering, _complaints_refused():
             page = weasyprint.HTML(string=html, url_fetcher=OwnAssets(assets))
@@ -235,7 +242,8 @@ def pdf_of(html: str, style: Style, assets: Mapping[str, bytes]) -> bytes:
                 output_intent=OUTPUT_INTENT,
                 color_profiles={OUTPUT_INTENT: _srgb()},
                 custom_metadata=True,
-                finisher=_keep_information_plain,
+                attachments=[_attachment(name, content, dated) for name, content in carried.items()],
+                finisher=_finish,
             )
     except FatalFetch as problem:
         raise ForbiddenAddress(str(problem)) from None
@@ -253,8 +261,20 @@ def _srgb() -> Any:
     return ColorProfile(io.BytesIO(_srgb_file()), "sRGB2014.icc", "relative-colorimetric", (["r"], ["g"], ["b"]))
 
 
-def _keep_information_plain(_document: object, pdf: Any) -> None:
+def _attachment(name: str, content: bytes, dated: str) -> Any:
+    # The renderer would write the hour of this rendering.
+    moment = datetime.fromisoformat(dated)
+    file = io.BytesIO(content)
+    return weasyprint.Attachment(
+        file_obj=file, name=name, description=name, created=moment, modified=moment, relationship="Data"
+    )
+
+
+def _finish(_document: object, pdf: Any) -> None:
     pdf.info = PlainInfo(pdf.info)
+    if "AF" in pdf.catalog:
+        # The renderer names each file twice.
+        pdf.catalog["AF"] = pydyf.Array(dict.fromkeys(pdf.catalog["AF"]))
 
 
 @contextlib.contextmanager
