@@ -5,15 +5,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pdfplumber
 import pypdf
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from edu_pilot import logs
 from edu_pilot.services import glyphs, rendering
 from edu_pilot.services.specimens import COMPLETION_CERTIFICATE, QR
 
+POINT_AND_LINE = {ord("点"): "point", ord("线"): "line"}
 RARE_NAME = "䶮\U0002c35b\U0002cb5a"
 
 
@@ -48,6 +52,10 @@ def test_rare_characters_leave_ink(rare: bytes, char: str) -> None:
         ("\ufe0f", "changes the character before it"),
         ("\U0001f600", "an emoji"),
         ("\t", "a control character"),
+        ("\u2615", "an emoji older than the word"),
+        ("\u0301", "a mark on the character before it"),
+        ("\u0628", "Arabic, which runs the other way"),
+        ("\U0002ebf0", "extension I, in no font"),
     ],
 )
 def test_edge_08_what_would_not_print_is_refused_before_printing(char: str, why: str) -> None:
@@ -77,11 +85,38 @@ def test_the_style_sheets_ask_for_the_fonts_the_preflight_asked() -> None:
     assert not re.search(r"\bfont: ", sheets)
 
 
-def test_a_font_that_knows_a_character_but_leaves_it_blank_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(glyphs.Glyphs, "draws", lambda self, char: False)
-    glyphs.printable.cache_clear()
-    assert not glyphs.printable("龙")
-    glyphs.printable.cache_clear()
+def test_a_font_that_knows_a_character_but_does_not_draw_it_does_not_count(tmp_path: Path) -> None:
+    """As AR PL UKai does, which leaves \u4dae blank."""
+    font = glyphs.Glyphs(glyphs.InstalledFont(str(made_font(tmp_path)), 0, "1"))
+    drawn = [char for char in "字白框点线" if font.draws(char)]
+    font.font.close()
+    assert drawn == ["字"]
+
+
+def made_font(folder: Path) -> Path:
+    """Make a font that draws one character, and of four others a blank, its box, a point and a line."""
+    square, box = [(0, 0), (0, 700), (700, 700)], [(50, 0), (50, 800), (450, 800), (450, 0)]
+    shapes = {".notdef": box, "ink": square, "blank": [], "box": box, "point": [(9, 9)] * 3}
+    shapes["line"] = [(0, 100), (500, 100)]
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder([*shapes])
+    builder.setupCharacterMap({ord("字"): "ink", ord("白"): "blank", ord("框"): "box"} | POINT_AND_LINE)
+    builder.setupGlyf({name: glyph_of(points) for name, points in shapes.items()})
+    builder.setupHorizontalMetrics(dict.fromkeys(shapes, (500, 0)))
+    builder.setupHorizontalHeader()
+    builder.setupPost()
+    builder.save(folder / "made.ttf")
+    return folder / "made.ttf"
+
+
+def glyph_of(points: list[tuple[int, int]]) -> Any:
+    pen = TTGlyphPen(None)
+    if points:
+        pen.moveTo(points[0])
+        for point in points[1:]:
+            pen.lineTo(point)
+        pen.closePath()
+    return pen.glyph()
 
 
 @pytest.mark.parametrize(
