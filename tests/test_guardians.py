@@ -519,7 +519,6 @@ UNSCOPED = {
         "whole": "of the person who is erased or gets the own copy; those ask who may",
     },
     "services.exam_contexts": {
-        "_portrait": "inside a step on a record that was found",
         "_session_now": "inside a step on a record that was found",
     },
     "services.figures": {

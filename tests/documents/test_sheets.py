@@ -29,6 +29,7 @@ NOT_PRINTED = {
     "admission_notice": {"phone", "sex"},
     "completion_certificate": {"phone", "county", "county_en"},
     "claim_form": {"major_code"},
+    "refusal_notice": {"phone", "sex"},
     "public_notice": {"major_en"},
     "payment_list": {"issuer_en"},
     "door_list": {"issuer_en"},
