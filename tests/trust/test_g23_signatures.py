@@ -26,8 +26,8 @@ from edu_pilot.services import documents, offline, proof, rendering, revocations
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.documents import About, file_away
 from edu_pilot.services.perform import in_force, unit_of
+from edu_pilot.services.specimens import COMPLETION_CERTIFICATE
 from tests.browser.offline import Verifier, opened
-from tests.documents.contexts import COMPLETION_CERTIFICATE
 from tests.documents.readers import by_pdfsig, by_pyhanko, trusting
 from tests.factories import Pilot, rows
 from tests.people import worker
