@@ -31,6 +31,7 @@ from edu_pilot.services.verification import Verified
 from edu_pilot.workflow.reasons import N_
 
 commands = AppGroup("papers")
+KEY_AS_WELL = N_("A list of revoked papers is judged by a key: give --key as well.")
 documents_group = group(commands, "documents", "Issue, render and save documents.")
 
 
@@ -115,6 +116,19 @@ def documents_save(run: Run, number: str, target: Path) -> None:
     run.answer({"number": number, "file": str(target), "bytes": len(content)}, [str(target)])
 
 
+@command(documents_group, "redraw")
+@click.argument("number")
+def documents_redraw(run: Run, number: str) -> None:
+    """Draw a kept document once more and say whether it is the same to the byte, before its signature."""
+    found = documents.drawn_again(number)
+    text = N_("The same to the byte.") if found.same else N_("Not the same: the template or the renderer is another.")
+    versions = zip(("", "now"), (found.drawn_by, found.draws_now), strict=True)
+    lines = [" ".join(("#", *by, when)).rstrip() for when, by in versions]
+    run.answer(vars(found), [run.say(text), f"SHA-256 {found.unsigned_sha256}", *lines])
+    if not found.same:
+        sys.exit(REFUSED)
+
+
 @command(documents_group, "notice")
 @click.option("--county", metavar="CODE", help="One county's list; else the whole city's.")
 def documents_notice(run: Run, county: str | None) -> None:
@@ -140,6 +154,8 @@ def documents_take_down(run: Run, number: str, reason: str, claims: tuple[str, .
 def verify(run: Run, what: str, key: Path | None, listed: Path | None) -> None:
     """Say whether a paper is genuine, altered, revoked or unknown, and show what it says."""
     file = Path(what)
+    if listed and not key:
+        raise Stop(USAGE, "key_missing", run.say(KEY_AS_WELL))
     if key:
         found = _by_key(run, file, key, listed)
     elif not instance.ready():

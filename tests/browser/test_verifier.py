@@ -154,6 +154,22 @@ def test_the_page_reads_every_character_as_it_was_signed(chromium: Browser, pilo
     assert [f"U+{ord(a):X}" for a, b in zip(text, read_back, strict=True) if a != b] == []
 
 
+def test_the_page_works_where_it_is_served_and_leads_nowhere(
+    chromium: Browser, pilot: Pilot, paper: bytes, address: str
+) -> None:
+    """The header allows what the page itself allows, and the list on the site is the one it takes."""
+    page = chromium.new_context(locale="zh-CN").new_page()
+    answer = page.goto(f"{address}/verify/offline")
+    assert answer is not None and answer.status == 200
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    page.wait_for_selector("body[data-ready]", state="attached")
+    verifier = Verifier(page)
+    assert verifier.file(paper).result == "genuine"
+    assert verifier.load(page.request.get(f"{address}/verify/revocations").text()) == "list_taken"
+    assert page.evaluate("fetch('/healthz').then(() => 'reached', () => 'refused')") == "refused"
+    page.context.close()
+
+
 def test_the_page_is_small_and_names_no_other_place(pilot: Pilot) -> None:
     page = offline.page()
     assert len(page.encode()) < LIMIT

@@ -117,6 +117,7 @@ def test_a_paper_is_verified_with_a_key_and_a_list_alone(app: Flask, pilot: Pilo
     assert run("documents", "save", number, str(paper)).exit_code == 0
     key.write_text(told(run("public-key", "--json"))["pem"])
     assert run("revocations", str(listed)).exit_code == 0
+    assert run("verify", str(paper), "--revocations", str(listed), "--json").exit_code == 2
     words = ("verify", str(paper), "--key", str(key), "--revocations", str(listed), "--json")
     before = run(*words)
     assert (before.exit_code, told(before)["result"], told(before)["earlier_key"]) == (0, "genuine", False)
@@ -145,6 +146,24 @@ def test_a_revoked_paper_of_before_there_were_marks_gets_one(app: Flask, pilot: 
     assert typed(app)("revocations", str(tmp_path / "list.json")).exit_code == 0
     assert rows("document")[0]["mark"] == known
     assert known in (tmp_path / "list.json").read_text("utf-8")
+
+
+def test_a_kept_paper_is_drawn_again_to_the_same_bytes_whatever_the_keys(app: Flask, pilot: Pilot) -> None:
+    """The printer may burn: template, context and renderer give the unsigned file again, and say so if they cannot."""
+    pilot.registered()
+    number = rows("document")[0]["number"]
+    documents.render(number)
+    typed(app)("keys", "rotate", "--what", "sign")
+    again = typed(app)("documents", "redraw", number, "--json")
+    assert (again.exit_code, told(again)["same"]) == (0, True)
+    assert told(again)["drawn_by"] == told(again)["draws_now"]
+    with write() as conn:
+        conn.execute(Document.__table__.update().values(unsigned_sha256="0" * 64, renderer="weasyprint 69"))
+    other = typed(app)("documents", "redraw", number, "--json")
+    assert (other.exit_code, told(other)["same"], told(other)["drawn_by"][1]) == (1, False, "weasyprint 69")
+    with write() as conn:
+        conn.execute(Document.__table__.update().values(unsigned_sha256=None))
+    assert typed(app)("documents", "redraw", number, "--json").exit_code == 1
 
 
 def test_the_offline_page_is_written(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
