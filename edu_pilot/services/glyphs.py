@@ -2,7 +2,7 @@
 
 import subprocess
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -47,6 +47,22 @@ NEVER_OURS = (
     )),
 )  # fmt: skip
 
+# What the fields of a document are called where a character is reported.
+PLACES = {
+    "name": "姓名",
+    "employer": "工作单位",
+    "unit": "工作单位",
+    "job": "岗位",
+    "previous_school": "毕业学校",
+    "payee": "收款人",
+    "payer": "付款人",
+    "account_holder": "户名",
+    "bank": "开户行",
+    "issuer": "开票单位",
+    "note": "说明",
+    "explanation": "说明",
+    "site": "考点",
+}
 # The steps of a pen, each with its points.
 Outline = tuple[tuple[str, tuple[Any, ...]], ...]
 
@@ -164,6 +180,41 @@ def unprintable(context: object) -> list[UnprintableCharacter]:
         if not printable(char)
     }
     return list(found)
+
+
+def told(characters: Iterable[UnprintableCharacter]) -> str:
+    """Name characters as a clerk finds them: the character, its code, and its place in both languages."""
+    return ", ".join(f"{_shown(c.char)}{c.codepoint} ({_place(c.field)})" for c in characters)
+
+
+def _shown(char: str) -> str:
+    return f"{char} " if char.isprintable() or not is_never_printed(char) else ""
+
+
+def _place(field: str) -> str:
+    label = PLACES.get(field.rpartition(".")[2])
+    return f"{label} {field}" if label else field
+
+
+def rare(text: str) -> str:
+    """Return the characters of a text that may need a rare font: what GB 2312 has, every font draws."""
+    return "".join(dict.fromkeys(char for char in text if not char.encode("gb2312", "ignore")))
+
+
+def not_drawn(text: str) -> str:
+    """Name the characters of a text that will not print, asked of the rare ones only; empty where all will."""
+    return ", ".join(f"{_shown(char)}U+{ord(char):04X}" for char in rare(text) if not printable(char))
+
+
+def missing_packages() -> list[str]:
+    """Name the packages whose fonts are not installed."""
+    return list(dict.fromkeys(PACKAGES[family] for family in FAMILIES if family not in installed_fonts()))
+
+
+def lost(characters: str) -> int:
+    """Count the characters that no installed font of ours knows."""
+    known = set().union(*(found.names for family in FAMILIES if (found := glyphs_of(family))))
+    return sum(ord(char) not in known for char in characters)
 
 
 def texts(value: object, field: str = "") -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from edu_pilot.services.glyphs import (
     RARE_FONTS,
     UnprintableCharacter,
     installed_fonts,
+    told,
     unprintable,
 )
 from edu_pilot.services.typefaces import EVERYDAY, SYSTEM, WHOLE
@@ -28,6 +29,11 @@ from edu_pilot.workflow.reasons import N_
 APT_LINE = (
     "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig "
     "fonts-noto-cjk fonts-lxgw-wenkai fonts-hanazono fonts-babelstone-han"
+)
+UNPRINTABLE = N_(
+    "No installed font can draw: %(characters)s. Compare with the ID card and correct what was mistyped. "
+    "If it is right, the administrator installs a font that has it (edu-pilot doctor); the paper is then made by "
+    "itself. Nothing else is printed in its place."
 )
 NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
@@ -60,8 +66,7 @@ class Unprintable(RenderingRefused):
 
     def __init__(self, characters: list[UnprintableCharacter]) -> None:
         self.characters = characters
-        told = ", ".join(f"{c.codepoint} ({c.field})" for c in characters)
-        super().__init__(N_("No installed font can draw: %(characters)s"), characters=told)
+        super().__init__(UNPRINTABLE, characters=told(characters))
 
 
 class TooLong(RenderingRefused, ValueError):
