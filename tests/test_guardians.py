@@ -561,6 +561,7 @@ UNSCOPED = {
         "perform": "the record is asked for in _decided",
     },
     "services.points": {"_judged": "records that `_there` found for the actor"},
+    "services.portraits": {"newest": "of the application that the paper is issued for"},
     "services.presenting": {
         "_opened": "of a record that was found already",
         "history": "of a record that was found already",

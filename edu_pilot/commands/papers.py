@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,21 @@ from flask.cli import AppGroup
 from edu_pilot import disk
 from edu_pilot.commands.console import EXISTING, REFUSED, TARGET, USAGE, Run, Stop, bytes_of, command, group
 from edu_pilot.extensions import read
-from edu_pilot.services import bundles, documents, instance, notices, outbox, proof, rendering, search, verification
+from edu_pilot.services import (
+    bundles,
+    documents,
+    instance,
+    notices,
+    offline,
+    outbox,
+    proof,
+    rendering,
+    revocations,
+    search,
+    verification,
+)
 from edu_pilot.services.vault import vault
+from edu_pilot.services.verification import Verified
 from edu_pilot.workflow.reasons import N_
 
 commands = AppGroup("papers")
@@ -122,11 +136,12 @@ def documents_take_down(run: Run, number: str, reason: str, claims: tuple[str, .
 @command(commands, "verify", before_init=True)
 @click.argument("what", metavar="FILE.pdf|CODE")
 @click.option("--key", type=EXISTING, help="A public key; then no database is needed.")
-def verify(run: Run, what: str, key: Path | None) -> None:
+@click.option("--revocations", "listed", type=EXISTING, help="With --key: a list of revoked papers.")
+def verify(run: Run, what: str, key: Path | None, listed: Path | None) -> None:
     """Say whether a paper is genuine, altered, revoked or unknown, and show what it says."""
     file = Path(what)
     if key:
-        found = verification.by_key(bytes_of(file), public_key_in(run, key))
+        found = _by_key(run, file, key, listed)
     elif not instance.ready():
         raise Stop(
             USAGE,
@@ -135,10 +150,56 @@ def verify(run: Run, what: str, key: Path | None) -> None:
         )
     else:
         found = verification.by_file(bytes_of(file)) if file.suffix.lower() == ".pdf" else verification.by_code(what)
-    value = vars(found)
-    run.answer(value, [found.result, *(f"  {n}: {v}" for n, v in (found.content or {}).items())])
+    facts = [f"  {name}: {value}" for name, value in (found.content or {}).items()]
+    run.answer(vars(found), [found.result, *facts, *_remarks(run, found)])
     if found.result != "genuine":
         sys.exit(REFUSED)
+
+
+def _by_key(run: Run, file: Path, key: Path, listed: Path | None) -> Verified:
+    try:
+        known = bytes_of(listed) if listed else None
+        return verification.by_key(bytes_of(file), public_key_in(run, key), known)
+    except proof.Altered:
+        text = N_("%(file)s is no list of revoked papers that this key signed.")
+        raise Stop(USAGE, "list_malformed", run.say(text, file=listed)) from None
+
+
+def _remarks(run: Run, found: Verified) -> Iterator[str]:
+    if found.revoked_at:
+        yield run.say(N_("revoked: %(moment)s"), moment=found.revoked_at)
+    if found.as_of:
+        yield run.say(N_("by the list of revoked papers of %(moment)s"), moment=found.as_of)
+    if found.earlier_key:
+        yield run.say(N_("signed under an earlier key of ours"))
+
+
+@command(commands, "revocations")
+@click.argument("file", type=TARGET)
+def write_revocations(run: Run, file: Path) -> None:
+    """Write the signed list of papers that hold no longer, as of now."""
+    revocations.complete_marks()
+    with read() as conn:
+        text = revocations.signed(conn)
+    _write(run, file, text)
+    run.answer({"file": str(file), "bytes": len(text.encode())}, [str(file)])
+
+
+@command(commands, "verifier")
+@click.argument("file", type=TARGET)
+def write_verifier(run: Run, file: Path) -> None:
+    """Write the page that verifies papers without a network, with the keys and the list of now in it."""
+    revocations.complete_marks()
+    text = offline.page()
+    _write(run, file, text)
+    run.answer({"file": str(file), "bytes": len(text.encode())}, [str(file)])
+
+
+def _write(run: Run, file: Path, text: str) -> None:
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise Stop(USAGE, "file_not_writable", f"{file}: {error.strerror}") from None
 
 
 @command(commands, "public-key")

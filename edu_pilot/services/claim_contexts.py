@@ -16,6 +16,11 @@ Context = dict[str, Any]
 FOUNDED = ("公示期间收到异议，经核查异议成立", "An objection during the public notice was found to be right")
 
 
+def county_of(policy: Policy, code: str) -> Context:
+    """Return a county's name in both languages."""
+    return {"county": policy.label("counties", code), "county_en": policy.label("counties", code, "en")}
+
+
 def _decision_notice(change: Change) -> Context | None:
     """R5.5: a refusal with its codes and the way to object; None for any other outcome."""
     if change.to_state != "refused":
@@ -27,7 +32,7 @@ def _decision_notice(change: Change) -> Context | None:
         "name": person.name,
         "id_number": person.id_number,
         "reference": change.reference,
-        "county": policy.label("counties", case.county),
+        **county_of(policy, case.county),
         "major_zh": policy.label("majors", study.major),
         "major_en": policy.label("majors", study.major, "en"),
         "diploma_number": study.diploma_number,
@@ -110,8 +115,9 @@ def _returned_application(change: Change) -> Context:
         "reference": change.reference,
         "matter_zh": "报名申请",
         "matter_en": "Application",
-        "county": policy.label("counties", case.county),
+        **county_of(policy, case.county),
         "place": policy.label("points", case.point),
+        "place_en": policy.label("points", case.point, "en"),
         "faults": _coded(policy, change.input["faults"], voice),
         "note": change.input.get("note", ""),
         "answer_until": change.values["answer_until"].isoformat(),
@@ -130,8 +136,9 @@ def _returned_claim(change: Change) -> Context:
         "reference": change.reference,
         "matter_zh": "学费报销申请",
         "matter_en": "Claim for tuition",
-        "county": policy.label("counties", case.county),
+        **county_of(policy, case.county),
         "place": f"{policy.label('counties', case.county)}教学点",
+        "place_en": f"Teaching point of {policy.label('counties', case.county, 'en')}",
         "faults": _found_by_bodies(change),
         "note": _notes(change),
         "answer_until": change.values["answer_until"].isoformat(),

@@ -10,18 +10,24 @@ from edu_pilot import clock, i18n
 from edu_pilot.rules.calendar import intake_window, registration_day, season, year_of
 from edu_pilot.rules.claim import reckoning
 from edu_pilot.rules.money import tariff
-from edu_pilot.services import claim_contexts, exam_contexts, wording
+from edu_pilot.services import claim_contexts, exam_contexts, portraits, wording
+from edu_pilot.services.claim_contexts import county_of
 from edu_pilot.services.unit import Change
 from edu_pilot.workflow.policy import Policy
 
 Context = dict[str, Any]
 SEXES = {"male": "男", "female": "女"}
+# A step of this name gives a paper anew to who lost it.
+REISSUES, REISSUED = "reissue_", "补发"
 
 
 def context_of(kind: str, change: Change) -> Context | None:
     """Return the frozen content of a document, or None where this step leads to no such paper."""
     made = _MAKERS[kind](change)
-    return None if made is None else common(change.attempt.policy, change.unit.today, change.version.number) | made
+    if made is None:
+        return None
+    mark = REISSUED if change.attempt.action.startswith(REISSUES) else ""
+    return common(change.attempt.policy, change.unit.today, change.version.number) | {"copy_mark": mark} | made
 
 
 def common(policy: Policy, day: date, version: int) -> Context:
@@ -38,9 +44,9 @@ def common(policy: Policy, day: date, version: int) -> Context:
     }
 
 
-def _level(policy: Policy, code: str, lang: str = "zh") -> str:
-    found = next((level for level in policy.get("levels") if level["code"] == code), None)
-    return str(found["name"][lang]) if found else code
+def _level_of(policy: Policy, code: str) -> Context:
+    names = {level["code"]: level["name"] for level in policy.get("levels")}.get(code, {"zh": code, "en": code})
+    return {"level": names["zh"], "level_en": names["en"]}
 
 
 def _major(policy: Policy, code: str) -> Context:
@@ -54,10 +60,11 @@ def _major(policy: Policy, code: str) -> Context:
 def _place(change: Change) -> Context:
     policy = change.attempt.policy
     return {
-        "county": policy.label("counties", change.now_value("county")),
+        **county_of(policy, change.now_value("county")),
         "point": policy.label("points", change.now_value("point")),
+        "point_en": policy.label("points", change.now_value("point"), "en"),
         "intake": change.case.intake,
-        "level": _level(policy, change.case.level),
+        **_level_of(policy, change.case.level),
     }
 
 
@@ -79,6 +86,8 @@ def _registration_form(change: Change) -> Context:
         "job": case.job or "",
         "union_member": case.union_member,
         "training_need": policy.label("occupations", case.occupation) if case.occupation else "",
+        "training_need_en": policy.label("occupations", case.occupation, "en") if case.occupation else "",
+        "portrait": portraits.newest(change.conn, change.record_id),
         "papers": _papers(change),
         "clerk": change.unit.actor.name,
     }
@@ -113,13 +122,13 @@ def _admission_notice(change: Change) -> Context | None:
         "id_number": case.id_number,
         "term_zh": f"{year_of(case.intake)}年{'春' if half == 'spring' else '秋'}季",
         "term_en": f"{half} {year_of(case.intake)}",
-        "level_en": _level(policy, case.level, "en"),
         "point_address": (policy.row("points", change.now_value("point")) or {}).get("address", ""),
         "point_phone": (policy.row("points", change.now_value("point")) or {}).get("phone", ""),
         "contact_phone": "",
         "report_from": registration_day(case.intake).isoformat(),
         "report_until": intake_window(policy, case.intake).closes.isoformat(),
         "bring": ["身份证原件", "原学历证书原件", "本通知书"],
+        "bring_en": ["the original ID card", "the original of the previous diploma", "this notice"],
         "fee_fen": tariff(policy),
         "cap_fen": policy.get("claim.cap_fen"),
     }
@@ -129,23 +138,27 @@ def _completion_certificate(change: Change) -> Context:
     case, policy = change.case, change.attempt.policy
     person, certificate = case.person, case.certificates[-1]
     names = policy.get(f"certification.level_names.{certificate.kind}")
+    level = names.get(certificate.level, {"zh": certificate.level, "en": certificate.level})
     return {
         **_major(policy, case.major),
-        "level": _level(policy, case.level),
+        **_level_of(policy, case.level),
         "name": person.name,
         "sex": SEXES[person.sex],
         "id_number": person.id_number,
+        "portrait": portraits.newest(change.conn, case.application_id),
         "registered_on": case.confirmed_on.isoformat(),
         "student_number": case.student_number,
         "credits": case.credits,
         "diploma_school": policy.get("programme.diploma_school")["zh"],
+        "diploma_school_en": policy.get("programme.diploma_school")["en"],
         "diploma_number": case.diploma_number,
         "diploma_on": case.diploma_on.isoformat(),
         "skill_kind_zh": policy.get(f"certification.kinds.{certificate.kind}")["zh"],
         "skill_kind_en": policy.get(f"certification.kinds.{certificate.kind}")["en"],
         "occupation_zh": policy.label("occupations", certificate.occupation),
         "occupation_en": policy.label("occupations", certificate.occupation, "en"),
-        "skill_level": names.get(certificate.level, {"zh": certificate.level})["zh"],
+        "skill_level": level["zh"],
+        "skill_level_en": level["en"],
         "certificate_number": certificate.number,
         "certificate_on": certificate.certified_on.isoformat(),
     }
@@ -156,8 +169,8 @@ def _claim_form(change: Change) -> Context:
     person, study, result = case.person, case.study, reckoning(change.attempt)
     return {
         **_major(policy, study.major),
-        "level": _level(policy, study.level),
-        "county": policy.label("counties", case.county),
+        **_level_of(policy, study.level),
+        **county_of(policy, case.county),
         "name": person.name,
         "sex": SEXES[person.sex],
         "id_number": person.id_number,
@@ -196,11 +209,14 @@ def _moment(instant: datetime) -> str:
 def _receipt(policy: Policy, receipt: Any) -> Context:
     columns = ("code", "number", "issuer", "payer", "amount_fen")
     kind = policy.get(f"claim.receipt_kinds.{receipt.kind}")
+    item = policy.get(f"claim.receipt_items.{receipt.item}")
     return {
         **{name: getattr(receipt, name) for name in columns},
         # What stands in brackets explains the kind; a narrow column does without.
         "kind": kind["label"]["zh"].partition("（")[0],
-        "item": policy.get(f"claim.receipt_items.{receipt.item}")["zh"],
+        "kind_en": kind["label"]["en"],
+        "item": item["zh"],
+        "item_en": item["en"],
         "paid_on": receipt.paid_on.isoformat(),
     }
 

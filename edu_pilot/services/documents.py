@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
 
@@ -17,13 +19,25 @@ from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Document, Outbox
 from edu_pilot.models.base import new_id
 from edu_pilot.sandboxed import Refusal
-from edu_pilot.services import cases, erasure, look_ups, numbers, policies, portraits, proof, rendering, sandbox, store
+from edu_pilot.services import (
+    cases,
+    erasure,
+    look_ups,
+    numbers,
+    pades,
+    policies,
+    portraits,
+    proof,
+    rendering,
+    sandbox,
+    store,
+)
 from edu_pilot.services.actors import OPERATOR, STUDENT, role_missing
 from edu_pilot.services.cases import Case, NotFound, table
 from edu_pilot.services.contexts import context_of
 from edu_pilot.services.policies import Version
 from edu_pilot.services.unit import Change, Unit
-from edu_pilot.services.vault import vault
+from edu_pilot.services.vault import Vault, vault
 from edu_pilot.services.visibility import require_visible, walled
 from edu_pilot.workflow.reasons import N_, Refused, blocked
 from edu_pilot.workflow.registry import Actor
@@ -33,6 +47,7 @@ OUTBOX = Outbox.__table__
 CODE_LENGTH = 16
 # Two facts and their message fit into the column.
 FACT_LIMIT = 500
+DUPLICATE = "副本"
 
 
 def issue(change: Change, kind: str) -> None:
@@ -158,16 +173,17 @@ def render(number: str) -> bytes:
     if document.row["store_key"]:
         return store.store().get(document.row["store_key"])
     try:
-        content = bytes_of(document)
+        made = made_of(document)
     except rendering.RenderingRefused as refused:
         facts = {name: value[:FACT_LIMIT] for name, value in refused.facts.items()}
         _note(number, problem=json.dumps({"text": refused.text, "facts": facts}, ensure_ascii=False))
         raise
-    key, digest = store.keep("documents", content, ".pdf")
-    made = rendering.template_version(document.row["kind"]), rendering.renderer_versions()
-    kept = {"store_key": key, "sha256": digest, "template_version": made[0], "renderer": made[1]}
-    if _note(number, **kept, rendered_at=clock.now(), problem=None):
-        return content
+    key, digest = store.keep("documents", made.content, ".pdf")
+    by = rendering.template_version(document.row["kind"]), rendering.renderer_versions()
+    kept = {"store_key": key, "sha256": digest, "template_version": by[0], "renderer": by[1]}
+    known = {"unsigned_sha256": made.unsigned_sha256, "mark": made.mark}
+    if _note(number, **kept, **known, rendered_at=clock.now(), problem=None):
+        return made.content
     return render(number)
 
 
@@ -190,6 +206,22 @@ def content(number: str, actor: Actor) -> bytes:
 
     Raises NotFound, Forbidden for a role that the kind is not for, RenderingRefused.
     """
+    _opened(number, actor)
+    return render(number)
+
+
+def translation(number: str, actor: Actor) -> bytes:
+    """Return a document in English for a holder who asks, made from what was frozen; raises what `content` raises."""
+    return _once_more(_opened(number, actor), lang="en")
+
+
+def duplicate(number: str, actor: Actor) -> bytes:
+    """Return a document marked as a duplicate, made from what was frozen; raises what `content` raises."""
+    return _once_more(_opened(number, actor), copy_mark=DUPLICATE)
+
+
+def _opened(number: str, actor: Actor) -> Frozen:
+    """Return a document for someone who may open it, and note that it was opened."""
     with read() as conn:
         found, case = seen(conn, number, actor)
         _require_reader(conn, found.row["kind"], actor)
@@ -202,7 +234,7 @@ def content(number: str, actor: Actor) -> bytes:
         raise NotFound(number)
     if not found.is_public:
         look_ups.note(actor, look_ups.DOCUMENT, case, number)
-    return render(number)
+    return found
 
 
 def picture(number: str, actor: Actor) -> bytes:
@@ -236,16 +268,52 @@ def _require_reader(conn: Connection, kind: str, actor: Actor) -> None:
     raise role_missing(roles, N_("This paper is opened by: %(roles)s"))
 
 
-def bytes_of(document: Frozen) -> bytes:
-    """Return the sealed PDF of a frozen document; the same each time under the same renderer."""
+def _once_more(document: Frozen, **changed: str) -> bytes:
+    """Return a document drawn anew: its QR code proves the original; the file has no seal and is not kept."""
+    if document.row["voided_at"] is not None:
+        raise Refused([blocked(N_("This paper was revoked; ask for a copy of the one that holds."), code="revoked")])
+    context, qr, _token = _proved(document)
+    return rendering.render(document.row["kind"], context | changed, qr, "", _portrait(context))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A document's bytes as they are kept, and what is noted of them: the hash before the signature, the mark."""
+
+    content: bytes
+    unsigned_sha256: str
+    mark: str
+
+
+def made_of(document: Frozen) -> Made:
+    """Render, sign and seal a frozen document; the same each time under the same renderer, keys and certificate."""
+    context, qr, token = _proved(document)
+    unsigned = rendering.render(document.row["kind"], context, qr, token, _portrait(context))
+    content = _signed(unsigned, vault(), context["issued_on"])
+    return Made(content, hashlib.sha256(unsigned).hexdigest(), proof.mark(token))
+
+
+def _proved(document: Frozen) -> tuple[dict[str, Any], bytes, str]:
+    """Return what a document says, the QR code that proves it, and the signed facts within."""
     keys, base = vault(), document.context["base_url"]
     # The key may have been changed since the content was frozen; a paper names the one that signs it.
     document = replace(document, context=document.context | {"key_id": proof.key_id(keys.public_key)})
     token = proof.token(document.proof, keys.sign)
     qr = proof.qr_png(proof.address(base, document.row["code"], token))
-    context = {**document.context, "verify_at": f"{base}/verify"}
-    portrait = portraits.printed(context["portrait"]) if context.get("portrait") else b""
-    return proof.seal(rendering.render(document.row["kind"], context, qr, token, portrait), keys.sign)
+    return {**document.context, "verify_at": f"{base}/verify"}, qr, token
+
+
+def _portrait(context: Mapping[str, Any]) -> bytes:
+    return portraits.printed(context["portrait"]) if context.get("portrait") else b""
+
+
+def _signed(unsigned: bytes, keys: Vault, issued_on: str) -> bytes:
+    """Sign by the issuer's certificate; an installation that has none yet seals alone, and `doctor` says so."""
+    if keys.issuer is None:
+        return proof.seal(unsigned, keys.sign)
+    # The day of issue, not the hour of this rendering: the same document has the same bytes on any day.
+    at = datetime.combine(date.fromisoformat(issued_on), time(), clock.SHANGHAI)
+    return pades.signed(unsigned, keys.issuer, at, keys.sign)
 
 
 def _note(number: str, **values: Any) -> bool:

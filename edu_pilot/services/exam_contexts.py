@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from edu_pilot.models import Paper, Session
+from edu_pilot.models import Session
 from edu_pilot.rules.certification import PARTS, kept_until, objections_until
+from edu_pilot.services import portraits
 from edu_pilot.services.facts.certification import Candidate
 from edu_pilot.services.facts.people import humans
 from edu_pilot.services.unit import Change
@@ -18,8 +19,6 @@ from edu_pilot.workflow.policy import Policy
 
 Context = dict[str, Any]
 SESSION = Session.__table__
-PAPER = Paper.__table__
-PICTURES = ("image/jpeg", "image/png")
 
 
 def ticket_number(reference: str, version: int) -> str:
@@ -72,20 +71,8 @@ def _exam_ticket(change: Change) -> Context | None:
         "version": version,
         "room": change.now_value("room"),
         "seat": change.now_value("seat"),
-        "portrait": _portrait(change),
+        "portrait": portraits.newest(change.conn, case.study.application_id),
     }
-
-
-def _portrait(change: Change) -> str:
-    """Return the store key of the newest portrait of the person's application, empty without a picture."""
-    query = (
-        sa.select(PAPER.c.store_key)
-        .where(PAPER.c.workflow == "application", PAPER.c.record_id == change.case.study.application_id)
-        .where(PAPER.c.kind == "portrait", PAPER.c.media_type.in_(PICTURES))
-        .order_by(PAPER.c.uploaded_at.desc())
-        .limit(1)
-    )
-    return str(change.conn.execute(query).scalar() or "")
 
 
 def _door_list(change: Change) -> Context:

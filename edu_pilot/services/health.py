@@ -5,19 +5,24 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from flask import current_app
 from sqlalchemy import text
 
+from edu_pilot import clock
 from edu_pilot.extensions import LOG_SETTINGS, SAFE_WAL, db, read, sqlite_module
 from edu_pilot.services import anchors, documents, instance, outbox, reconciliation, rendering, sandbox
+from edu_pilot.services.vault import vault
 from edu_pilot.workflow.reasons import N_
 
 # Statements carry no values, but a server that logs each of them logs their parameters too.
 WANTED = LOG_SETTINGS | {"log_statement": "none", "log_min_duration_statement": "-1"}
 LEAST_DISK = 500 * 1024 * 1024
+# A real certificate takes some weeks to be had anew.
+SOON = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ def findings(*, money: bool = True) -> list[Finding]:
     """
     checks: list[Callable[[], Iterator[Finding]]] = [_installation, _database, _renderer, _walls, _disk]
     if instance.ready():
-        checks += [_work, _trail, *([_money] if money else [])]
+        checks += [_issuer, _work, _trail, *([_money] if money else [])]
     return [finding for check in checks for finding in check()]
 
 
@@ -135,6 +140,18 @@ def _disk() -> Iterator[Finding]:
     free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
     facts = {"free": free // 1024 // 1024}
     yield Finding("disk", free > LEAST_DISK, N_("%(free)s MB of disk are free"), facts=facts)
+
+
+def _issuer() -> Iterator[Finding]:
+    """C12: without a certificate papers bear our own seal alone, which other readers of PDF do not know."""
+    issuer, make = vault().issuer, "edu-pilot keys rotate --what issuer"
+    if issuer is None:
+        yield Finding("certificate", False, N_("documents are not signed: there is no certificate"), make, needed=False)
+        return
+    until = issuer.certificate.not_valid_after_utc
+    text = N_("the certificate of documents is valid until %(until)s")
+    fine = until - clock.now() > SOON
+    yield Finding("certificate", fine, text, make, needed=False, facts={"until": until.date().isoformat()})
 
 
 def _money() -> Iterator[Finding]:

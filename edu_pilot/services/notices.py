@@ -18,6 +18,7 @@ from edu_pilot.models.base import new_id
 from edu_pilot.services import audit, documents
 from edu_pilot.services.actors import require_role, role_missing
 from edu_pilot.services.cases import NotFound
+from edu_pilot.services.claim_contexts import county_of
 from edu_pilot.services.contexts import common
 from edu_pilot.services.documents import About, file_away
 from edu_pilot.services.perform import in_force, unit_of
@@ -108,6 +109,7 @@ def _context(policy: Policy, county: str | None, named: Sequence[Mapping[str, An
     union = policy.get("programme.union")
     return {
         "holder": policy.label("counties", county) if county else "全市",
+        "holder_en": policy.label("counties", county, "en") if county else "the whole city",
         "union_zh": union["zh"],
         "union_en": union["en"],
         "notice_until": max(row["notice_until"] for row in named).isoformat(),
@@ -122,8 +124,9 @@ def _line(policy: Policy, row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": row["name"],
         "unit": row["employer"] or "",
-        "county": policy.label("counties", row["county"]),
+        **county_of(policy, row["county"]),
         "major_zh": policy.label("majors", row["major"]),
+        "major_en": policy.label("majors", row["major"], "en"),
         "id_tail": number[-4:],
         "notice_until": row["notice_until"].isoformat(),
     }

@@ -13,7 +13,9 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from edu_pilot.services import papers, rendering
+from edu_pilot.extensions import write
+from edu_pilot.models import Document
+from edu_pilot.services import documents, papers, rendering
 from tests.cli.test_cli import typed
 from tests.factories import A_PDF, GRADUATED, SIGN_UP, Pilot, on, rows
 from tests.people import worker
@@ -105,3 +107,48 @@ def test_what_is_missing_is_told_and_the_rest_is_saved(app: Flask, pilot: Pilot,
     assert [r["code"] for d in told(result)["documents"] for r in d["reasons"]] == ["no_document"]
     result = typed(app)("documents", "batch", str(folder), "application", "--json")
     assert (result.exit_code, told(result)["error"]) == (2, "no_records")
+
+
+def test_a_paper_is_verified_with_a_key_and_a_list_alone(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
+    """T14: what the list does not name is genuine, what it names is revoked, as of the list's moment."""
+    run, paper, key, listed = typed(app), tmp_path / "paper.pdf", tmp_path / "key.pem", tmp_path / "list.json"
+    reference = pilot.registered()
+    number = rows("document")[0]["number"]
+    assert run("documents", "save", number, str(paper)).exit_code == 0
+    key.write_text(told(run("public-key", "--json"))["pem"])
+    assert run("revocations", str(listed)).exit_code == 0
+    words = ("verify", str(paper), "--key", str(key), "--revocations", str(listed), "--json")
+    before = run(*words)
+    assert (before.exit_code, told(before)["result"], told(before)["earlier_key"]) == (0, "genuine", False)
+    with on(SIGN_UP):
+        run("documents", "issue", "registration_form", "application", reference, "--as", "wang.fang")
+    assert run("revocations", str(listed)).exit_code == 0
+    after = run(*words)
+    assert (after.exit_code, told(after)["result"]) == (1, "revoked")
+    assert told(after)["revoked_at"] and told(after)["as_of"] > told(before)["as_of"][:10]
+    assert number not in listed.read_text("utf-8")
+    # A key of somebody else signs no list of ours, and a paper of before is proved by a list of the key that followed.
+    run("keys", "rotate", "--what", "sign")
+    assert told(run(*words))["result"] == "revoked"
+    key.write_text(told(run("public-key", "--json"))["pem"])
+    assert (told(run(*words))["error"], run(*words).exit_code) == ("list_malformed", 2)
+    assert run("revocations", str(listed)).exit_code == 0
+    assert (told(run(*words))["result"], told(run(*words))["earlier_key"]) == ("revoked", True)
+
+
+def test_a_revoked_paper_of_before_there_were_marks_gets_one(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
+    pilot.registered()
+    documents.render(rows("document")[0]["number"])
+    known, moment = rows("document")[0]["mark"], rows("audit_entry")[0]["at"]
+    with write() as conn:
+        conn.execute(Document.__table__.update().values(mark=None, voided_at=moment))
+    assert typed(app)("revocations", str(tmp_path / "list.json")).exit_code == 0
+    assert rows("document")[0]["mark"] == known
+    assert known in (tmp_path / "list.json").read_text("utf-8")
+
+
+def test_the_offline_page_is_written(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
+    file = tmp_path / "verifier.html"
+    assert told(typed(app)("verifier", str(file), "--json"))["bytes"] == file.stat().st_size
+    assert "default-src 'none'" in file.read_text("utf-8")
+    assert typed(app)("verifier", str(tmp_path / "no" / "such"), "--json").exit_code == 2

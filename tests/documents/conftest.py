@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edu_pilot.services import proof, rendering
-from tests.documents.contexts import CONTEXTS, proof_of
+from edu_pilot.services.specimens import CONTEXTS, QR, proof_of
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"a key for the tests of documents")
 PUBLIC_KEY = KEY.public_key().public_bytes_raw()
@@ -35,6 +35,12 @@ def blank_of(kind: str) -> bytes:
     return rendering.render(kind, CONTEXTS[kind], qr, token)
 
 
+@cache
+def twin_of(kind: str) -> bytes:
+    """Render the English twin of a sample document as the services do: not sealed."""
+    return rendering.render(kind, CONTEXTS[kind] | {"lang": "en"}, QR)
+
+
 @pytest.fixture(autouse=True)
 def renderer() -> None:
     """Skip where the renderer is not installed: the application runs without it."""
@@ -45,6 +51,11 @@ def renderer() -> None:
 @pytest.fixture(params=sorted(CONTEXTS))
 def sheet(request: pytest.FixtureRequest) -> Sheet:
     return sheet_of(request.param)
+
+
+@pytest.fixture(params=sorted(CONTEXTS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture

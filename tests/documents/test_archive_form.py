@@ -9,8 +9,8 @@ import pikepdf
 import pytest
 
 from edu_pilot.services import proof
+from edu_pilot.services.specimens import proof_of
 from tests.documents.conftest import PUBLIC_KEY, Sheet
-from tests.documents.contexts import proof_of
 
 PDFA = "{http://www.aiim.org/pdfa/ns/id/}"
 XMP = "{http://ns.adobe.com/xap/1.0/}"

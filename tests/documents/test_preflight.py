@@ -10,7 +10,7 @@ import pytest
 
 from edu_pilot import logs, sandboxed
 from edu_pilot.services import glyphs, press, rendering
-from tests.documents.contexts import COMPLETION_CERTIFICATE, QR
+from edu_pilot.services.specimens import COMPLETION_CERTIFICATE, QR
 
 RARE_NAME = "䶮\U0002c35b\U0002cb5a"
 

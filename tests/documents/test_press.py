@@ -15,8 +15,8 @@ import pytest
 
 from edu_pilot import sandboxed
 from edu_pilot.services import cut_fonts, glyphs, press, rendering
+from edu_pilot.services.specimens import COMPLETION_CERTIFICATE, QR
 from edu_pilot.services.typefaces import CUTS
-from tests.documents.contexts import COMPLETION_CERTIFICATE, QR
 
 SECONDS = 2.0
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from edu_pilot.services import proof
 from edu_pilot.services.proof import Altered, Proof
+from edu_pilot.services.specimens import proof_of
 from tests.documents.conftest import KEY, PUBLIC_KEY, Sheet
-from tests.documents.contexts import proof_of
 
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"a key that is somebody else's...")
 FACT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)

@@ -13,9 +13,7 @@ import pytest
 from PIL import Image
 
 from edu_pilot.services import rendering, wording
-from edu_pilot.services.typefaces import CUTS
-from tests.documents.conftest import Sheet, blank_of
-from tests.documents.contexts import (
+from edu_pilot.services.specimens import (
     CLAIM_FORM,
     COMPLETION_CERTIFICATE,
     CONTEXTS,
@@ -24,21 +22,29 @@ from tests.documents.contexts import (
     QR,
     SCORE_NOTICE,
 )
+from edu_pilot.services.typefaces import CUTS
+from tests.documents.conftest import Sheet, blank_of, twin_of
 
-# What a kind does not print, though its sample context is made of the common facts.
+# What a kind does not print, though its sample context is made of the common facts; what only one language prints.
 NOT_PRINTED = {
-    "registration_form": {"programme_en"},
     "admission_notice": {"phone", "sex"},
-    "completion_certificate": {"phone", "county"},
-    "claim_form": {"major_code", "programme_en"},
-    "exam_ticket": {"programme_en", "portrait"},
-    "door_list": {"programme_en", "issuer_en"},
-    "score_notice": {"programme_en"},
-    "decision_notice": set(),
-    "return_notice": {"programme_en"},
-    "public_notice": set(),
-    "payment_list": {"programme_en", "issuer_en"},
+    "completion_certificate": {"phone", "county", "county_en"},
+    "claim_form": {"major_code"},
+    "public_notice": {"major_en"},
+    "payment_list": {"issuer_en"},
+    "door_list": {"issuer_en"},
 }
+CHINESE_ONLY = {
+    *("county", "point", "level", "diploma_school", "skill_level", "place", "bring", "training_need", "sex", "kind"),
+    *("item", "holder", "clerk", "after_zh", "programme_zh", "issuer_zh", "union_zh", "term_zh", "matter_zh"),
+    *("label_zh", "major_zh", "kind_zh", "occupation_zh", "level_zh"),
+}
+ENGLISH_ONLY = {
+    *("county_en", "point_en", "level_en", "diploma_school_en", "skill_level_en", "place_en", "bring_en", "kind_en"),
+    *("training_need_en", "item_en", "holder_en", "programme_en", "after_en"),
+}
+# The name of a kept picture.
+NEVER = {"portrait"}
 
 
 def squeezed(text: str) -> str:
@@ -54,7 +60,7 @@ def printed_forms(field: str, value: object) -> list[str]:
         return [wording.yuan(value)]
     text = str(value)
     if field.endswith(("_on", "_from", "_until")):
-        return [wording.date_zh(text), wording.date_capitals(text)]
+        return [wording.date_zh(text), wording.date_capitals(text), wording.date_en(text)]
     return [text]
 
 
@@ -76,18 +82,31 @@ def facts(value: object, field: str = "") -> list[tuple[str, object]]:
     return [(field, value)]
 
 
-@pytest.mark.parametrize("read", [by_pypdf, by_pdfplumber])
-def test_every_fact_of_the_context_stands_on_the_paper(sheet: Sheet, read: object) -> None:
-    assert callable(read)
-    text = read(sheet.pdf)
-    missing = [
+def missing_on(text: str, context: object, skipped: set[str]) -> list[tuple[str, object]]:
+    """Name each fact of a context that a text does not say."""
+    return [
         (field, value)
-        for field, value in facts(sheet.context)
-        if field not in NOT_PRINTED[sheet.kind]
+        for field, value in facts(context)
+        if field not in skipped | NEVER
         and (forms := printed_forms(field, value))
         and not any(squeezed(form) in text for form in forms)
     ]
-    assert missing == []
+
+
+@pytest.mark.parametrize("read", [by_pypdf, by_pdfplumber])
+def test_every_fact_of_the_context_stands_on_the_paper(sheet: Sheet, read: object) -> None:
+    assert callable(read)
+    skipped = NOT_PRINTED.get(sheet.kind, set()) | ENGLISH_ONLY
+    assert missing_on(read(sheet.pdf), sheet.context, skipped) == []
+
+
+@pytest.mark.parametrize("read", [by_pypdf, by_pdfplumber])
+def test_every_fact_of_the_context_stands_on_the_english_twin(kind: str, read: object) -> None:
+    assert callable(read)
+    text = read(twin_of(kind))
+    assert f"TranslationofNo.{CONTEXTS[kind]['number']}" in text
+    skipped = NOT_PRINTED.get(kind, set()) | CHINESE_ONLY
+    assert missing_on(text, CONTEXTS[kind], skipped) == []
 
 
 def test_a_document_is_one_a4_page_that_counts_itself(sheet: Sheet) -> None:
@@ -148,7 +167,7 @@ import hashlib
 import time_machine
 from edu_pilot.services import cut_fonts, press, typesetting
 from tests.documents.conftest import blank_of
-from tests.documents.contexts import CONTEXTS
+from edu_pilot.services.specimens import CONTEXTS
 # Without a press, whose clock could not be moved: and so the bytes are those of any process, walled in or not.
 typesetting.make_ready(cut_fonts.folder())
 press.press.set = lambda facts, content, seconds: typesetting.drawn(content, **facts)

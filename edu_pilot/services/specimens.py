@@ -1,8 +1,25 @@
-"""One full context a kind, as services freeze it: primitives only, everybody fictional."""
+"""One full context a kind, as services freeze it: primitives only, everybody fictional.
 
-from edu_pilot.services.proof import Proof, qr_png
+The tests of the documents look at these contexts, and the administration's specimens print them.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from edu_pilot import paths
+from edu_pilot.services import rendering
+from edu_pilot.services.proof import Proof, address, qr_png
 
 QR = qr_png("https://pilot.example/v/7K2M9QWD4XTRHB6P#")
+HOLDER = "刘伟"
+SPECIMEN = "样张 SPECIMEN"
+# No document is ever given this number or this code: the verifier knows neither.
+NOBODYS = {"number": "YZ0000-000000", "code": "0000-0000-0000-0000"}
 
 COMMON: dict[str, object] = {
     "code": "7K2M-9QWD-4XTR-HB6P",
@@ -21,10 +38,12 @@ LIU_WEI: dict[str, object] = {
     "id_number": "37140219900307001X",
     "phone": "13800001234",
     "level": "专科",
+    "level_en": "Junior college",
     "major_code": "530701",
     "major_zh": "电子商务",
     "major_en": "E-commerce",
     "county": "德城区",
+    "county_en": "Decheng",
 }
 
 REGISTRATION_FORM: dict[str, object] = (
@@ -37,13 +56,16 @@ REGISTRATION_FORM: dict[str, object] = (
         "query_code": "H7KM2QXD9WTR",
         "intake": "2209",
         "point": "社区教育中心教学点",
+        "point_en": "Community Education Centre",
         "birth_on": "1990-03-07",
         "previous_school": "德州市第二职业中等专业学校",
         "previous_diploma": "中专",
         "employer": "山东鲁北建筑安装工程有限公司",
         "job": "仓库管理员",
         "union_member": True,
-        "training_need": "互联网营销师（四级），周末授课",
+        "training_need": "互联网营销师",
+        "training_need_en": "Internet marketing specialist",
+        "portrait": "",
         "clerk": "王芳",
         "papers": [
             {"label_zh": "身份证正反面", "label_en": "ID card, both sides", "required": True, "verified": True},
@@ -70,13 +92,14 @@ ADMISSION_NOTICE: dict[str, object] = (
         "term_zh": "2022年秋季",
         "term_en": "autumn 2022",
         "point": "社区教育中心教学点",
+        "point_en": "Community Education Centre",
         "point_address": "德州市德城区东方红中路118号二楼",
         "point_phone": "0534-2600118",
         "contact_phone": "0534-2600100",
-        "level_en": "Junior college",
         "report_from": "2022-09-01",
         "report_until": "2022-09-15",
         "bring": ["身份证原件", "原学历证书原件", "一寸照片四张", "本通知书"],
+        "bring_en": ["the ID card", "the previous diploma", "four portrait photos", "this notice"],
         "fee_fen": 479_000,
         "cap_fen": 479_000,
     }
@@ -92,6 +115,8 @@ COMPLETION_CERTIFICATE: dict[str, object] = (
         "student_number": "2237006450012",
         "credits": 81,
         "diploma_school": "国家开放大学",
+        "diploma_school_en": "The Open University of China",
+        "portrait": "",
         "diploma_number": "511615202506000123",
         "diploma_on": "2025-01-25",
         "skill_kind_zh": "职业技能等级证书",
@@ -99,6 +124,7 @@ COMPLETION_CERTIFICATE: dict[str, object] = (
         "occupation_zh": "互联网营销师",
         "occupation_en": "Internet marketing specialist",
         "skill_level": "四级/中级工",
+        "skill_level_en": "Level 4 (intermediate worker)",
         "certificate_number": "S000037000001244000123",
         "certificate_on": "2024-11-20",
     }
@@ -119,31 +145,37 @@ CLAIM_FORM: dict[str, object] = (
         "receipts": [
             {
                 "kind": "数电发票",
+                "kind_en": "Fully digital e-invoice",
                 "code": "",
                 "number": "25372000000012345678",
                 "issuer": "德州市广播电视大学",
                 "payer": "刘伟",
                 "item": "学费",
+                "item_en": "Tuition",
                 "paid_on": "2022-09-05",
                 "amount_fen": 200_000,
             },
             {
                 "kind": "财政电子票据",
+                "kind_en": "Fiscal e-bill",
                 "code": "37060122",
                 "number": "0012345678",
                 "issuer": "德州市广播电视大学",
                 "payer": "刘伟",
                 "item": "学分费",
+                "item_en": "Credit fee",
                 "paid_on": "2023-09-06",
                 "amount_fen": 274_000,
             },
             {
                 "kind": "财政电子票据",
+                "kind_en": "Fiscal e-bill",
                 "code": "37060122",
                 "number": "0012345699",
                 "issuer": "德州市广播电视大学",
                 "payer": "刘伟",
                 "item": "报名费",
+                "item_en": "Registration fee",
                 "paid_on": "2022-08-30",
                 "amount_fen": 5_000,
             },
@@ -272,6 +304,7 @@ DECISION_NOTICE: dict[str, object] = (
         "id_number": "37140219900307001X",
         "reference": "R2503-000045",
         "county": "德城区",
+        "county_en": "Decheng",
         "major_zh": "电子商务",
         "major_en": "E-commerce",
         "diploma_number": "511615202506000123",
@@ -299,7 +332,9 @@ RETURN_NOTICE: dict[str, object] = (
         "matter_zh": "学费报销申请",
         "matter_en": "Claim for tuition",
         "county": "德城区",
+        "county_en": "Decheng",
         "place": "德城区教学点",
+        "place_en": "Teaching point of Decheng",
         "faults": [
             {"zh": "工会会员情况不清", "en": "The union membership is unclear", **COUNTY_UNION},
             {"zh": "票据信息填写有误", "en": "Details of a receipt are wrong", **UNIVERSITY},
@@ -319,6 +354,7 @@ PUBLIC_NOTICE: dict[str, object] = (
         "number": "GS2503-000001",
         "issued_on": "2025-03-20",
         "holder": "德城区",
+        "holder_en": "Decheng",
         "notice_until": "2025-03-27",
         "count": 3,
         "lines": [
@@ -326,7 +362,9 @@ PUBLIC_NOTICE: dict[str, object] = (
                 "name": "刘伟",
                 "unit": "山东鲁北建筑安装工程有限公司",
                 "county": "德城区",
+                "county_en": "Decheng",
                 "major_zh": "电子商务",
+                "major_en": "E-commerce",
                 "id_tail": "001X",
                 "notice_until": "2025-03-26",
             },
@@ -334,7 +372,9 @@ PUBLIC_NOTICE: dict[str, object] = (
                 "name": "阿卜杜热合曼·吐尔逊尼亚孜",
                 "unit": "德州市德城区新湖街道环卫服务有限公司第二分公司",
                 "county": "德城区",
+                "county_en": "Decheng",
                 "major_zh": "大数据与会计",
+                "major_en": "Big Data and Accounting",
                 "id_tail": "9985",
                 "notice_until": "2025-03-27",
             },
@@ -342,7 +382,9 @@ PUBLIC_NOTICE: dict[str, object] = (
                 "name": "王芳",
                 "unit": "",
                 "county": "德城区",
+                "county_en": "Decheng",
                 "major_zh": "行政管理",
+                "major_en": "Public Administration",
                 "id_tail": "9969",
                 "notice_until": "2025-03-27",
             },
@@ -409,3 +451,40 @@ def proof_of(kind: str) -> Proof:
         certificate_number=str(context.get("certificate_number", "")),
         amount_fen=amount if isinstance(amount, int) else None,
     )
+
+
+@dataclass(frozen=True)
+class HardName:
+    """A name that many systems lose, and why, in both languages."""
+
+    name: str
+    zh: str
+    en: str
+
+
+@cache
+def hard_names() -> tuple[HardName, ...]:
+    """Return the 50 names that are hardest to print."""
+    text = (paths.PACKAGE / "hard_names.csv").read_text("utf-8")
+    return tuple(HardName(**row) for row in csv.DictReader(text.splitlines()))
+
+
+def specimen(kind: str, name: str, base_url: str) -> dict[str, object]:
+    """Return the context of a specimen: somebody of that name, marked, under a number nobody has."""
+    context: Mapping[str, object] = _renamed(CONTEXTS[kind], name)
+    return {**context, **NOBODYS, "copy_mark": SPECIMEN, "specimen": True, "verify_at": f"{base_url}/verify"}
+
+
+def drawn(kind: str, name: str, base_url: str) -> bytes:
+    """Draw a specimen: without a token, so that no signature covers it; RenderingRefused as for any document."""
+    context = specimen(kind, name, base_url)
+    return rendering.render(kind, context, qr_png(address(base_url, NOBODYS["code"].replace("-", ""), "")))
+
+
+def _renamed(value: Any, name: str) -> Any:
+    """Write a name wherever the holder of the sample contexts stands."""
+    if isinstance(value, Mapping):
+        return {key: _renamed(item, name) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, name) for item in value]
+    return name if value == HOLDER else value
