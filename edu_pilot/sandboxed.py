@@ -31,7 +31,8 @@ NOBODY = 65534
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 # What is left of the file system: a PDF may print in fonts it does not bring along.
-SEEN = ("/usr/share/fonts", "/usr/local/share/fonts")
+# Debian names some fonts by links that lead over the alternatives.
+SEEN = ("/usr/share/fonts", "/usr/local/share/fonts", "/etc/alternatives")
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
 CAPABILITY_VERSION = 0x20080522
 LENGTHS = struct.Struct("!QQ")
