@@ -516,6 +516,7 @@ STATISTICS_REPORT: dict[str, object] = COMMON | {
 }
 # Papers that are made at once and issued to nobody.
 AT_ONCE: dict[str, dict[str, object]] = {"slip": SLIP, "statistics_report": STATISTICS_REPORT}
+KINDS: Mapping[str, Mapping[str, object]] = CONTEXTS | AT_ONCE
 
 
 def proof_of(kind: str) -> Proof:
@@ -556,7 +557,7 @@ def hard_names() -> tuple[HardName, ...]:
 
 def specimen(kind: str, name: str, base_url: str) -> dict[str, object]:
     """Return the context of a specimen: somebody of that name, marked, under a number nobody has."""
-    context: Mapping[str, object] = _renamed(CONTEXTS[kind], name)
+    context: Mapping[str, object] = _renamed(KINDS[kind], name)
     return {**context, **NOBODYS, "copy_mark": SPECIMEN, "specimen": True, "verify_at": f"{base_url}/verify"}
 
 
