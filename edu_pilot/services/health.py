@@ -14,7 +14,18 @@ from sqlalchemy import text
 
 from edu_pilot import clock
 from edu_pilot.extensions import LOG_SETTINGS, SAFE_WAL, db, read, sqlite_module
-from edu_pilot.services import anchors, documents, instance, outbox, reconciliation, rendering, sandbox
+from edu_pilot.services import (
+    anchors,
+    documents,
+    glyphs,
+    ideographs,
+    instance,
+    outbox,
+    reconciliation,
+    rendering,
+    sandbox,
+)
+from edu_pilot.services.glyphs import PACKAGES
 from edu_pilot.services.vault import vault
 from edu_pilot.workflow.reasons import N_
 
@@ -42,7 +53,7 @@ def findings(*, money: bool = True) -> list[Finding]:
 
     Without `money` nothing is counted: that reads every claim and bank file.
     """
-    checks: list[Callable[[], Iterator[Finding]]] = [_installation, _database, _renderer, _walls, _disk]
+    checks: list[Callable[[], Iterator[Finding]]] = [_installation, _database, _renderer, _characters, _walls, _disk]
     if instance.ready():
         checks += [_issuer, _work, _trail, *([_money] if money else [])]
     return [finding for check in checks for finding in check()]
@@ -105,7 +116,7 @@ def _county_wall() -> Finding:
 
 
 def _renderer() -> Iterator[Finding]:
-    missing = rendering.missing_pieces()
+    missing = [f"{name} ({PACKAGES[name]})" if name in PACKAGES else name for name in rendering.missing_pieces()]
     text = N_("documents can be rendered") if not missing else N_("documents cannot be rendered: %(missing)s")
     yield Finding(
         "renderer",
@@ -115,6 +126,18 @@ def _renderer() -> Iterator[Finding]:
         needed=False,
         facts={"missing": ", ".join(missing)} if missing else {},
     )
+
+
+def _characters() -> Iterator[Finding]:
+    """R2.4: say how many characters of names cannot be printed because a package of fonts is missing."""
+    packages = glyphs.missing_packages()
+    if not packages:
+        yield Finding("characters", True, N_("every font of the documents is installed"), needed=False)
+        return
+    wanted = ideographs.level_3()
+    facts = {"lost": glyphs.lost(wanted), "wanted": len(wanted)}
+    text = N_("%(lost)s of the %(wanted)s characters of GB 18030-2022 cannot be printed: a package of fonts is missing")
+    yield Finding("characters", False, text, f"apt-get install {' '.join(packages)}", False, facts)
 
 
 def _walls() -> Iterator[Finding]:

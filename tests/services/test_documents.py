@@ -226,11 +226,11 @@ def test_what_a_document_says_is_frozen(pilot: Pilot) -> None:
 
 def test_a_character_nobody_can_draw_is_kept_as_a_problem(pilot: Pilot) -> None:
     """R2.4: reported, never printed as a box; the step itself is taken."""
-    pilot.registered(employer="齐河\ue000公司")
+    pilot.registered(employer="齐河\U0002ebf0公司")
     outbox.drain(task="render")
     problem = rows("document")[0]
     assert problem["store_key"] is None
-    assert "U+E000" in problem["problem"]
+    assert "U+2EBF0" in problem["problem"]
     with read() as conn:
         assert [r["task"] for r in outbox.refused(conn)] == ["render"]
 

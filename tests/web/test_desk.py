@@ -6,13 +6,14 @@ import io
 from collections.abc import Callable
 from datetime import date
 
+import pypdf
 import pytest
 from flask import Flask
 from PIL import Image
 
 from edu_pilot import clock
 from edu_pilot.extensions import read
-from edu_pilot.services import begun, cards, erasure
+from edu_pilot.services import begun, cards, erasure, rendering
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.documents import grouped
 from edu_pilot.services.vault import vault
@@ -43,6 +44,15 @@ def test_draft_and_registration_are_one_step_and_the_next_form_keeps_what_stays_
     page = text(clerk.get(answer.location))
     assert 'value="371425" selected' in page or 'selected value="371425"' in page
     assert f"/desk/slip/{made['reference']}" in page and f'value="{LIU_WEI.name}"' not in page
+
+
+def test_a_character_no_font_draws_is_told_while_the_card_lies_there(at_desk: AtDesk, hands: Pilot) -> None:
+    clerk = at_desk("wang.fang")
+    answer = clerk.send("/desk/register", step="register", **typed(name="谢\U0002ebf0"))
+    assert answer.status_code == 303, text(answer)
+    assert "No installed font draws \U0002ebf0 U+2EBF0" in text(clerk.get(answer.location))
+    answer = clerk.send("/desk/register", step="register", **typed(employer="齐河\ue000公司"))
+    assert answer.status_code == 422 and "private use" in text(answer)
 
 
 def test_what_is_refused_keeps_nothing_but_the_entries_on_the_page(at_desk: AtDesk, hands: Pilot) -> None:
@@ -198,6 +208,19 @@ def test_the_slip_shows_the_code_and_a_lost_one_gets_another(at_desk: AtDesk, ha
     assert [bool(d["voided_at"]) for d in sorted(forms, key=lambda d: d["number"])] == [True, False]
     assert new in vault().open("document.context", forms[-1]["id"], max(forms, key=lambda d: d["number"])["context"])
     assert at_desk("decheng.clerk").get(f"/desk/slip/{reference}").status_code == 404
+
+
+def test_the_slip_is_a_paper_whose_counterfoil_keeps_the_code_to_itself(at_desk: AtDesk, hands: Pilot) -> None:
+    if rendering.missing_pieces():
+        pytest.skip("documents cannot be rendered here")
+    reference, clerk = hands.registered(), at_desk("wang.fang")
+    pdf = clerk.get(f"/desk/slip/{reference}.pdf").data
+    told = "".join("".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages).split())
+    assert (
+        told.count(grouped(opened(reference))) == 1 and told.count(LIU_WEI.name) == 2 and LIU_WEI.id_number not in told
+    )
+    assert [r["field"] for r in rows("look_up")] == ["query_code"]
+    assert at_desk("decheng.clerk").get(f"/desk/slip/{reference}.pdf").status_code == 404
 
 
 def opened(reference: str) -> str:
