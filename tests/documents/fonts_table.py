@@ -1,6 +1,6 @@
 """The table of docs/fonts.md: of every ideograph of GB 18030-2022 level 3 whether it is drawn, reported or wrong.
 
-python -m tests.documents.fonts_table           measure what has no result yet, and write the table
+python -m tests.documents.fonts_table           measure what has no result yet or was wrong, and write the table
 python -m tests.documents.fonts_table --anew    measure everything again
 
 The results of each block are kept in results/fonts/, so that a run that was broken off goes on.
@@ -26,6 +26,13 @@ BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
 LIBRARIES = (
     "libpango-1.0-0", "libharfbuzz0b", "libharfbuzz-subset0", "fontconfig", "poppler-utils"
 )  # fmt: skip
+# Pairs that the makers of the fonts draw alike; another pair would be one character in the place of another.
+ALIKE = """
+㔾⺋ 㖈䎛 㘽㦳 㶷𤈎 户⼾ 槩㮣 瑨𤨁 郞郎 𠂆⺁
+𠂒⺧ 𠓲𣔕 𠦄卉 𡀘𡀼 𡼷𤎚 𢔅徚 𣏌杞 𤟬𭸗 𤦼𤧩
+𤯒𪐕 𤴔⺪ 𦁥𦂲 𦡂𦡦 𧃰䕫 𧈅虩 𧺯﨣 𩿎𩿗 𪻅𤠔
+"""
+TWINS = frozenset(ALIKE.split())
 Result = Mapping[str, Any]
 
 
@@ -37,8 +44,12 @@ def main() -> int:
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     PAGE.write_text("\n".join([f"{before}{BEGIN}", *_tables(blocks, results), f"{END}{after}"]), "utf-8")
     wrong = [fault for result in results for fault in result["wrong"]]
-    print(f"{sum(len(block.characters) for block in blocks)} characters, {len(wrong)} wrong", *wrong[:20], sep="\n")
-    return 1 if wrong else 0
+    alike = {pair for stack in characters.STACKS for pair in twins(_pictures(results, stack))} - TWINS
+    told = (
+        f"{sum(len(block.characters) for block in blocks)} characters, {len(wrong)} wrong, {len(alike)} new pairs alike"
+    )
+    print(told, *wrong[:20], *alike, sep="\n")
+    return 1 if wrong or alike else 0
 
 
 def _result(block: ideographs.Block, anew: bool) -> Result:
@@ -46,7 +57,10 @@ def _result(block: ideographs.Block, anew: bool) -> Result:
     if anew or not mark.exists():
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.write_text(json.dumps(measured(block.characters), ensure_ascii=False), "utf-8")
-    result: Result = json.loads(mark.read_text("utf-8"))
+    result = json.loads(mark.read_text("utf-8"))
+    if result["wrong"]:
+        result["wrong"] = _wrong(dict.fromkeys(chr(int(code[2:], 16)) for code, _, _ in result["wrong"]))
+        mark.write_text(json.dumps(result, ensure_ascii=False), "utf-8")
     print(f"{block.name}: {len(block.characters)} characters, {len(result['wrong'])} wrong", flush=True)
     return result
 
@@ -54,16 +68,19 @@ def _result(block: ideographs.Block, anew: bool) -> Result:
 def measured(chars: str) -> Result:
     """Print the characters that the preflight allows; say of each whether it is drawn, reported or wrong."""
     allowed = [char for char in chars if glyphs.printable(char)]
-    wrong = [(f"U+{ord(f.char):04X}", f.stack, f.why) for f in characters.faults(allowed)]
     return {
         "reported": "".join(char for char in chars if not glyphs.printable(char)),
-        "wrong": wrong,
+        "wrong": _wrong(allowed),
         "fonts": {
             stack: Counter(glyphs.family_of(char, chain) for char in allowed)
             for stack, chain in characters.STACKS.items()
         },
         "pictures": {stack: [(char, _picture(char, stack)) for char in allowed] for stack in characters.STACKS},
     }
+
+
+def _wrong(chars: Iterable[str]) -> list[tuple[str, str, str]]:
+    return [(f"U+{ord(f.char):04X}", f.stack, f.why) for f in characters.faults(list(chars))]
 
 
 def _picture(char: str, stack: str) -> str:
@@ -113,10 +130,17 @@ def _shares(fonts: Mapping[str, int]) -> str:
 
 def _twins_told(results: list[Result]) -> Iterator[str]:
     yield "\n## Two codes, one picture\n"
+    yield "Compatibility ideographs and radicals share the picture of the ideograph they stand for. Besides, the makers"
+    yield "of the fonts draw these pairs alike: Unicode encoded one character twice, or the two differ less than two"
+    yield "hands do. On paper they cannot be told apart; the QR code and the register hold the code that was typed.\n"
     for stack, use in (("kai", "Names and titles"), ("song", "Body")):
-        pictures = [tuple(pair) for result in results for pair in result["pictures"][stack]]
-        told = " · ".join(f"{pair} {' '.join(f'{ord(c):04X}' for c in pair)}" for pair in twins(pictures))
+        pairs = twins(_pictures(results, stack))
+        told = " · ".join(f"{pair} {' '.join(f'{ord(c):04X}' for c in pair)}" for pair in pairs)
         yield f"{use}: {told}\n"
+
+
+def _pictures(results: Iterable[Result], stack: str) -> Iterator[tuple[str, str]]:
+    return ((char, picture) for result in results for char, picture in result["pictures"][stack])
 
 
 def _packages() -> list[str]:
