@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 from weasyprint.text.fonts import FontConfiguration
 
-from edu_pilot.services import press, proof, rendering
+from edu_pilot.services import pictures, press, proof, rendering
 from edu_pilot.services.glyphs import BODY_FONT, NAME_FONT, installed_fonts
 from edu_pilot.services.specimens import COMPLETION_CERTIFICATE, proof_of
 
@@ -158,6 +158,14 @@ def _seconds(draw: Callable[[], bytes], times: int) -> float:
     return (spent() - began) / times
 
 
+def printed() -> float:
+    """Return processor seconds a page of the printer's file, made of archive files that are there."""
+    sheets = [ours()] * SHEETS
+    lengths = " ".join(str(len(sheet)) for sheet in sheets)
+    content = b"".join(sheets)
+    return _seconds(lambda: pictures.joined(content, lengths)[1], 2) / SHEETS
+
+
 def in_a_row(number: int) -> tuple[float, int]:
     """Draw so many; return processor seconds a piece, and the memory the press holds at the end in KiB."""
     seconds = _seconds(ours, number)
@@ -181,6 +189,7 @@ def tell(many: int = MANY) -> bool:
         _told("archive file, share of plain", mine.seconds / first, GOAL_FILE),
         _told("archive file, bytes", mine.size, GOAL_BYTES),
     ]
+    verdicts.append(_told("printer's file, share a page", printed() / first, GOAL_PAGE))
     few, many_row = in_a_row(FEW), in_a_row(many)
     print(f"  {many} in a row cost {many_row[0] / few[0]:.2f} of what {FEW} cost a piece; "
           f"the press holds {few[1] // 1024} MiB, then {many_row[1] // 1024} MiB")  # fmt: skip

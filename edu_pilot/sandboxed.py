@@ -60,6 +60,7 @@ MEMORY = 225 * MB
 TASKS = {
     "paper": Task("edu_pilot.services.pictures", "made_anew", MEMORY, 2, 30, 40 * MB),
     "page": Task("edu_pilot.services.pictures", "first_page", MEMORY, 2, 30, 8 * MB),
+    "sheets": Task("edu_pilot.services.pictures", "joined", MEMORY, 10, 30, 40 * MB),
     "table": Task("edu_pilot.services.spreadsheets", "told", MEMORY, 2, 30, 100 * MB),
 }
 

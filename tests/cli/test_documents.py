@@ -15,7 +15,7 @@ from flask import Flask
 
 from edu_pilot.extensions import write
 from edu_pilot.models import Document
-from edu_pilot.services import documents, papers, rendering
+from edu_pilot.services import bundles, documents, papers, rendering
 from tests.cli.test_cli import typed
 from tests.factories import A_PDF, GRADUATED, SIGN_UP, Pilot, on, rows
 from tests.people import worker
@@ -107,6 +107,48 @@ def test_what_is_missing_is_told_and_the_rest_is_saved(app: Flask, pilot: Pilot,
     assert [r["code"] for d in told(result)["documents"] for r in d["reasons"]] == ["no_document"]
     result = typed(app)("documents", "batch", str(folder), "application", "--json")
     assert (result.exit_code, told(result)["error"]) == (2, "no_records")
+
+
+def test_a_print_run_killed_in_the_middle_is_taken_up_with_none_missing_and_none_twice(
+    app: Flask, pilot: Pilot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "STACK", 2)
+    references = [pilot.registered(worker(n)) for n in range(3)]
+    folder = tmp_path / "run"
+    words = ("documents", "print", str(folder), "application", "registration_form", *references, "--as", "wang.fang")
+    joined = bundles._joined
+
+    def killed(sheets: list[bytes]) -> bytes:
+        if len(sheets) == 1:
+            raise KeyboardInterrupt
+        return joined(sheets)
+
+    with on(SIGN_UP):
+        with monkeypatch.context() as stopped:
+            stopped.setattr(bundles, "_joined", killed)
+            typed(app)(*words)
+        [first] = folder.iterdir()
+        written, opened = first.stat().st_mtime_ns, len(rows("look_up"))
+        result = typed(app)(*words, "--json")
+    assert result.exit_code == 0, result.output
+    numbers = sorted(str(d["number"]) for d in rows("document"))
+    assert [n for stack in told(result)["stacks"] for n in stack["numbers"]] == numbers
+    assert [stack["printed_before"] for stack in told(result)["stacks"]] == [True, False]
+    assert first.stat().st_mtime_ns == written and len(rows("look_up")) == opened + 1
+    sheets = [page.extract_text() for f in sorted(folder.iterdir()) for page in pypdf.PdfReader(f).pages]
+    assert sorted(n for n in numbers for sheet in sheets if n in sheet) == numbers
+    assert all(file.stat().st_mode & 0o077 == 0 for file in folder.iterdir())
+
+
+def test_a_print_run_tells_what_it_leaves_out(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
+    reference = pilot.registered()
+    words = ("documents", "print", str(tmp_path / "run"), "application", "registration_form", reference)
+    with on(SIGN_UP):
+        result = typed(app)(*words, "A2209-999999", "--as", "wang.fang", "--json")
+        assert [r["code"] for one in told(result)["left"] for r in one["reasons"]] == ["not_found"]
+        other = typed(app)(*words, "--as", "examiner", "--json")
+    assert (result.exit_code, other.exit_code) == (1, 1)
+    assert told(other)["stacks"] == []
 
 
 def test_a_paper_is_verified_with_a_key_and_a_list_alone(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
