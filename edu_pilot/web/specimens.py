@@ -24,7 +24,9 @@ def index() -> str:
     with read() as conn:
         words = Words(presenting.in_force(conn))
     names = [(hard, glyphs.unprintable({"name": hard.name})) for hard in specimens.hard_names()]
-    return render_template("admin/specimens.html", words=words, kinds=specimens.KINDS, at_once=AT_ONCE, first=FIRST, names=names)
+    return render_template(
+        "admin/specimens.html", words=words, kinds=specimens.KINDS, at_once=AT_ONCE, first=FIRST, names=names
+    )
 
 
 @pages.get("/specimens.pdf")
