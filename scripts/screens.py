@@ -28,6 +28,12 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-backg
 DAY, PEOPLE, PATIENCE_SECONDS = "2026-12-05", "40", 60
 DESK, PHONE = (1366, 900), (375, 812)
 TALLEST, COLOURS = 1800, 128
+# The guides show one screen each, small enough for a slow line.
+GUIDES = {
+    "status": "student", "desk": "clerk", "registry": "registrar", "exam-session": "examiner",
+    "review-claim": "reviewer", "payments": "finance", "administration": "admin",
+}  # fmt: skip
+GUIDE_TARGET, GUIDE_SIZE, GUIDE_QUALITY = ROOT / "edu_pilot" / "static" / "guide", (720, 620), 55
 ROSTER = ROOT / "tests" / "rosters" / "roster-qihe-messy.xlsx"
 
 
@@ -191,6 +197,11 @@ def _keep(page: Page, screen: Screen) -> None:
     picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
     picture = picture.crop((0, 0, picture.width, min(picture.height, TALLEST)))
     picture.quantize(COLOURS).save(TARGET / f"{screen.name}.png", optimize=True)
+    if group := GUIDES.get(screen.name):
+        GUIDE_TARGET.mkdir(exist_ok=True)
+        small = picture.crop((0, 0, picture.width, min(picture.height, picture.width * GUIDE_SIZE[1] // GUIDE_SIZE[0])))
+        small.thumbnail(GUIDE_SIZE)
+        small.save(GUIDE_TARGET / f"{group}.webp", quality=GUIDE_QUALITY, method=6)
     print(screen.name, flush=True)
 
 

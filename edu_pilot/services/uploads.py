@@ -162,14 +162,20 @@ def _read(remark: Mapping[str, Any]) -> Told:
 
 
 def _bad_rows(name: str, data: bytes, filename: str, report: Report) -> dict[str, Any]:
-    """Return the columns the file has and the cells of its first bad rows, for the page."""
+    """Return the columns the file has, those that nobody reads, and the cells of its first bad rows, for the page."""
     grid, columns, head = _table(name, data, filename)
     bad = {told.row for told in report.problems}
     rows = [row for row in grid.rows if row.number in bad and row.number > head][:SHOWN]
     cells = {
         row.number: {c: as_text(row.cells[at]) for c, at in columns.items() if at < len(row.cells)} for row in rows
     }
-    return {"columns": list(columns), "cells": {str(number): found for number, found in cells.items()}}
+    known, heads = set(columns.values()), next(row.cells for row in grid.rows if row.number == head)
+    unread = [text for at, cell in enumerate(heads) if at not in known and (text := as_text(cell).strip())]
+    return {
+        "columns": list(columns),
+        "unread": unread,
+        "cells": {str(number): found for number, found in cells.items()},
+    }
 
 
 def _table(name: str, data: bytes, filename: str) -> tuple[Grid, Mapping[str, int], int]:

@@ -85,6 +85,15 @@ def test_a_score_list_is_judged_first_and_taken_on_request(at_desk: AtDesk, hand
         assert registrar.send("/lists/scores").status_code == 422
 
 
+def test_a_column_that_nobody_reads_is_named(at_desk: AtDesk, hands: Pilot) -> None:
+    file = sheet(
+        ["姓名", "身份证号", "籍贯", "", "手机号"], [LIU_WEI.name, LIU_WEI.id_number, "德州", "x", LIU_WEI.phone]
+    )
+    clerk = at_desk("wang.fang")
+    page = text(clerk.get(looked_over(clerk, "/desk/roster", intake="2209", file=file)))
+    assert "Columns that are not read: 籍贯." in page
+
+
 def test_a_diploma_list_graduates_from_the_page(at_desk: AtDesk, hands: Pilot) -> None:
     study = hands.completed()
     head = ["学号", "姓名", "毕业证书编号", "毕业日期"]

@@ -61,5 +61,5 @@ def payment_is_snapped() -> Iterator[None]:
 @guard("move_wants_an_idle_county", test=f"{FILE}::test_a_county_at_work_or_a_filled_target_is_refused")
 def move_wants_an_idle_county() -> Iterator[None]:
     """Tell nobody that somebody is at work."""
-    with mock.patch("edu_pilot.services.instance.at_work", mock.MagicMock()):
+    with mock.patch("edu_pilot.services.moving.at_work", mock.MagicMock()):
         yield
