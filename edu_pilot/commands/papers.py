@@ -31,6 +31,7 @@ from edu_pilot.services.verification import Verified
 from edu_pilot.workflow.reasons import N_
 
 commands = AppGroup("papers")
+KEY_AS_WELL = N_("A list of revoked papers is judged by a key: give --key as well.")
 documents_group = group(commands, "documents", "Issue, render and save documents.")
 
 
@@ -80,19 +81,51 @@ def documents_batch(
     state: str | None, intake: str | None,
 ) -> None:  # fmt: skip
     """Save the documents of records into a folder, or into a ZIP where TARGET ends in .zip; tells each."""
+    wanted = _records(run, workflow, references, state, intake)
+    try:
+        found = bundles.bundle(target, workflow, wanted, kinds, run.actor, run.progress("documents"))
+    except OSError as error:
+        raise Stop(USAGE, "target_not_writable", f"{target}: {error.strerror}") from None
+    _answer_bundle(run, target, found)
+
+
+def _records(
+    run: Run, workflow: str, references: tuple[str, ...], state: str | None, intake: str | None
+) -> list[str]:  # fmt: skip
     wanted = list(references)
     if state or intake:
         with read() as conn:
             wanted += search.references(conn, workflow, run.actor, search.Wanted(state=state, intake=intake))
     if not wanted:
         raise Stop(USAGE, "no_records", run.say(N_("Name records, or choose them by --state or --intake.")))
+    return list(dict.fromkeys(wanted))
+
+
+@command(documents_group, "print")
+@click.argument("target", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("workflow")
+@click.argument("kind")
+@click.argument("references", nargs=-1)
+@click.option("--state", help="Every record in this state, beside those named.")
+@click.option("--intake", metavar="YYMM")
+def documents_print(
+    run: Run, target: Path, workflow: str, kind: str, references: tuple[str, ...], state: str | None,
+    intake: str | None,
+) -> None:  # fmt: skip
+    """Write the papers of records as files for the printer into a folder; call again to take up a stopped run."""
+    wanted = _records(run, workflow, references, state, intake)
     try:
-        found = bundles.bundle(
-            target, workflow, list(dict.fromkeys(wanted)), kinds, run.actor, run.progress("documents")
-        )
+        made, left = bundles.stacks(target, workflow, wanted, kind, run.actor, run.progress("documents"))
     except OSError as error:
         raise Stop(USAGE, "target_not_writable", f"{target}: {error.strerror}") from None
-    _answer_bundle(run, target, found)
+    told = [{**vars(one), "reasons": [run.reason(r) for r in one.reasons]} for one in left]
+    value = {"target": str(target), "stacks": [vars(stack) for stack in made], "left": told}
+    papers = sum(len(stack.numbers) for stack in made)
+    text = run.say(N_("%(papers)s papers in %(stacks)s files for the printer, %(left)s not."), papers=papers,
+                   stacks=len(made), left=len(left))  # fmt: skip
+    run.answer(value, [text, *(f"{one['reference']}: {r['text']}" for one in told for r in one["reasons"])])
+    if left:
+        sys.exit(REFUSED)
 
 
 def _answer_bundle(run: Run, target: Path, found: list[bundles.Saved]) -> None:
@@ -113,6 +146,19 @@ def documents_save(run: Run, number: str, target: Path) -> None:
     content = documents.content(number, run.actor)
     disk.write_private(target, content)
     run.answer({"number": number, "file": str(target), "bytes": len(content)}, [str(target)])
+
+
+@command(documents_group, "redraw")
+@click.argument("number")
+def documents_redraw(run: Run, number: str) -> None:
+    """Draw a kept document once more and say whether it is the same to the byte, before its signature."""
+    found = documents.drawn_again(number)
+    text = N_("The same to the byte.") if found.same else N_("Not the same: the template or the renderer is another.")
+    versions = zip(("", "now"), (found.drawn_by, found.draws_now), strict=True)
+    lines = [" ".join(("#", *by, when)).rstrip() for when, by in versions]
+    run.answer(vars(found), [run.say(text), f"SHA-256 {found.unsigned_sha256}", *lines])
+    if not found.same:
+        sys.exit(REFUSED)
 
 
 @command(documents_group, "notice")
@@ -140,6 +186,8 @@ def documents_take_down(run: Run, number: str, reason: str, claims: tuple[str, .
 def verify(run: Run, what: str, key: Path | None, listed: Path | None) -> None:
     """Say whether a paper is genuine, altered, revoked or unknown, and show what it says."""
     file = Path(what)
+    if listed and not key:
+        raise Stop(USAGE, "key_missing", run.say(KEY_AS_WELL))
     if key:
         found = _by_key(run, file, key, listed)
     elif not instance.ready():

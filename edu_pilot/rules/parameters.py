@@ -56,6 +56,7 @@ PARAMETERS = (
     "decision_codes.bounce",
     "decision_codes.correct",
     "decision_codes.refuse",
+    "decision_codes.reject",
     "decision_codes.take_down",
     "diplomas_enough",
     "disclosure",

@@ -134,6 +134,21 @@ def _admission_notice(change: Change) -> Context | None:
     }
 
 
+def _refusal_notice(change: Change) -> Context:
+    """R3.3: the reason and the way to object."""
+    case, policy = change.case, change.attempt.policy
+    reason, issuer = policy.get("decision_codes.reject")[change.input["rejection"]], policy.get("programme.issuer")
+    return {
+        **_place(change),
+        **_major(policy, case.major),
+        "name": case.name,
+        "id_number": case.id_number,
+        "reference": change.reference,
+        "reasons": [{"zh": reason["zh"], "en": reason["en"], "by_zh": issuer["zh"], "by_en": issuer["en"]}],
+        "note": change.input.get("note") or "",
+    }
+
+
 def _completion_certificate(change: Change) -> Context:
     case, policy = change.case, change.attempt.policy
     person, certificate = case.person, case.certificates[-1]
@@ -224,6 +239,7 @@ def _receipt(policy: Policy, receipt: Any) -> Context:
 _MAKERS: Mapping[str, Callable[[Change], Context | None]] = {
     "registration_form": _registration_form,
     "admission_notice": _admission_notice,
+    "refusal_notice": _refusal_notice,
     "completion_certificate": _completion_certificate,
     "claim_form": _claim_form,
     **exam_contexts.MAKERS,

@@ -299,8 +299,40 @@ def _proved(document: Frozen) -> tuple[dict[str, Any], bytes, str]:
     # The key may have been changed since the content was frozen; a paper names the one that signs it.
     document = replace(document, context=document.context | {"key_id": proof.key_id(keys.public_key)})
     token = proof.token(document.proof, keys.sign)
-    qr = proof.qr_png(proof.address(base, document.row["code"], token))
-    return {**document.context, "verify_at": f"{base}/verify"}, qr, token
+    return {**document.context, "verify_at": f"{base}/verify"}, _code(document, token), token
+
+
+def _code(document: Frozen, token: str) -> bytes:
+    return proof.qr_png(proof.address(document.context["base_url"], document.row["code"], token))
+
+
+@dataclass(frozen=True)
+class Again:
+    """What came of drawing a kept document once more, and by which template and renderer it was drawn then and now."""
+
+    number: str
+    same: bool
+    unsigned_sha256: str
+    drawn_by: tuple[str, str]
+    draws_now: tuple[str, str]
+
+
+def drawn_again(number: str) -> Again:
+    """Draw a kept document once more with the facts it bears, and compare it with the kept hash; keys do not matter.
+
+    Raises NotFound for one that is not kept, or was kept before there were hashes of unsigned files.
+    """
+    with read() as conn:
+        document = frozen(conn, number=number)
+    row = document.row
+    if row["erased_at"] or not row["store_key"] or not row["unsigned_sha256"]:
+        raise NotFound(number)
+    token = str(proof.token_in_pdf(store.store().get(row["store_key"])))
+    context = {**document.context, "verify_at": f"{document.context['base_url']}/verify"}
+    drawn = rendering.render(row["kind"], context, _code(document, token), token, _portrait(context))
+    same = hashlib.sha256(drawn).hexdigest() == row["unsigned_sha256"]
+    now = rendering.template_version(row["kind"]), rendering.renderer_versions()
+    return Again(number, same, row["unsigned_sha256"], (row["template_version"], row["renderer"]), now)
 
 
 def _portrait(context: Mapping[str, Any]) -> bytes:

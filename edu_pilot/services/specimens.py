@@ -347,6 +347,21 @@ RETURN_NOTICE: dict[str, object] = (
     }
 )
 
+REFUSAL_NOTICE: dict[str, object] = (
+    COMMON
+    | LIU_WEI
+    | {
+        "number": "BL2209-000007",
+        "issued_on": "2022-08-18",
+        "intake": "2209",
+        "point": "社区教育中心教学点",
+        "point_en": "Community Education Centre",
+        "reference": "A2209-000123",
+        "reasons": [{"zh": "原学历无法核实", "en": "The previous diploma cannot be verified", **UNIVERSITY}],
+        "note": "毕业证书编号在学信网查询不到",
+    }
+)
+
 PUBLIC_NOTICE: dict[str, object] = (
     COMMON
     | UNIONS
@@ -421,6 +436,7 @@ PAYMENT_LIST: dict[str, object] = COMMON | {
 CONTEXTS: dict[str, dict[str, object]] = {
     "registration_form": REGISTRATION_FORM,
     "admission_notice": ADMISSION_NOTICE,
+    "refusal_notice": REFUSAL_NOTICE,
     "completion_certificate": COMPLETION_CERTIFICATE,
     "claim_form": CLAIM_FORM,
     "exam_ticket": EXAM_TICKET,
@@ -431,6 +447,76 @@ CONTEXTS: dict[str, dict[str, object]] = {
     "public_notice": PUBLIC_NOTICE,
     "payment_list": PAYMENT_LIST,
 }
+
+
+SLIP: dict[str, object] = (
+    COMMON
+    | LIU_WEI
+    | {
+        "number": "",
+        "issued_on": "2022-07-06",
+        "verify_at": "https://pilot.example/status",
+        "reference": "A2209-000123",
+        "intake": "2209",
+        "point": "社区教育中心教学点",
+        "point_en": "Community Education Centre",
+        "query_code": "H7KM-2QXD-9WTR",
+    }
+)
+STAGES = [
+    ("已报名", "Registered", 1204),
+    ("已录取", "Admitted", 998),
+    ("学籍已确认", "Status confirmed", 980),
+    ("已毕业", "Graduated", 640),
+    ("已取得技能证书", "Certified", 512),
+    ("已申请报销", "Tuition claimed", 430),
+    ("已支付", "Paid", 0),
+]
+STATISTICS_REPORT: dict[str, object] = COMMON | {
+    "number": "",
+    "issued_on": "2025-12-31",
+    "scope": "全市",
+    "scope_en": "The whole city",
+    "made_by": "chen.hui",
+    "target": 1000,
+    "stages": [
+        {"label_zh": zh, "label_en": en, "number": number, "share": round(100 * number / 1204)}
+        for zh, en, number in STAGES
+    ],
+    "tables": [
+        {
+            "title_zh": title_zh,
+            "title_en": title_en,
+            "lines": [
+                {"label_zh": zh, "label_en": en, "numbers": [number // 3 for _zh, _en, number in STAGES]}
+                for zh, en in lines
+            ],
+        }
+        for title_zh, title_en, lines in (
+            ("分县（市、区）", "By county", [("德城区", "Decheng"), ("乐陵市", "Laoling"), ("禹城市", "Yucheng")]),
+            ("分专业", "By major", [("电子商务", "E-commerce"), ("大数据与会计", "Big Data and Accounting")]),
+            ("分年度", "By year", [("2022", "2022"), ("2023", "2023"), ("2024", "2024")]),
+        )
+    ],
+    "places": [{"year": "2025", "places": 300, "used": 120, "reserved": 31}],
+    "waiting": [
+        {
+            "matter_zh": "报名申请",
+            "matter_en": "Application",
+            "state_zh": "已登记",
+            "state_en": "Registered",
+            "number": 31,
+            "oldest_on": "2025-11-03",
+            "long": 4,
+            "holders_zh": "教学点经办人、学籍管理员",
+            "holders_en": "Clerk, Registrar",
+        }
+    ],
+    "long_days": 30,
+}
+# Papers that are made at once and issued to nobody.
+AT_ONCE: dict[str, dict[str, object]] = {"slip": SLIP, "statistics_report": STATISTICS_REPORT}
+KINDS: Mapping[str, Mapping[str, object]] = CONTEXTS | AT_ONCE
 
 
 def proof_of(kind: str) -> Proof:
@@ -471,7 +557,7 @@ def hard_names() -> tuple[HardName, ...]:
 
 def specimen(kind: str, name: str, base_url: str) -> dict[str, object]:
     """Return the context of a specimen: somebody of that name, marked, under a number nobody has."""
-    context: Mapping[str, object] = _renamed(CONTEXTS[kind], name)
+    context: Mapping[str, object] = _renamed(KINDS[kind], name)
     return {**context, **NOBODYS, "copy_mark": SPECIMEN, "specimen": True, "verify_at": f"{base_url}/verify"}
 
 

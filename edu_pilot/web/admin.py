@@ -122,7 +122,7 @@ def anchor_sheet() -> str:
 @pages.get("/policies")
 @access.roles(*OFFICE)
 def versions() -> str:
-    """List the published versions; publishing stays with the command line."""
+    """List the published versions."""
     with read() as conn:
         known, current = policies.versions(conn), policies.in_force(conn, clock.today())
     return render_template("admin/policies.html", versions=known, current=current.number)

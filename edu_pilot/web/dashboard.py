@@ -1,4 +1,4 @@
-"""The board: how far people came, where work waits and for whom; as pictures with their tables, and as a workbook."""
+"""The board: how far people came, where work waits and for whom; as pictures with their tables, workbook and paper."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from flask import Blueprint, render_template
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from edu_pilot import clock
+from edu_pilot import clock, i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import board, exports, presenting
+from edu_pilot.services import board, exports, policies, presenting, report
 from edu_pilot.services.board import Board
 from edu_pilot.web import access, files
 from edu_pilot.web.words import Words
@@ -34,6 +34,17 @@ def workbook() -> Response:
     found, words = _board()
     content = exports.workbook(_sheets(found, words))
     return files.download(content, files.WORKBOOK, f"{clock.today():%Y%m%d}.xlsx")
+
+
+@pages.get("/report.pdf")
+@access.staff
+def report_pdf() -> Response:
+    """Send the same figures as a paper to be signed, in the reader's language."""
+    with read() as conn:
+        version = policies.in_force(conn, clock.today())
+        found = board.board(conn, access.actor(), version.compiled)
+    content = report.pdf(found, version, access.actor(), i18n.language())
+    return files.download(content, "application/pdf", f"{clock.today():%Y%m%d}.pdf")
 
 
 def _board() -> tuple[Board, Words]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from edu_pilot import clock
+from edu_pilot import clock, i18n
 from edu_pilot.extensions import read
 from edu_pilot.services import (
     begun,
@@ -27,11 +27,13 @@ from edu_pilot.services import (
     policies,
     presenting,
     search,
+    slips,
     waiting,
 )
 from edu_pilot.services.cases import Case
-from edu_pilot.services.perform import create
-from edu_pilot.web import access, choices
+from edu_pilot.services.perform import create, unit_of, version_of
+from edu_pilot.services.policies import Version
+from edu_pilot.web import access, choices, files
 from edu_pilot.web.account import qr_picture
 from edu_pilot.web.choices import Asked
 from edu_pilot.web.forms import Answers, form_of
@@ -240,18 +242,37 @@ def keep() -> Any:
 @access.roles("clerk", "registrar")
 def slip(reference: str) -> str:
     """Show the slip an applicant takes along, with the code to ask for the status; who printed it is on record."""
+    case, version = _with_a_code(reference)
+    address = _status_address()
+    told = {"code": documents.grouped(case.query_code), "address": address, "picture": qr_picture(address)}
+    return render_template("desk/slip.html", case=case, words=Words(version.compiled), **told)
+
+
+@pages.get("/desk/slip/<reference>.pdf")
+@access.roles("clerk", "registrar")
+def slip_pdf(reference: str) -> Response:
+    """Send the slip and its counterfoil as a paper, in the language in use."""
+    case, version = _with_a_code(reference)
+    code = documents.grouped(case.query_code)
+    content = slips.pdf(case, version, code, _status_address(), i18n.language())
+    return files.download(content, "application/pdf", f"{reference}-slip.pdf", shown=True)
+
+
+def _with_a_code(reference: str) -> tuple[Case, Version]:
+    """Return an application that can be asked about, and note that its code was looked at."""
     actor = access.actor()
     with read() as conn:
         case = search.get(conn, WORKFLOW, reference, actor)
-        words = Words(presenting.show(conn, case, actor).compiled)
-    if not case.query_index:
-        abort(404)
-    erasure.require_in_use(case)
+        version = version_of(unit_of(conn, actor), case)
+        if not case.query_index:
+            abort(404)
+        erasure.require_in_use(case)
     look_ups.note(actor, look_ups.DOCUMENT, case, "query_code")
-    address = current_app.config["SETTINGS"].base_url.rstrip("/") + url_for("public.status")
-    code = documents.grouped(case.query_code)
-    told = {"code": code, "address": address, "picture": qr_picture(address)}
-    return render_template("desk/slip.html", case=case, words=words, **told)
+    return case, version
+
+
+def _status_address() -> str:
+    return str(current_app.config["SETTINGS"].base_url.rstrip("/") + url_for("public.status"))
 
 
 def _wants_json() -> bool:

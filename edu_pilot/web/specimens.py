@@ -9,9 +9,12 @@ from edu_pilot.extensions import read
 from edu_pilot.services import glyphs, presenting, specimens
 from edu_pilot.web import access, files
 from edu_pilot.web.words import Words
+from edu_pilot.workflow.reasons import N_
 
 pages = Blueprint("specimens", __name__, url_prefix="/admin")
 FIRST = "completion_certificate"
+# What is issued to nobody has no name in the policy.
+AT_ONCE = {"slip": N_("Registration slip"), "statistics_report": N_("Statistical report")}
 
 
 @pages.get("/specimens")
@@ -21,7 +24,9 @@ def index() -> str:
     with read() as conn:
         words = Words(presenting.in_force(conn))
     names = [(hard, glyphs.unprintable({"name": hard.name})) for hard in specimens.hard_names()]
-    return render_template("admin/specimens.html", words=words, kinds=specimens.CONTEXTS, first=FIRST, names=names)
+    return render_template(
+        "admin/specimens.html", words=words, kinds=specimens.KINDS, at_once=AT_ONCE, first=FIRST, names=names
+    )
 
 
 @pages.get("/specimens.pdf")
@@ -30,7 +35,7 @@ def pdf() -> Response:
     """Draw one specimen; `name` is the place of a hard name in the list, counted from 1."""
     kind, place = request.args.get("kind", FIRST), request.args.get("name", 1, type=int)
     names = specimens.hard_names()
-    if kind not in specimens.CONTEXTS or not 1 <= place <= len(names):
+    if kind not in specimens.KINDS or not 1 <= place <= len(names):
         abort(404)
     content = specimens.drawn(kind, names[place - 1].name, current_app.config["SETTINGS"].base_url)
     answer = files.download(content, "application/pdf", f"specimen-{kind}.pdf", shown=True)

@@ -17,6 +17,7 @@ from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.vault import vault
 from tests.browser.offline import Verifier, opened
 from tests.factories import Pilot, rows
+from tests.pages.test_in_browser import NARROW, faults, too_wide
 from tests.people import LIU_WEI, worker
 
 DOCUMENT = Document.__table__
@@ -152,6 +153,32 @@ def test_the_page_reads_every_character_as_it_was_signed(chromium: Browser, pilo
             base64.b64encode(text.encode(proof.CHARSET)).decode(),
         )
     assert [f"U+{ord(a):X}" for a, b in zip(text, read_back, strict=True) if a != b] == []
+
+
+@pytest.mark.parametrize("lang", ["zh-CN", "en"])
+def test_the_page_stands_the_look(chromium: Browser, paper: bytes, tmp_path: Path, lang: str) -> None:
+    """What holds for every page: axe finds nothing, every control is labelled, nothing sticks out."""
+    with opened(chromium, written(tmp_path), lang=lang) as verifier:
+        for pdf in (None, paper, changed(paper)):
+            if pdf is not None:
+                verifier.file(pdf)
+            assert [*faults(verifier.page), *too_wide(verifier.page, (375, 1366, *NARROW))] == []
+
+
+def test_the_page_works_where_it_is_served_and_leads_nowhere(
+    chromium: Browser, pilot: Pilot, paper: bytes, address: str
+) -> None:
+    """The header allows what the page itself allows, and the list on the site is the one it takes."""
+    page = chromium.new_context(locale="zh-CN").new_page()
+    answer = page.goto(f"{address}/verify/offline")
+    assert answer is not None and answer.status == 200
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    page.wait_for_selector("body[data-ready]", state="attached")
+    verifier = Verifier(page)
+    assert verifier.file(paper).result == "genuine"
+    assert verifier.load(page.request.get(f"{address}/verify/revocations").text()) == "list_taken"
+    assert page.evaluate("fetch('/healthz').then(() => 'reached', () => 'refused')") == "refused"
+    page.context.close()
 
 
 def test_the_page_is_small_and_names_no_other_place(pilot: Pilot) -> None:

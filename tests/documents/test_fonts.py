@@ -39,8 +39,8 @@ def test_every_hard_name_is_drawn_and_read_back_or_reported() -> None:
     assert refused == {"谢\U0002ebf0"}
     printed = [name for name in names if name not in refused]
     rows = "".join(f"<p>{name}</p>" for name in printed)
-    html = f"<!doctype html><html lang='zh-CN'><body style='font-family: var(--kai)'>{rows}</body></html>"
-    pdf = rendering.pdf_of(html, rendering._style("claim_form"), {})
+    html = f"<!doctype html><html lang='zh-CN'><body>{rows}</body></html>"
+    pdf = rendering.pdf_of(html, rendering.style_sheet("claim_form") + "body { font-family: var(--kai) }", {})
     read = "".join("".join(page.extract_text().split()) for page in pypdf.PdfReader(io.BytesIO(pdf)).pages)
     # Two codes that share one picture share one entry in the PDF's text.
     assert [

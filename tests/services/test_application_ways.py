@@ -360,6 +360,15 @@ def test_edge_12_who_works_elsewhere_is_rejected_with_a_reason_people_read(pilot
         assert presenting.history(conn, case, pilot.wang_fang)[-1]["input"]["rejection"] == "NOT_IN_CITY"
 
 
+def test_r3_3_who_is_rejected_is_told_why_and_how_to_object(pilot: Pilot) -> None:
+    reference = pilot.registered()
+    pilot.reject(reference)
+    with read() as conn:
+        said = documents.frozen(conn, kind="refusal_notice").context
+    assert [reason["zh"] for reason in said["reasons"]] == ["不在本市务工"] and said["reference"] == reference
+    assert said["number"].startswith("BL")
+
+
 @pytest.mark.parametrize("typed", ["371421", "陵县", "陵城区"])
 def test_edge_13_the_former_ling_county_counts_as_lingcheng(pilot: Pilot, typed: str) -> None:
     with on(SIGN_UP):

@@ -477,7 +477,7 @@ def _behind(rule: str, method: str, principal: Principal, thing: Thing, step: st
         return {404}, False
     if name == "<action>":
         return ({409} if principal.roles & by(thing.workflow, step_of(thing.workflow)) else {403}), False
-    if rule == "/desk/slip/<reference>":
+    if rule.startswith("/desk/slip/<reference>"):
         return {200 if thing.workflow == "application" and thing.state != "draft" else 404}, False
     # No file is sent along, whoever asks.
     if name == "papers":

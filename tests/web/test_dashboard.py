@@ -6,11 +6,12 @@ import io
 from collections.abc import Callable
 
 import openpyxl
+import pypdf
 import pytest
 from flask import Flask
 
 from edu_pilot.extensions import read
-from edu_pilot.services import board, presenting
+from edu_pilot.services import board, presenting, rendering
 from tests.factories import CHECKED, Pilot, on
 from tests.people import staff, worker
 from tests.web.visitor import Visitor, text
@@ -75,3 +76,23 @@ def test_page_and_workbook_tell_the_same(site: Flask) -> None:
     told = {row[0]: row[1] for row in book["The way"].iter_rows(min_row=2, values_only=True)}
     assert told["Admitted"] == told["Graduated"] == 1 and told["Paid"] == 0
     assert "/records/application?state=admitted&county=371425" in page.replace("&amp;", "&")
+
+
+def test_the_report_tells_the_same_as_the_page_and_of_the_own_county_alone(site: Flask) -> None:
+    if rendering.missing_pieces():
+        pytest.skip("documents cannot be rendered here")
+    with site.app_context(), on(CHECKED):
+        Pilot().graduated(worker(2))
+        Pilot().registered(worker(5))
+    with on(CHECKED):
+        city, other = Visitor(site), Visitor(site)
+        city.sign_in("chen.hui")
+        other.sign_in("decheng.clerk")
+        whole, own = (words_of(visitor.get("/dashboard/report.pdf").data) for visitor in (city, other))
+    for said in ("TheWholecity", "Registered2", "Admitted1", "Qihe2111", "Thepilotistoadmit1000people"):
+        assert said.lower() in whole.lower(), said
+    assert "Decheng" in own and "Registered0" in own and "Qihe" not in own and "1000" not in own
+
+
+def words_of(pdf: bytes) -> str:
+    return "".join("".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages).split())

@@ -6,13 +6,14 @@ import io
 from collections.abc import Callable
 from datetime import date
 
+import pypdf
 import pytest
 from flask import Flask
 from PIL import Image
 
 from edu_pilot import clock
 from edu_pilot.extensions import read
-from edu_pilot.services import begun, cards, erasure
+from edu_pilot.services import begun, cards, erasure, rendering
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.documents import grouped
 from edu_pilot.services.vault import vault
@@ -207,6 +208,19 @@ def test_the_slip_shows_the_code_and_a_lost_one_gets_another(at_desk: AtDesk, ha
     assert [bool(d["voided_at"]) for d in sorted(forms, key=lambda d: d["number"])] == [True, False]
     assert new in vault().open("document.context", forms[-1]["id"], max(forms, key=lambda d: d["number"])["context"])
     assert at_desk("decheng.clerk").get(f"/desk/slip/{reference}").status_code == 404
+
+
+def test_the_slip_is_a_paper_whose_counterfoil_keeps_the_code_to_itself(at_desk: AtDesk, hands: Pilot) -> None:
+    if rendering.missing_pieces():
+        pytest.skip("documents cannot be rendered here")
+    reference, clerk = hands.registered(), at_desk("wang.fang")
+    pdf = clerk.get(f"/desk/slip/{reference}.pdf").data
+    told = "".join("".join(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(pdf)).pages).split())
+    assert (
+        told.count(grouped(opened(reference))) == 1 and told.count(LIU_WEI.name) == 2 and LIU_WEI.id_number not in told
+    )
+    assert [r["field"] for r in rows("look_up")] == ["query_code"]
+    assert at_desk("decheng.clerk").get(f"/desk/slip/{reference}.pdf").status_code == 404
 
 
 def opened(reference: str) -> str:
