@@ -37,3 +37,8 @@ def migrations() -> Path:
 def instance() -> Path:
     """Give the folder of the data here (EDU_PILOT_DATA, else ./instance), made or not."""
     return Path(os.environ.get("EDU_PILOT_DATA") or "instance").expanduser().resolve()
+
+
+def cache() -> Path:
+    """Give the folder of what can be made anew at any time (EDU_PILOT_CACHE, else inside the instance)."""
+    return Path(os.environ.get("EDU_PILOT_CACHE") or instance() / "cache").expanduser().resolve()

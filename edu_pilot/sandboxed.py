@@ -2,12 +2,14 @@
 
 It is started by its path, so that neither the application nor its settings are ever loaded here. One process
 loads the readers once, walls itself in and forks a fresh child for each piece of work: nothing that a file
-does to its reader outlives that file.
+does to its reader outlives that file. Another, the press, sets our own documents one after the other: what it is
+sent are our own templates, filled, and a fork would cost as much as half a document.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import json
 import os
@@ -17,7 +19,7 @@ import socket
 import struct
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +31,8 @@ NOBODY = 65534
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 # What is left of the file system: a PDF may print in fonts it does not bring along.
-SEEN = ("/usr/share/fonts", "/usr/local/share/fonts")
+# Debian names some fonts by links that lead over the alternatives.
+SEEN = ("/usr/share/fonts", "/usr/local/share/fonts", "/etc/alternatives")
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
 CAPABILITY_VERSION = 0x20080522
 LENGTHS = struct.Struct("!QQ")
@@ -57,8 +60,18 @@ MEMORY = 225 * MB
 TASKS = {
     "paper": Task("edu_pilot.services.pictures", "made_anew", MEMORY, 2, 30, 40 * MB),
     "page": Task("edu_pilot.services.pictures", "first_page", MEMORY, 2, 30, 8 * MB),
+    "sheets": Task("edu_pilot.services.pictures", "joined", MEMORY, 10, 30, 40 * MB),
     "table": Task("edu_pilot.services.spreadsheets", "told", MEMORY, 2, 30, 100 * MB),
 }
+
+
+# The press: what one document may take, and after how many a fresh press takes over.
+PRESS_MEMORY = 1536 * MB
+PRESS_SECONDS = 10
+PRESS_MOST = 96 * MB
+PRESS_DOCUMENTS = 1000
+PRESS_SWEEP = 20
+PRESS = "press"
 
 
 class Refusal(Exception):
@@ -90,6 +103,60 @@ def main(handle: int) -> None:
             line.sendall(PID.pack(pid))
 
 
+def press(handle: int, fonts: str) -> None:
+    """Load the renderer and the fonts, wall this process in, and set one document after the other."""
+    line = socket.socket(fileno=handle)
+    typesetting = importlib.import_module("edu_pilot.services.typesetting")
+    folder = Path(fonts) if fonts else None
+    try:
+        typesetting.make_ready(folder)
+    except OSError as problem:
+        send(line, {"problem": str(problem)})
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    send(line, {"versions": typesetting.versions(), **wall_in((*SEEN, fonts) if fonts else SEEN)})
+    os.dup2(nowhere, 2)
+    _limit_press()
+    for _turn in range(PRESS_DOCUMENTS // PRESS_SWEEP):
+        for _document in range(PRESS_SWEEP):
+            _set(line, typesetting.drawn)
+        # By hand and rarely: a sweep in the middle of a document costs a tenth of it.
+        gc.collect()
+
+
+def _set(line: socket.socket, drawn: Work) -> None:
+    """Set one document within its time; one that takes the memory away ends the press."""
+    try:
+        facts, content = receive(line, PRESS_MOST)
+    except EOFError:
+        os._exit(0)
+    signal.setitimer(signal.ITIMER_REAL, float(facts.pop("seconds")))
+    try:
+        told, made = drawn(content, **facts)
+    except Refusal as refusal:
+        told, made = {"refused": {"code": refusal.code, "text": refusal.text, "facts": refusal.facts}}, b""
+    except MemoryError:
+        os._exit(1)
+    except Exception as fault:  # whatever it was, the next document is another one
+        told, made = {"refused": {"code": "broken", "text": "", "facts": {"problem": type(fault).__name__}}}, b""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    send(line, told, made)
+
+
+def _limit_press() -> None:
+    gc.disable()
+    limits = {
+        resource.RLIMIT_AS: PRESS_MEMORY,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_NOFILE: 64,
+        # The text library looks for fonts in threads of its own; counted over all presses of this user.
+        resource.RLIMIT_NPROC: 512,
+        resource.RLIMIT_CORE: 0,
+    }
+    for limit, value in limits.items():
+        resource.setrlimit(limit, (value, value))
+
+
 def _loaded(task: Task) -> Work:
     """Return the function of a task, once everything it loads while it works is loaded: behind the wall is nothing."""
     module = importlib.import_module(task.module)
@@ -113,11 +180,11 @@ def _next_line(control: socket.socket) -> socket.socket | None:
 # The walls
 
 
-def wall_in() -> dict[str, Any]:
+def wall_in(seen: Iterable[str] = SEEN) -> dict[str, Any]:
     """Leave network, files and rights behind for ever; return which of the walls stand."""
     libc = ctypes.CDLL(None, use_errno=True)
     network = _of_its_own(libc, CLONE_NEWNET)
-    files = _of_its_own(libc, CLONE_NEWNS) and _without_files(libc)
+    files = _of_its_own(libc, CLONE_NEWNS) and _without_files(libc, seen)
     _without_rights(libc)
     return {"network": network, "files": files}
 
@@ -136,15 +203,18 @@ def _of_its_own(libc: Any, kind: int) -> bool:
     return True
 
 
-def _without_files(libc: Any) -> bool:
+def _without_files(libc: Any, seen: Iterable[str]) -> bool:
     """Leave nothing of the file system but the fonts, which a PDF need not bring along; return whether it worked."""
     try:
         _mount(libc, b"none", b"/", b"", MS_REC | MS_PRIVATE)
+        # By handle: one of them may itself be below /tmp.
+        handles = {folder: os.open(folder, os.O_PATH | os.O_CLOEXEC) for folder in filter(os.path.isdir, seen)}
         _mount(libc, b"tmpfs", b"/tmp", b"tmpfs", 0)
-        for folder in filter(Path.exists, map(Path, SEEN)):
+        for folder, handle in handles.items():
             place = Path(f"/tmp{folder}")
-            place.mkdir(parents=True)
-            _mount(libc, bytes(folder), bytes(place), b"", MS_BIND | MS_REC)
+            place.mkdir(parents=True, exist_ok=True)
+            _mount(libc, f"/proc/self/fd/{handle}".encode(), bytes(place), b"", MS_BIND | MS_REC)
+            os.close(handle)
         _mount(libc, b"tmpfs", b"/tmp", b"", MS_REMOUNT | MS_RDONLY)
         os.chdir("/tmp")
         os.chroot(".")
@@ -242,4 +312,7 @@ def _without_the_application() -> None:
 
 if __name__ == "__main__":
     _without_the_application()
-    main(int(sys.argv[1]))
+    if sys.argv[1] == PRESS:
+        press(int(sys.argv[2]), sys.argv[3])
+    else:
+        main(int(sys.argv[1]))

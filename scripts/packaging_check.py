@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 TOP = Path(__file__).resolve().parent.parent
 MAPPED = ("migrations", "templates", "workflows")
-DATA = ("edu_pilot/static", "edu_pilot/translations", *MAPPED)
+DATA = ("edu_pilot/static", "edu_pilot/translations", "edu_pilot/verifier", *MAPPED)
 
 
 def setup_cfg(top: Path) -> ConfigParser:

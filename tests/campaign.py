@@ -21,6 +21,8 @@ from typing import Any
 from tests.trust.figures import RESULTS, SIZES
 
 REPORT = Path("docs/campaign.md")
+# What is no goal of its own, but takes its time: characters in print, every page in every form it has, races.
+ELSEWHERE = {"fonts": "tests/documents/test_fonts.py", "pages": "tests/pages", "races": "tests/races"}
 RACE_ROUNDS = {"ci": "200", "release": "20000"}
 HEAD = """# Campaign: the last long runs
 
@@ -34,7 +36,7 @@ def main() -> int:
     """Run the chosen tests one after the other; return 1 if any broke."""
     chosen, more = _arguments().parse_known_args()
     if not chosen.report:
-        names = chosen.test.split(",") if chosen.test else [*SIZES, "races"]
+        names = chosen.test.split(",") if chosen.test else [*dict.fromkeys((*SIZES, *ELSEWHERE))]
         ended = [_run(name, chosen.size, chosen.anew or not chosen.test, more) for name in names]
     _report()
     return 0 if chosen.report or all(ended) else 1
@@ -67,8 +69,8 @@ def _run(name: str, size: str, anew: bool, more: list[str]) -> bool:
 
 
 def _files(name: str) -> list[str]:
-    if name == "races":
-        return ["tests/races"]
+    if name in ELSEWHERE:
+        return [ELSEWHERE[name]]
     return [str(file) for file in sorted(Path("tests/trust").glob(f"test_g{int(name[1:]):02d}_*.py"))]
 
 
@@ -78,7 +80,7 @@ def _keep(mark: Path, result: dict[str, Any]) -> None:
 
 
 def _report() -> None:
-    """Add this machine's results to those the report holds already."""
+    """Write this machine's results into the report."""
     REPORT.write_text("\n".join([HEAD, *_tables()]), "utf-8")
 
 
@@ -97,7 +99,7 @@ def _tables() -> Iterator[str]:
 
 def _order(item: tuple[str, Mapping[str, Any]]) -> tuple[bool, int]:
     name = item[0]
-    return name == "races", 0 if name == "races" else int(name[1:])
+    return name in ELSEWHERE, 0 if name in ELSEWHERE else int(name[1:])
 
 
 def _line(name: str, run: Mapping[str, Any], parts: list[dict[str, Any]]) -> str:

@@ -1,6 +1,7 @@
 """What every test may use, and the rule that in CI nothing is skipped."""
 
 import os
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +18,8 @@ from tests.browser.served import opened_browser, served_here
 from tests.factories import Pilot
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+# The fonts of the documents are cut once for all installations of all tests.
+os.environ.setdefault("EDU_PILOT_CACHE", str(Path(tempfile.gettempdir()) / f"edu-pilot-tests-{os.getuid()}"))
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 

@@ -77,9 +77,14 @@ def test_a_layer_imports_only_what_it_may(package: str, forbidden: tuple[str, ..
     assert found == {}
 
 
-def test_only_the_rendering_knows_the_renderer() -> None:
+def test_only_the_typesetting_knows_the_renderer() -> None:
     users = {name for name, module in under() if breaches(module, ["weasyprint", "pydyf"])}
-    assert users == {"edu_pilot.services.rendering"}
+    assert users == {"edu_pilot.services.typesetting"}
+
+
+def test_only_the_press_loads_the_typesetting() -> None:
+    """C11: no process that holds secrets ever lays out a page."""
+    assert {name for name, module in under() if breaches(module, ["edu_pilot.services.typesetting"])} == set()
 
 
 def test_the_engine_needs_nothing_but_yaml_and_transitions() -> None:
@@ -586,6 +591,10 @@ UNSCOPED = {
         "_by_name": "a condition of `find`, which is scoped",
         "_matches": "a condition of `find`, which is scoped",
         "standings": "of the person who proved code and tail",
+    },
+    "services.revocations": {
+        "_by_day": "marks that tell nothing to whoever has not the paper",
+        "complete_marks": "gives marks to papers, shows nobody any",
     },
     "services.sittings": {"papers": "of records that were found already"},
     "services.snapshots": {"_last_payment": "a number of the trail"},

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from flask.cli import AppGroup
 
 from edu_pilot import disk
-from edu_pilot.commands.console import REFUSED, TARGET, Run, command, group
-from edu_pilot.services import erasure, keys, own_data
+from edu_pilot.commands.console import EXISTING, REFUSED, TARGET, USAGE, Run, Stop, bytes_of, command, group
+from edu_pilot.services import erasure, issuer, keys, own_data, vault
 from edu_pilot.workflow.reasons import N_
 
 commands = AppGroup("personal")
@@ -35,6 +37,39 @@ def keys_rotate(run: Run, what: str) -> None:
     run.answer(value, lines)
     if not done.complete:
         sys.exit(REFUSED)
+
+
+@command(keys_group, "certificate")
+def keys_certificate(run: Run) -> None:
+    """Print the certificates that readers of PDF must trust to verify our documents, the present one first."""
+    found = [_certificate(pem) for pem in vault.pinned_certificates(keys.keeper().folder)]
+    lines = [line for one in found for line in (f"# {one['subject']}", f"# SHA-256 {one['fingerprint']}", one["pem"])]
+    run.answer({"certificates": found}, lines)
+
+
+def _certificate(pem: bytes) -> dict[str, str]:
+    certificate = x509.load_pem_x509_certificate(pem)
+    return {
+        "subject": certificate.subject.rfc4514_string(),
+        "fingerprint": issuer.fingerprint(certificate.public_bytes(Encoding.DER)),
+        "from": certificate.not_valid_before_utc.date().isoformat(),
+        "until": certificate.not_valid_after_utc.date().isoformat(),
+        "pem": pem.decode().rstrip(),
+    }
+
+
+@command(keys_group, "import")
+@click.argument("file", type=EXISTING)
+@click.option("--password-file", type=EXISTING, help="A file with the password of FILE, if it has one.")
+def keys_import(run: Run, file: Path, password_file: Path | None) -> None:
+    """Sign documents under the key and certificate of an authority, from a PKCS#12 or PEM file."""
+    password = bytes_of(password_file).strip() if password_file else None
+    try:
+        done = keys.bring_issuer(bytes_of(file), password, run.actor)
+    except issuer.UnfitCertificate as problem:
+        text = run.say(N_("%(file)s cannot sign documents: %(why)s"), file=file, why=run.say(str(problem)))
+        raise Stop(USAGE, "certificate_unfit", text) from None
+    run.answer(asdict(done), [run.say(N_("Documents are signed under the certificate %(key)s now."), key=done.key)])
 
 
 REASON = click.option("--reason", required=True, metavar="CODE", help="A code of the policy's retention.reasons.")

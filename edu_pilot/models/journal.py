@@ -160,7 +160,7 @@ class Outbox(Base):
 
 
 class Document(Base):
-    """A paper the programme issued: number, frozen content, and the hash of its kept bytes."""
+    """A paper the programme issued: number, frozen content, hashes unsigned and as kept, revocation mark."""
 
     __tablename__ = "document"
     __table_args__ = (sa.Index("ix_document_record", "workflow", "record_id"),)
@@ -179,6 +179,8 @@ class Document(Base):
     template_version: Mapped[str | None] = mapped_column(Name)
     renderer: Mapped[str | None] = mapped_column(sa.String(255))
     sha256: Mapped[str | None] = mapped_column(Key)
+    unsigned_sha256: Mapped[str | None] = mapped_column(Key)
+    mark: Mapped[str | None] = mapped_column(sa.String(16))
     store_key: Mapped[str | None] = mapped_column(sa.String(255))
     problem: Mapped[str | None] = mapped_column(sa.String(2000))
     rendered_at: Mapped[datetime | None] = mapped_column(Instant)

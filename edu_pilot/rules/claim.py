@@ -418,9 +418,7 @@ def not_own_case(attempt: Attempt) -> Blocked:
 @rule
 def not_entered_by_me(attempt: Attempt) -> Blocked:
     """R5.2: whoever entered, amended or submitted the claim never checks it."""
-    record, actor = attempt.record, attempt.actor
-    same_person = actor.person_key is not None and actor.person_key in record.entered_by_keys
-    if not same_person and actor.name not in record.entered_by_names:
+    if not attempt.record.entered_by.include(attempt.actor):
         return None
     return blocked(N_("You entered this claim; another person must check it."), who=BODIES)
 

@@ -110,6 +110,11 @@ def normalise_name(text: str) -> tuple[str, list[str]]:
     return name, [code for code, done in repairs.items() if done]
 
 
+def private_characters(text: str) -> str:
+    """R2.4: the codes of a text's private characters, which every computer draws differently; empty without any."""
+    return ", ".join(f"U+{ord(char):04X}" for char in dict.fromkeys(text) if unicodedata.category(char) == "Co")
+
+
 def name_fault(text: str) -> str | None:
     """R2.4: name_missing or name_format of a normalised name, or None."""
     if not text:

@@ -15,6 +15,7 @@ from edu_pilot.rules.identity import (
     normalise_name,
     normalise_phone,
     phone_fault,
+    private_characters,
     sex_of,
 )
 from edu_pilot.rules.lookups import (
@@ -39,6 +40,10 @@ TEXTS = {
     "phone_missing": N_("Enter the mobile number."),
     "phone_format": N_("A mobile number has 11 digits and begins with 13 to 19."),
 }
+PRIVATE_NAME = N_(
+    "The name holds characters of private use (%(characters)s): every computer draws another character for them. "
+    "Type them anew from the ID card with an input method for rare characters."
+)
 MALE_NUMBER = N_("The ID number belongs to a man, but the sex entered differs.")
 FEMALE_NUMBER = N_("The ID number belongs to a woman, but the sex entered differs.")
 NO_COUNTY = N_("Enter the county.")
@@ -67,6 +72,8 @@ def sex_code(text: str | None) -> str | None:
 def name_is_given_and_well_formed(attempt: Attempt) -> Blocked:
     """R2.4: the name is given and is written in Han characters (name_missing, name_format)."""
     name, _ = normalise_name(attempt.record.name or "")
+    if private := private_characters(name):
+        return blocked(PRIVATE_NAME, code="name_format", field="name", who="clerk", characters=private)
     return _fault(name_fault(name), "name")
 
 

@@ -8,10 +8,13 @@ from datetime import date
 from typing import Any
 
 from edu_pilot.logs import masked
+from edu_pilot.rules.identity import private_characters
 from edu_pilot.workflow.definition import Need
 from edu_pilot.workflow.reasons import N_, Fact, Malformed, Reason
 
 TEXT_LIMIT = 2000
+# A name is judged by its own rule.
+NAME = "name"
 # Fields that are sealed wherever they are stored, or hold a number that only looks like a person's.
 NUMBERED = ("_number", "phone", "code", "note", "objection")
 LIST_LIMIT = 5000
@@ -67,6 +70,10 @@ def _text(need: Need, given: Any) -> str:
     # All other texts are stored in clear, and the trail keeps some of them for ever (R2.9).
     if not need.name.endswith(NUMBERED) and masked(given) != given:
         raise _Fault(N_("An ID number, phone or card does not belong into %(field)s."))
+    if need.name != NAME and private_characters(given):
+        raise _Fault(
+            N_("%(field)s holds characters of private use, which every computer draws differently; type them anew.")
+        )
     return given.strip()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
@@ -16,7 +17,7 @@ from sqlalchemy import Connection
 
 from edu_pilot import disk
 from edu_pilot.extensions import read
-from edu_pilot.services import documents, outbox, search
+from edu_pilot.services import documents, outbox, sandbox, search
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import objections, unit_of, version_of
 from edu_pilot.services.rendering import RenderingRefused
@@ -26,6 +27,9 @@ from edu_pilot.workflow.registry import Actor
 
 # What every file system and every unpacker takes.
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+# What lies in a printer's tray, and what one reader takes.
+STACK = 100
+NO_PAPER = N_("There is no paper of this kind that you may open.")
 Progress = Callable[[int, int], None]
 Keep = Callable[[str, bytes], None]
 
@@ -109,6 +113,86 @@ def zipped(workflow: str, references: Sequence[str], kind: str, actor: Actor) ->
     return whole.getvalue()
 
 
+@dataclass(frozen=True)
+class Stack:
+    """One file for the printer: its name, the papers within in their order, and whether an earlier run wrote it."""
+
+    file: str
+    numbers: tuple[str, ...]
+    printed_before: bool
+
+
+def stacks(
+    target: Path,
+    workflow: str,
+    references: Sequence[str],
+    kind: str,
+    actor: Actor,
+    progress: Progress | None = None,
+) -> tuple[list[Stack], list[Saved]]:
+    """Write the papers of one kind of many records into a folder as files for the printer, a stack of sheets each.
+
+    A stack bears a hash of what is in it and appears whole or not at all: a run that was stopped is taken up by
+    calling this again, and what was written is neither drawn nor noted as opened a second time. Return the stacks,
+    and what is in none with its reasons. Raises OSError where the folder cannot be written.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    wanted, left = _found(workflow, references, kind, actor)
+    made: list[Stack] = []
+    for start in range(0, len(wanted), STACK):
+        stack, missing = _stack(target, wanted[start : start + STACK], kind, actor)
+        made, left = [*made, *stack], [*left, *missing]
+        if progress:
+            progress(min(start + STACK, len(wanted)), len(wanted))
+    return made, left
+
+
+def _found(
+    workflow: str, references: Sequence[str], kind: str, actor: Actor
+) -> tuple[list[tuple[str, str]], list[Saved]]:
+    """Return each record with the number of its paper, and the records that have none."""
+    found, left = [], []
+    for reference in references:
+        try:
+            row = _papers(workflow, reference, actor).get(kind)
+        except NotFound:
+            left.append(_without(reference, kind, N_("Not found: %(what)s"), "not_found", what=reference))
+            continue
+        if row is None:
+            left.append(_without(reference, kind, NO_PAPER, "no_document"))
+        else:
+            found.append((reference, str(row["number"])))
+    return found, left
+
+
+def _without(reference: str, kind: str, text: str, code: str, **facts: str) -> Saved:
+    return Saved(reference, kind, reasons=(blocked(text, code=code, **facts),))
+
+
+def _stack(target: Path, wanted: Sequence[tuple[str, str]], kind: str, actor: Actor) -> tuple[list[Stack], list[Saved]]:
+    digest = hashlib.sha256(" ".join(number for _, number in wanted).encode()).hexdigest()[:12]
+    name = f"{_UNSAFE.sub('_', kind)}-{wanted[0][1]}-{len(wanted)}-{digest}.pdf"
+    if (target / name).exists():
+        return [Stack(name, tuple(number for _, number in wanted), True)], []
+    sheets, left = {}, []
+    for reference, number in wanted:
+        try:
+            sheets[number] = documents.content(number, actor)
+        except RenderingRefused as refused:
+            left.append(_without(reference, kind, refused.text, "not_rendered", **refused.facts))
+    if not sheets:
+        return [], left
+    # Without the refused ones under another name: once these can be drawn, the whole stack is written anew.
+    name = name if not left else f"partly-{name}"
+    disk.write_private(target / name, _joined(list(sheets.values())))
+    return [Stack(name, tuple(sheets), False)], left
+
+
+def _joined(sheets: Sequence[bytes]) -> bytes:
+    lengths = " ".join(str(len(sheet)) for sheet in sheets)
+    return sandbox.run("sheets", b"".join(sheets), lengths=lengths).content
+
+
 @contextmanager
 def _opened(target: Path) -> Iterator[Keep]:
     if target.suffix.lower() != ".zip":
@@ -141,8 +225,7 @@ def _papers(workflow: str, reference: str, actor: Actor) -> dict[str, Mapping[st
 
 def _one(keep: Keep, reference: str, kind: str, row: Mapping[str, Any] | None, actor: Actor) -> Saved:
     if row is None:
-        text = N_("There is no paper of this kind that you may open.")
-        return Saved(reference, kind, reasons=(blocked(text, code="no_document"),))
+        return _without(reference, kind, NO_PAPER, "no_document")
     number = str(row["number"])
     try:
         content = documents.content(number, actor)

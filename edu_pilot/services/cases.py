@@ -153,14 +153,16 @@ def by_ids(conn: Connection, vault: Vault, workflow: str, ids: Sequence[str], *,
     return batch_of(conn, vault, workflow, rows)
 
 
-def by_reference(conn: Connection, vault: Vault, workflow: str, reference: str, *, lock: bool = False) -> Case:
-    """Read one record by its reference; NotFound if there is none."""
+def by_reference(
+    conn: Connection, vault: Vault, workflow: str, reference: str, *, lock: bool = False, still: bool = False
+) -> Case:
+    """Read one record by its reference; NotFound if there is none. A `still` one is only looked at."""
     records = table(workflow)
     query = _held(_of_reference(records), conn, lock)
     rows = _rows(conn.execute(query, {"reference": reference}))
     if not rows:
         raise NotFound(reference)
-    return batch_of(conn, vault, workflow, rows)[0]
+    return batch_of(conn, vault, workflow, rows, still=still)[0]
 
 
 # Built once per table: SQLAlchemy finds its compiled form by the object, without looking into it.

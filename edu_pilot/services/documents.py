@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any
 
@@ -17,13 +19,25 @@ from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Document, Outbox
 from edu_pilot.models.base import new_id
 from edu_pilot.sandboxed import Refusal
-from edu_pilot.services import cases, erasure, look_ups, numbers, policies, portraits, proof, rendering, sandbox, store
+from edu_pilot.services import (
+    cases,
+    erasure,
+    look_ups,
+    numbers,
+    pades,
+    policies,
+    portraits,
+    proof,
+    rendering,
+    sandbox,
+    store,
+)
 from edu_pilot.services.actors import OPERATOR, STUDENT, role_missing
 from edu_pilot.services.cases import Case, NotFound, table
 from edu_pilot.services.contexts import context_of
 from edu_pilot.services.policies import Version
 from edu_pilot.services.unit import Change, Unit
-from edu_pilot.services.vault import vault
+from edu_pilot.services.vault import Vault, vault
 from edu_pilot.services.visibility import require_visible, walled
 from edu_pilot.workflow.reasons import N_, Refused, blocked
 from edu_pilot.workflow.registry import Actor
@@ -159,16 +173,17 @@ def render(number: str) -> bytes:
     if document.row["store_key"]:
         return store.store().get(document.row["store_key"])
     try:
-        content = bytes_of(document)
+        made = made_of(document)
     except rendering.RenderingRefused as refused:
         facts = {name: value[:FACT_LIMIT] for name, value in refused.facts.items()}
         _note(number, problem=json.dumps({"text": refused.text, "facts": facts}, ensure_ascii=False))
         raise
-    key, digest = store.keep("documents", content, ".pdf")
-    made = rendering.template_version(document.row["kind"]), rendering.renderer_versions()
-    kept = {"store_key": key, "sha256": digest, "template_version": made[0], "renderer": made[1]}
-    if _note(number, **kept, rendered_at=clock.now(), problem=None):
-        return content
+    key, digest = store.keep("documents", made.content, ".pdf")
+    by = rendering.template_version(document.row["kind"]), rendering.renderer_versions()
+    kept = {"store_key": key, "sha256": digest, "template_version": by[0], "renderer": by[1]}
+    known = {"unsigned_sha256": made.unsigned_sha256, "mark": made.mark}
+    if _note(number, **kept, **known, rendered_at=clock.now(), problem=None):
+        return made.content
     return render(number)
 
 
@@ -261,11 +276,21 @@ def _once_more(document: Frozen, **changed: str) -> bytes:
     return rendering.render(document.row["kind"], context | changed, qr, "", _portrait(context))
 
 
-def bytes_of(document: Frozen) -> bytes:
-    """Return the sealed PDF of a frozen document; the same each time under the same renderer."""
+@dataclass(frozen=True)
+class Made:
+    """A document's bytes as they are kept, and what is noted of them: the hash before the signature, the mark."""
+
+    content: bytes
+    unsigned_sha256: str
+    mark: str
+
+
+def made_of(document: Frozen) -> Made:
+    """Render, sign and seal a frozen document; the same each time under the same renderer, keys and certificate."""
     context, qr, token = _proved(document)
-    pdf = rendering.render(document.row["kind"], context, qr, token, _portrait(context))
-    return proof.seal(pdf, vault().sign)
+    unsigned = rendering.render(document.row["kind"], context, qr, token, _portrait(context))
+    content = _signed(unsigned, vault(), context["issued_on"])
+    return Made(content, hashlib.sha256(unsigned).hexdigest(), proof.mark(token))
 
 
 def _proved(document: Frozen) -> tuple[dict[str, Any], bytes, str]:
@@ -274,12 +299,53 @@ def _proved(document: Frozen) -> tuple[dict[str, Any], bytes, str]:
     # The key may have been changed since the content was frozen; a paper names the one that signs it.
     document = replace(document, context=document.context | {"key_id": proof.key_id(keys.public_key)})
     token = proof.token(document.proof, keys.sign)
-    qr = proof.qr_png(proof.address(base, document.row["code"], token))
-    return {**document.context, "verify_at": f"{base}/verify"}, qr, token
+    return {**document.context, "verify_at": f"{base}/verify"}, _code(document, token), token
+
+
+def _code(document: Frozen, token: str) -> bytes:
+    return proof.qr_png(proof.address(document.context["base_url"], document.row["code"], token))
+
+
+@dataclass(frozen=True)
+class Again:
+    """What came of drawing a kept document once more, and by which template and renderer it was drawn then and now."""
+
+    number: str
+    same: bool
+    unsigned_sha256: str
+    drawn_by: tuple[str, str]
+    draws_now: tuple[str, str]
+
+
+def drawn_again(number: str) -> Again:
+    """Draw a kept document once more with the facts it bears, and compare it with the kept hash; keys do not matter.
+
+    Raises NotFound for one that is not kept, or was kept before there were hashes of unsigned files.
+    """
+    with read() as conn:
+        document = frozen(conn, number=number)
+    row = document.row
+    if row["erased_at"] or not row["store_key"] or not row["unsigned_sha256"]:
+        raise NotFound(number)
+    token = str(proof.token_in_pdf(store.store().get(row["store_key"])))
+    context = {**document.context, "verify_at": f"{document.context['base_url']}/verify"}
+    drawn = rendering.render(row["kind"], context, _code(document, token), token, _portrait(context))
+    same = hashlib.sha256(drawn).hexdigest() == row["unsigned_sha256"]
+    now = rendering.template_version(row["kind"]), rendering.renderer_versions()
+    return Again(number, same, row["unsigned_sha256"], (row["template_version"], row["renderer"]), now)
 
 
 def _portrait(context: Mapping[str, Any]) -> bytes:
     return portraits.printed(context["portrait"]) if context.get("portrait") else b""
+
+
+def _signed(unsigned: bytes, keys: Vault, issued_on: str) -> bytes:
+    """Sign by the issuer's certificate; an installation that has none yet seals alone, and `doctor` says so."""
+    if keys.issuer is None:
+        return proof.seal(unsigned, keys.sign)
+    # The day of issue, not the hour of this rendering: the same document has the same bytes on any day.
+    at = datetime.combine(date.fromisoformat(issued_on), time(), clock.SHANGHAI)
+    return pades.signed(unsigned, keys.issuer, at, keys.sign)
 
 
 def _note(number: str, **values: Any) -> bool:

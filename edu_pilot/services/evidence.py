@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot.extensions import all_rows
-from edu_pilot.models import Application, Paper, Study
+from edu_pilot.models import Application, Paper
 from edu_pilot.rules.claim import receipt_signs
 from edu_pilot.services import papers, store
 from edu_pilot.services.cases import Case
@@ -22,7 +22,7 @@ from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.workflow.reasons import Reason
 from edu_pilot.workflow.registry import Actor, Attempt
 
-APPLICATION, STUDY, PAPER = Application.__table__, Study.__table__, Paper.__table__
+APPLICATION, PAPER = Application.__table__, Paper.__table__
 MATCH, DIFFERS, NO_DATA = "match", "differs", "no_data"
 # The step whose rules looked at all this before the bodies did.
 STEP = "submit"
@@ -128,16 +128,15 @@ class File:
 
 def files(conn: Connection, case: Case, actor: Actor) -> list[File]:
     """Return the files of a claim, then those of the claimant's application, as far as the actor sees that."""
-    query = sa.select(APPLICATION.c.id, APPLICATION.c.reference).where(
-        APPLICATION.c.id.in_(sa.select(STUDY.c.application_id).where(STUDY.c.id == case.study_id)),
-        visible_to(actor, APPLICATION),
+    references = {"claim": case.reference, "application": case.study.application}
+    behind = sa.select(APPLICATION.c.id).where(
+        APPLICATION.c.reference == references["application"], visible_to(actor, APPLICATION)
     )
+    own = sa.or_(PAPER.c.record_id == case.id, PAPER.c.record_id.in_(behind))
     with walled(conn, actor):
-        owners = {case.id: ("claim", case.reference)} | {
-            row.id: ("application", row.reference) for row in conn.execute(query)
-        }
-    rows = all_rows(conn, sa.select(PAPER).where(PAPER.c.record_id.in_(owners), PAPER.c.erased_at.is_(None)))
-    rows.sort(key=lambda row: (owners[row["record_id"]][0] != "claim", row["uploaded_at"], row["id"]))
+        rows = all_rows(conn, sa.select(PAPER).where(own, PAPER.c.erased_at.is_(None)))
+    rows.sort(key=lambda row: (row["workflow"] != "claim", row["uploaded_at"], row["id"]))
     return [
-        File(row["id"], *owners[row["record_id"]], row["kind"], row["media_type"], row["store_key"]) for row in rows
+        File(row["id"], row["workflow"], references[row["workflow"]], row["kind"], row["media_type"], row["store_key"])
+        for row in rows
     ]

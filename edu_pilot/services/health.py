@@ -5,19 +5,35 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from flask import current_app
 from sqlalchemy import text
 
+from edu_pilot import clock
 from edu_pilot.extensions import LOG_SETTINGS, SAFE_WAL, db, read, sqlite_module
-from edu_pilot.services import anchors, documents, instance, outbox, reconciliation, rendering, sandbox
+from edu_pilot.services import (
+    anchors,
+    documents,
+    glyphs,
+    ideographs,
+    instance,
+    outbox,
+    reconciliation,
+    rendering,
+    sandbox,
+)
+from edu_pilot.services.glyphs import PACKAGES
+from edu_pilot.services.vault import vault
 from edu_pilot.workflow.reasons import N_
 
 # Statements carry no values, but a server that logs each of them logs their parameters too.
 WANTED = LOG_SETTINGS | {"log_statement": "none", "log_min_duration_statement": "-1"}
 LEAST_DISK = 500 * 1024 * 1024
+# A real certificate takes some weeks to be had anew.
+SOON = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -37,9 +53,9 @@ def findings(*, money: bool = True) -> list[Finding]:
 
     Without `money` nothing is counted: that reads every claim and bank file.
     """
-    checks: list[Callable[[], Iterator[Finding]]] = [_installation, _database, _renderer, _walls, _disk]
+    checks: list[Callable[[], Iterator[Finding]]] = [_installation, _database, _renderer, _characters, _walls, _disk]
     if instance.ready():
-        checks += [_work, _trail, *([_money] if money else [])]
+        checks += [_issuer, _work, _trail, *([_money] if money else [])]
     return [finding for check in checks for finding in check()]
 
 
@@ -100,7 +116,7 @@ def _county_wall() -> Finding:
 
 
 def _renderer() -> Iterator[Finding]:
-    missing = rendering.missing_pieces()
+    missing = [f"{name} ({PACKAGES[name]})" if name in PACKAGES else name for name in rendering.missing_pieces()]
     text = N_("documents can be rendered") if not missing else N_("documents cannot be rendered: %(missing)s")
     yield Finding(
         "renderer",
@@ -110,6 +126,18 @@ def _renderer() -> Iterator[Finding]:
         needed=False,
         facts={"missing": ", ".join(missing)} if missing else {},
     )
+
+
+def _characters() -> Iterator[Finding]:
+    """R2.4: say how many characters of names cannot be printed because a package of fonts is missing."""
+    packages = glyphs.missing_packages()
+    if not packages:
+        yield Finding("characters", True, N_("every font of the documents is installed"), needed=False)
+        return
+    wanted = ideographs.level_3()
+    facts = {"lost": glyphs.lost(wanted), "wanted": len(wanted)}
+    text = N_("%(lost)s of the %(wanted)s characters of GB 18030-2022 cannot be printed: a package of fonts is missing")
+    yield Finding("characters", False, text, f"apt-get install {' '.join(packages)}", False, facts)
 
 
 def _walls() -> Iterator[Finding]:
@@ -135,6 +163,18 @@ def _disk() -> Iterator[Finding]:
     free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
     facts = {"free": free // 1024 // 1024}
     yield Finding("disk", free > LEAST_DISK, N_("%(free)s MB of disk are free"), facts=facts)
+
+
+def _issuer() -> Iterator[Finding]:
+    """C12: without a certificate papers bear our own seal alone, which other readers of PDF do not know."""
+    issuer, make = vault().issuer, "edu-pilot keys rotate --what issuer"
+    if issuer is None:
+        yield Finding("certificate", False, N_("documents are not signed: there is no certificate"), make, needed=False)
+        return
+    until = issuer.certificate.not_valid_after_utc
+    text = N_("the certificate of documents is valid until %(until)s")
+    fine = until - clock.now() > SOON
+    yield Finding("certificate", fine, text, make, needed=False, facts={"until": until.date().isoformat()})
 
 
 def _money() -> Iterator[Finding]:

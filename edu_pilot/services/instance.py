@@ -15,17 +15,18 @@ from edu_pilot.workflow.versions import read_folder
 
 
 def init() -> bool:
-    """Make keys, database and policy version 1; return False where all was there already."""
+    """Make keys, database, policy version 1 and the issuer's certificate; False where there was a policy already."""
     settings = current_app.config["SETTINGS"]
     settings.data.mkdir(parents=True, exist_ok=True)
     vault.create_keys(settings.keys)
     current_app.extensions["vault"] = vault.Keeper(settings.keys, keys.index_keys)
     upgrade()
     with extensions.write() as conn:
-        if policies.versions(conn):
-            return False
-        policies.publish(conn, read_folder(settings.workflows), None, OPERATOR)
-    return True
+        fresh = not policies.versions(conn)
+        if fresh:
+            policies.publish(conn, read_folder(settings.workflows), None, OPERATOR)
+    keys.require_issuer()
+    return fresh
 
 
 def upgrade() -> None:

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from flask import current_app
 from sqlalchemy import Connection
 
-from edu_pilot import process
+from edu_pilot import clock, process
 from edu_pilot.extensions import Base, all_rows, db, read, write
 from edu_pilot.models import KeyUse
 from edu_pilot.models.base import Blind, Sealed
-from edu_pilot.services import at_work, audit, vault
-from edu_pilot.services.vault import FIELD, INDEX, RETIRED, SESSION, SIGNING, Keeper, Unreadable, Vault
+from edu_pilot.services import at_work, audit, issuer, policies, vault
+from edu_pilot.services.vault import FIELD, INDEX, ISSUER, RETIRED, SESSION, SIGNING, Keeper, Unreadable, Vault
 from edu_pilot.workflow.reasons import N_, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
@@ -47,14 +47,17 @@ class Rotated:
 
 
 def rotate(what: str, actor: Actor, tell: Tell = lambda _done, _all: None) -> Rotated:
-    """Put what is stored under a new key of one kind: seal, index, sign or session.
+    """Put what is stored under a new key of one kind: seal, index, sign, session or issuer.
 
     One that was broken off goes on where it stopped. Raises Refused or Unfit where it is not possible now.
     """
-    done = _ROTATIONS[what](tell)
+    return _noted(_ROTATIONS[what](tell), actor)
+
+
+def _noted(done: Rotated, actor: Actor) -> Rotated:
     keeper().forget()
     with write() as conn:
-        audit.append(conn, [audit.Entry(actor.name, "keys", what, "rotate", input=_plain(done))])
+        audit.append(conn, [audit.Entry(actor.name, "keys", done.what, "rotate", input=_plain(done))])
     return done
 
 
@@ -300,11 +303,40 @@ def _session(_tell: Tell) -> Rotated:
     return Rotated("session", number, retired=_retire_older(folder, SESSION, SESSIONS_KEPT))
 
 
+def _issuer(_tell: Tell) -> Rotated:
+    return _signed_under(issuer.made(_issuer_name()))
+
+
+def _issuer_name() -> str:
+    with read() as conn:
+        return str(policies.in_force(conn, clock.today()).policy.get("programme.issuer.zh"))
+
+
+def _signed_under(pem: bytes) -> Rotated:
+    folder = _folder()
+    before = vault.numbers(folder, ISSUER)
+    return Rotated("issuer", vault.add_issuer(folder, pem), retired=tuple(before))
+
+
+def require_issuer() -> None:
+    """Make the issuer's certificate where there is none yet."""
+    if not vault.numbers(_folder(), ISSUER):
+        _issuer(lambda _done, _all: None)
+        keeper().forget()
+
+
+def bring_issuer(content: bytes, password: bytes | None, actor: Actor) -> Rotated:
+    """Sign documents under a key and certificate from a PKCS#12 or PEM file; UnfitCertificate for anything else."""
+    done = _signed_under(issuer.from_file(content, password))
+    return _noted(done, actor)
+
+
 _ROTATIONS: Mapping[str, Callable[[Tell], Rotated]] = {
     "seal": _seal,
     "index": _index,
     "sign": _sign,
     "session": _session,
+    "issuer": _issuer,
 }
 KINDS = tuple(_ROTATIONS)
 

@@ -81,6 +81,7 @@ def rehearse() -> None:
     sheet = pdf_of([(_jpeg(Image.new("RGB", LOOK)), LOOK)])
     made_anew(sheet)
     first_page(sheet)
+    joined(sheet, str(len(sheet)))
 
 
 # Pictures
@@ -194,6 +195,17 @@ def first_page(content: bytes) -> tuple[dict[str, Any], bytes]:
     # A paper has few colours; so it is a third as large as with all of them.
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, "PNG")
     return {}, target.getvalue()
+
+
+def joined(content: bytes, lengths: str) -> tuple[dict[str, Any], bytes]:
+    """Return PDFs, sent one behind the other, as one for the printer, page by page as they are."""
+    whole, target, at = pdfium.PdfDocument.new(), io.BytesIO(), 0
+    for length in map(int, lengths.split()):
+        whole.import_pages(pdfium.PdfDocument(content[at : at + length]))
+        at += length
+    pages = len(whole)
+    whole.save(target)
+    return {"pages": pages}, target.getvalue()
 
 
 def _scale(size: tuple[float, float]) -> float:

@@ -6,9 +6,10 @@ The token proves the facts printed, the seal proves the file; both need only the
 import base64
 import hashlib
 import io
+import json
 import re
 from collections.abc import Callable
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from typing import Any, Literal
 
 import segno
@@ -27,13 +28,22 @@ SIGNATURE_BYTES = 64
 # Distinct first words, so that a signature made for one purpose never serves the other.
 PROOF_PURPOSE = b"edu-pilot proof\x00"
 SEAL_PURPOSE = b"edu-pilot seal\x00"
+WHOLE_PURPOSE = b"edu-pilot whole\x00"
+MARK_PURPOSE = b"edu-pilot mark\x00"
 
 TOKEN_KEY = "edupilotproof"
 SEAL_KEY = "edupilotseal"
 SEAL_BLANK = "0" * 88
 SEAL_IN_PDF = re.compile(rb"/edupilotseal \(([A-Za-z0-9+/=]{88})\)")
 TOKEN_IN_PDF = re.compile(rb"/edupilotproof \(([A-Za-z0-9_-]+)\)")
+# The seal of a signed file stands, in hex, inside the place of its PAdES signature, which that does not cover.
+WHOLE_MARK = b"edu-pilot seal:"
+WHOLE_IN_PDF = re.compile(WHOLE_MARK.hex().upper().encode() + rb"([0-9A-F]{128})")
+WHOLE_BLANK = b"0" * 128
+MARK_LENGTH = 12
 QR_MASK = 2
+# The file of the facts and their signature that a document carries.
+CARRIED = "proof.json"
 # One letter instead of the name: a smaller QR code. A kind without a letter goes in full.
 KIND_LETTERS = {"registration_form": "R", "admission_notice": "A", "completion_certificate": "C", "claim_form": "M"}
 KINDS = {letter: kind for kind, letter in KIND_LETTERS.items()}
@@ -103,9 +113,25 @@ def read_token(text: str, public_key: bytes) -> Proof:
     """Read a token, or the address that ends in one; Altered unless this key signed it."""
     raw = _base64url(text.rpartition("#")[2])
     packed, signature = raw[:-SIGNATURE_BYTES], raw[-SIGNATURE_BYTES:]
-    if not _signed(public_key, signature, PROOF_PURPOSE + packed):
+    if not is_signed(public_key, signature, PROOF_PURPOSE + packed):
         raise Altered("the signature does not fit")
     return unpack(packed)
+
+
+def mark(text: str) -> str:
+    """Return what stands for a document in a list of revoked ones: nobody without its token can tell whose it is."""
+    digest = hashlib.sha256(MARK_PURPOSE + _base64url(text)[-SIGNATURE_BYTES:]).digest()
+    return base64.urlsafe_b64encode(digest).decode()[:MARK_LENGTH]
+
+
+def carried(text: str) -> bytes:
+    """Write the file a document carries: its token, and beside it the facts in plain words for whoever has no reader.
+
+    Only the token is signed; Altered for a text that is none.
+    """
+    facts = unpack(_base64url(text)[:-SIGNATURE_BYTES])
+    told = {name: fact for name, fact in asdict(facts).items() if fact not in ("", None)}
+    return json.dumps({"token": text, "facts": told}, ensure_ascii=False, indent=1).encode()
 
 
 def _base64url(text: str) -> bytes:
@@ -119,7 +145,8 @@ def _base64url(text: str) -> bytes:
     return raw
 
 
-def _signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
+def is_signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether a key signed a message."""
     try:
         key_of(public_key).verify(signature, message)
     except InvalidSignature:
@@ -189,15 +216,40 @@ def _sealed_message(blank: bytes) -> bytes:
     return SEAL_PURPOSE + hashlib.sha256(blank).digest()
 
 
+def seal_whole(pdf: bytes, sign: Sign) -> bytes:
+    """Sign the whole of a signed file, its PAdES signature too; ValueError if it has no place for that."""
+    places = list(WHOLE_IN_PDF.finditer(pdf))
+    if len(places) != 1 or places[0][1] != WHOLE_BLANK:
+        raise ValueError("no blank seal in this signature")
+    return _with_seal(pdf, places[0], sign(_whole_message(pdf)).hex().upper().encode())
+
+
+def _whole_message(blank: bytes) -> bytes:
+    return WHOLE_PURPOSE + hashlib.sha256(blank).digest()
+
+
 def check_seal(pdf: bytes, public_key: bytes) -> Result:
-    """Say whether the file is byte for byte what was sealed; unknown if it is not ours."""
+    """Say whether the file is byte for byte what was sealed; unknown if it is not ours.
+
+    A signed file is sealed within its signature; one of before, or without a certificate, in its information.
+    """
+    wholes = list(WHOLE_IN_PDF.finditer(pdf))
+    if not wholes:
+        return _check_information(pdf, public_key)
+    if len(wholes) > 1:
+        return "altered"
+    message = _whole_message(_with_seal(pdf, wholes[0], WHOLE_BLANK))
+    return "genuine" if is_signed(public_key, bytes.fromhex(wholes[0][1].decode()), message) else "altered"
+
+
+def _check_information(pdf: bytes, public_key: bytes) -> Result:
     places = list(SEAL_IN_PDF.finditer(pdf))
     if len(places) != 1:
         return "altered" if _looks_like_ours(pdf) else "unknown"
     text = places[0][1]
     signature = _base64_exact(text)
     message = _sealed_message(_with_seal(pdf, places[0], SEAL_BLANK.encode()))
-    return "genuine" if signature and _signed(public_key, signature, message) else "altered"
+    return "genuine" if signature and is_signed(public_key, signature, message) else "altered"
 
 
 def _base64_exact(text: bytes) -> bytes | None:

@@ -1,63 +1,41 @@
-"""Documents from frozen data: the only module that knows the renderer.
+"""Documents from frozen data: filled from their template here, set into pages by the press.
 
 The same kind and context give the same bytes under the same renderer versions.
 """
 
-import contextlib
 import hashlib
-import io
-import logging
-import re
-import sys
-import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from edu_pilot import paths
-from edu_pilot.services import proof, wording
+from edu_pilot.sandboxed import PRESS_SECONDS, Refusal
+from edu_pilot.services import cut_fonts, press, proof, wording
 from edu_pilot.services.glyphs import (
     FAMILIES,
     RARE_FONTS,
     UnprintableCharacter,
     installed_fonts,
+    told,
     unprintable,
 )
+from edu_pilot.services.typefaces import EVERYDAY, SYSTEM, WHOLE
 from edu_pilot.workflow.reasons import N_
-
-pango_problem = ""
-try:
-    # The renderer prints advice on stdout when a library is missing; stdout belongs to --json.
-    with contextlib.redirect_stdout(sys.stderr):
-        import pydyf
-        import weasyprint
-        from weasyprint.css import ColorProfile
-        from weasyprint.text import ffi
-        from weasyprint.text.fonts import FontConfiguration
-        from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherResponse
-
-        PlainObject: Any = pydyf.Dictionary
-        Fetcher: Any = URLFetcher
-        FatalFetch: Any = FatalURLFetchingError
-except OSError as problem:
-    pango_problem = str(problem)
-    PlainObject, Fetcher, FatalFetch = dict, object, RuntimeError
 
 APT_LINE = (
     "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fontconfig "
     "fonts-noto-cjk fonts-lxgw-wenkai fonts-hanazono fonts-babelstone-han"
 )
-PDF_VARIANT = "pdf/a-3b"
-NOTDEF = re.compile(r"\.notdef glyph .*\(U\+([0-9A-F]+)\)", re.S)
-OUTPUT_INTENT = "--srgb"
-
-# Pango's font map is not made for two threads, and the missing-glyph watch reads one log.
-rendering = threading.Lock()
+UNPRINTABLE = N_(
+    "No installed font can draw: %(characters)s. Compare with the ID card and correct what was mistyped. "
+    "If it is right, the administrator installs a font that has it (edu-pilot doctor); the paper is then made by "
+    "itself. Nothing else is printed in its place."
+)
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 class RenderingRefused(Exception):
@@ -88,37 +66,21 @@ class Unprintable(RenderingRefused):
 
     def __init__(self, characters: list[UnprintableCharacter]) -> None:
         self.characters = characters
-        told = ", ".join(f"{c.codepoint} ({c.field})" for c in characters)
-        super().__init__(N_("No installed font can draw: %(characters)s"), characters=told)
+        super().__init__(UNPRINTABLE, characters=told(characters))
 
 
-class OwnAssets(Fetcher):  # type: ignore[misc]
-    """Serves the assets of one document from memory and stops the rendering at anything else."""
+class TooLong(RenderingRefused, ValueError):
+    """A text is too long to be laid out."""
 
-    def __init__(self, assets: Mapping[str, bytes]) -> None:
-        super().__init__(allowed_protocols=())
-        self.assets = assets
-
-    def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Any:
-        """Give an asset by its `asset:` name; no network and no file is ever opened."""
-        body = self.assets.get(url)
-        if body is None:
-            raise FatalFetch(f"not an asset of this document: {url[:80]}")
-        return URLFetcherResponse(url, body)
+    def __init__(self, problem: str) -> None:
+        super().__init__(N_("A text is too long for paper: %(problem)s"), problem=problem)
 
 
-class PlainInfo(PlainObject):  # type: ignore[misc]
-    """The information dictionary kept outside the compressed objects, where the seal is found."""
+class BeyondLimits(RenderingRefused):
+    """A document took more time or memory than one may, or broke its renderer."""
 
-    compressible = False
-
-
-@dataclass(frozen=True)
-class Style:
-    """The style sheet and fonts of a kind, parsed once a process."""
-
-    sheet: Any
-    fonts: Any
+    def __init__(self) -> None:
+        super().__init__(N_("This document takes more time or memory than a document may; its texts are too long."))
 
 
 def documents() -> Path:
@@ -167,18 +129,18 @@ def template_version(kind: str) -> str:
 
 @cache
 def renderer_versions() -> str:
-    """Name everything outside the template that shapes the bytes: renderer, Pango, fonts."""
+    """Name everything outside the template that shapes the bytes: renderer, Pango, fonts whole and cut."""
     require_renderer()
-    number = ffi.pango.pango_version()
-    pango = f"{number // 10_000}.{number // 100 % 100}.{number % 100}"
     fonts = ", ".join(f"{name} {font.version}" for name, font in sorted(installed_fonts().items()))
-    return f"weasyprint {weasyprint.__version__}; pydyf {pydyf.__version__}; pango {pango}; fonts {fonts}"
+    return f"{press.press.versions()}; fonts {fonts}; cut {cut_fonts.version()}"
 
 
 def missing_pieces() -> list[str]:
     """Name the library or font families that documents need and this computer lacks."""
-    if pango_problem:
-        return [pango_problem]
+    try:
+        press.press.versions()
+    except press.Missing as problem:
+        return [str(problem)]
     return [family for family in FAMILIES if family not in installed_fonts()]
 
 
@@ -192,15 +154,20 @@ def require_renderer() -> None:
 def render(kind: str, context: Mapping[str, object], qr_png: bytes, token: str = "", portrait: bytes = b"") -> bytes:
     """Make the archive PDF of one document, with a blank place for the seal; the portrait is a JPEG, if any.
 
-    Raises PangoMissing, Unprintable (before any layout), TypeError or ValueError for a context
-    that is not made of short primitives.
+    Raises PangoMissing, Unprintable and TooLong (before any layout), BeyondLimits, TypeError for a context
+    that is not made of primitives.
     """
     require_renderer()
-    if characters := unprintable(context):
+    try:
+        characters = unprintable(context)
+    except ValueError as problem:
+        raise TooLong(str(problem)) from None
+    if characters:
         raise Unprintable(characters)
     html = html_of(kind, context, token)
     pictures = {"asset:qr.png": qr_png, "asset:portrait.jpg": portrait}
-    return pdf_of(html, _style(kind), {**pictures, **_assets(kind)})
+    carried = {proof.CARRIED: proof.carried(token)} if token else {}
+    return pdf_of(html, style_sheet(kind), {**pictures, **_assets(kind)}, carried, str(context["issued_on"]))
 
 
 def html_of(kind: str, context: Mapping[str, object], token: str = "") -> str:
@@ -215,76 +182,53 @@ def _assets(kind: str) -> dict[str, bytes]:
 
 
 @cache
-def _style(kind: str) -> Style:
-    fonts = FontConfiguration()
-    text = "\n".join(
-        path.read_text(encoding="utf-8") for path in (documents() / "_base.css", documents() / kind / "print.css")
-    )
-    return Style(weasyprint.CSS(string=text, font_config=fonts, url_fetcher=OwnAssets({})), fonts)
+def style_sheet(kind: str) -> str:
+    """Give the style sheet of a kind: what all share, then its own."""
+    paths_of = (documents() / "_base.css", documents() / kind / "print.css")
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths_of)
 
 
-def pdf_of(html: str, style: Style, assets: Mapping[str, bytes]) -> bytes:
-    """Lay out HTML with our own assets only; ForbiddenAddress for any other."""
+def pdf_of(
+    html: str, css: str, assets: Mapping[str, bytes], carried: Mapping[str, bytes] = NOTHING, dated: str = "",
+    seconds: float = PRESS_SECONDS,
+) -> bytes:  # fmt: skip
+    """Have HTML set with our own assets only; the files it carries bear an ISO date.
+
+    Raises ForbiddenAddress for any other asset, BeyondLimits, PangoMissing, and what the renderer objects to.
+    """
+    facts = {
+        "html": html, "css": css, "dated": dated, "fonts": _fonts_for(html),
+        "assets": _lengths(assets), "carried": _lengths(carried),
+    }  # fmt: skip
     try:
-        with rendering, _complaints_refused():
-            page = weasyprint.HTML(string=html, url_fetcher=OwnAssets(assets))
-            pdf: bytes = page.write_pdf(
-                stylesheets=[style.sheet],
-                font_config=style.fonts,
-                pdf_variant=PDF_VARIANT,
-                output_intent=OUTPUT_INTENT,
-                color_profiles={OUTPUT_INTENT: _srgb()},
-                custom_metadata=True,
-                finisher=_keep_information_plain,
-            )
-    except FatalFetch as problem:
-        raise ForbiddenAddress(str(problem)) from None
+        told, pdf = press.press.set(facts, b"".join([*assets.values(), *carried.values()]), seconds)
+    except press.Missing as missing:
+        raise PangoMissing(str(missing)) from None
+    except press.Beyond:
+        raise BeyondLimits from None
+    except Refusal as refusal:
+        problem = str(refusal.facts["problem"])
+        if refusal.code == "broken":
+            raise RenderingRefused(N_("The renderer fails on this document: %(problem)s"), problem=problem) from None
+        raise ForbiddenAddress(problem) from None
+    _require_drawn(told)
     return pdf
 
 
-@cache
-def _srgb_file() -> bytes:
-    return (files("weasyprint") / "pdf" / "sRGB2014.icc").read_bytes()
+def _lengths(parts: Mapping[str, bytes]) -> list[tuple[str, int]]:
+    return [(name, len(body)) for name, body in parts.items()]
 
 
-def _srgb() -> Any:
-    """Give the colour profile of PDF/A; the renderer's own way leaves its file open."""
-    # Made anew for each document: a profile whose name was asked is written differently.
-    return ColorProfile(io.BytesIO(_srgb_file()), "sRGB2014.icc", "relative-colorimetric", (["r"], ["g"], ["b"]))
+def _fonts_for(html: str) -> str:
+    """Choose the cut fonts where they have every character; asking many fonts for a rare one takes seconds."""
+    if cut_fonts.folder() is None:
+        return SYSTEM
+    return EVERYDAY if cut_fonts.characters().issuperset(html) else WHOLE
 
 
-def _keep_information_plain(_document: object, pdf: Any) -> None:
-    pdf.info = PlainInfo(pdf.info)
-
-
-@contextlib.contextmanager
-def _complaints_refused() -> Iterator[None]:
-    """Turn what the renderer only logs, a box drawn or an image left out, into a refusal."""
-    watch = _Complaints()
-    logger = logging.getLogger("weasyprint")
-    logger.addHandler(watch)
-    try:
-        yield
-    finally:
-        logger.removeHandler(watch)
-    if watch.characters:
-        raise Unprintable(watch.characters)
-    if watch.messages:
-        raise RenderingRefused(N_("The renderer objects: %(problem)s"), problem="; ".join(watch.messages))
-
-
-class _Complaints(logging.Handler):
-    """Collects the characters the renderer had no glyph for, and its other warnings."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.characters: list[UnprintableCharacter] = []
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        # Read from the message: a line may be masked, and so without arguments, before it comes here.
-        if found := NOTDEF.search(message):
-            self.characters.append(UnprintableCharacter(chr(int(found[1], 16)), f"U+{found[1]}", "template"))
-        else:
-            self.messages.append(message)
+def _require_drawn(told: Mapping[str, Any]) -> None:
+    """Turn what the renderer only notes, a box drawn or an image left out, into a refusal."""
+    if told["undrawn"]:
+        raise Unprintable([UnprintableCharacter(chr(int(c, 16)), f"U+{c}", "template") for c in told["undrawn"]])
+    if told["messages"]:
+        raise RenderingRefused(N_("The renderer objects: %(problem)s"), problem="; ".join(told["messages"])[:500])

@@ -5,9 +5,11 @@ Whether the other body has checked shows nowhere: not in a queue, its order, its
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -122,19 +124,22 @@ def _line(policy: Policy, actor: Actor, case: cases.Case, held: Held | None) -> 
 
 def place(conn: Connection, actor: Actor, queue: Queue, reference: str) -> Place:
     """Return where a claim stands in a queue; of one that has left it, `after` is the first that came later."""
-    query = sa.select(CLAIM.c.reference).where(*_of(actor, queue)).order_by(*ORDER)
     with walled(conn, actor):
-        names = list(conn.execute(query).scalars())
-        own = sa.select(*ORDER).where(CLAIM.c.reference == reference, visible_to(actor, CLAIM))
-        key = conn.execute(own).one_or_none()
-        if reference in names:
-            at = names.index(reference)
-            before, after = names[at - 1] if at else None, names[at + 1] if at + 1 < len(names) else None
-            return Place(at + 1, len(names), before, after)
-        later = query.where(sa.tuple_(*ORDER) > sa.tuple_(*map(sa.literal, key))) if key else query
-        after = conn.execute(later.limit(1)).scalar()
+        keys = [tuple(row) for row in conn.execute(sa.select(*ORDER).where(*_of(actor, queue)).order_by(*ORDER))]
+        own = next((key for key in keys if key[-1] == reference), None) or _key(conn, actor, reference)
     # Behind the last one the queue begins anew: nobody is passed over for good.
-    return Place(0, len(names), None, after or (names[0] if names else None))
+    at = bisect_left(keys, own) if own else 0
+    names = [key[-1] for key in keys]
+    if reference not in names:
+        return Place(0, len(names), None, names[at % len(names)] if names else None)
+    return Place(at + 1, len(names), names[at - 1] if at else None, names[at + 1] if at + 1 < len(names) else None)
+
+
+def _key(conn: Connection, actor: Actor, reference: str) -> tuple[Any, ...] | None:
+    """Return where a claim would stand that has left its queue; one that was never submitted stands nowhere."""
+    own = CLAIM.c.reference == reference, CLAIM.c.first_submitted_at.is_not(None), visible_to(actor, CLAIM)
+    row = conn.execute(sa.select(*ORDER).where(*own)).one_or_none()
+    return tuple(row) if row else None
 
 
 def majors(conn: Connection, actor: Actor, stage: str) -> list[str]:

@@ -6,7 +6,7 @@ Only what the table itself shows is found here; whether a person may register is
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -53,6 +53,7 @@ COLUMN_OF: Mapping[str, str] = {
     "name_format": "name",
     "name_dot_normalised": "name",
     "name_space_removed": "name",
+    "name_unprintable": "name",
     "id_number_missing": "id_number",
     "id_number_format": "id_number",
     "id_number_checksum": "id_number",
@@ -87,6 +88,7 @@ TEXTS: Mapping[str, str] = {
     "duplicate_in_file": N_("This ID number already stands on row %(first_row)s."),
     "name_dot_normalised": N_("The dot in the name was replaced by the proper one."),
     "name_space_removed": N_("Blanks were removed from the name."),
+    "name_unprintable": N_("No installed font draws %(characters)s; papers with this name wait until one does."),
     "id_number_normalised": N_("The ID number was brought into its 18-character form."),
     "phone_repaired": N_("The mobile number was tidied."),
     "county_filled_down": N_("The county was taken from row %(from_row)s above."),
@@ -203,6 +205,13 @@ def note_shared_phones(rows: Iterable[RosterRow], live: AbstractSet[str]) -> Non
         if phone in seen:
             _notice(row, "phone", "phone_shared")
         seen.add(phone)
+
+
+def note_unprintable(rows: Iterable[RosterRow], unprintable: Callable[[str], str]) -> None:
+    """R2.4: add the notice name_unprintable where no font draws a name; the function names the characters."""
+    for row in rows:
+        if characters := unprintable(row.values["name"]):
+            row.notices.append(Remark("name", "name_unprintable", {"characters": characters}))
 
 
 def number_lost(row: RosterRow) -> bool:

@@ -14,7 +14,7 @@ from edu_pilot.extensions import read
 from edu_pilot.models import Application, LiveCase
 from edu_pilot.rules.calendar import intake_is_open, intake_is_ours
 from edu_pilot.rules.lookups import known_regions, level_code
-from edu_pilot.services import cases, exports, fitting, policies
+from edu_pilot.services import cases, exports, fitting, glyphs, policies
 from edu_pilot.services.actors import require_role
 from edu_pilot.services.answers import read_date
 from edu_pilot.services.effects.application import PLAIN
@@ -30,6 +30,7 @@ from edu_pilot.services.roster_reading import (
     mark_repeated_numbers,
     note_shared_phones,
     note_unknown_regions,
+    note_unprintable,
     problems_of,
     read_rows,
 )
@@ -188,6 +189,7 @@ def _rows(conn: Connection, data: bytes, filename: str, attempt: Attempt, kind: 
         mark_repeated_numbers(rows)
     note_unknown_regions(rows, known_regions(attempt.policy))
     note_shared_phones(rows, _live_phones(conn, rows))
+    note_unprintable(rows, glyphs.not_drawn)
     return rows
 
 

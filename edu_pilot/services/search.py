@@ -66,7 +66,7 @@ def find(conn: Connection, workflow: str, actor: Actor, wanted: Wanted) -> tuple
     with walled(conn, actor):
         rows = all_rows(conn, query.order_by(records.c.reference).limit(limit + 1))
     following = rows[limit - 1]["reference"] if len(rows) > limit else None
-    found = cases.batch_of(conn, vault(), workflow, rows[:limit])
+    found = cases.batch_of(conn, vault(), workflow, rows[:limit], still=True)
     return [veil.veiled(conn, case, actor) for case in found], following
 
 
@@ -96,7 +96,7 @@ def _named(table: sa.Table, q: str, keys: str) -> sa.ColumnElement[bool]:
 def get(conn: Connection, workflow: str, reference: str, actor: Actor) -> Case:
     """Return a record the actor may see; NotFound for a missing and for a hidden one alike."""
     with walled(conn, actor):
-        case = cases.by_reference(conn, vault(), workflow, reference)
+        case = cases.by_reference(conn, vault(), workflow, reference, still=True)
         require_visible(actor, case)
     return veil.veiled(conn, case, actor)
 
@@ -197,7 +197,7 @@ def _by_person(conn: Connection, actor: Actor, id_number: str | None, phone: str
         query = sa.select(records).where(own, visible_to(actor, records)).order_by(records.c.reference).limit(LIMIT)
         with walled(conn, actor):
             rows = all_rows(conn, query)
-        batch = cases.batch_of(conn, vault(), workflow, rows)
+        batch = cases.batch_of(conn, vault(), workflow, rows, still=True)
         found += [veil.veiled(conn, case, actor) for case in batch]
     return found
 
@@ -237,7 +237,7 @@ def standings(conn: Connection, person_key: str) -> list[Standing]:
         own = records.c.person_id.in_(person), resit_is_told(records)
         query = sa.select(records).where(*own).order_by(records.c.reference)
         rows = all_rows(conn, query)
-        batch = cases.batch_of(conn, vault(), workflow, rows)
+        batch = cases.batch_of(conn, vault(), workflow, rows, still=True)
         found += [_standing(conn, veil.veiled(conn, case, student(person_key))) for case in batch]
     return found
 

@@ -22,9 +22,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import current_app
 
 from edu_pilot.disk import sync_folder
+from edu_pilot.services import issuer
+from edu_pilot.services.issuer import Issuer
 
 FIELD, INDEX, CODE, SIGNING, SESSION = "field", "index", "code", "signing", "session"
 PURPOSES = (FIELD, INDEX, CODE, SIGNING, SESSION)
+# Not drawn but made or brought: a private key with its certificates, as PEM.
+ISSUER = "issuer"
 # The key id is the first byte of every sealed value.
 LAST_KEY = 255
 NONCE = 12
@@ -52,6 +56,7 @@ class Vault:
     signing: Ed25519PrivateKey
     sessions: tuple[bytes, ...]
     earlier: tuple[bytes, ...] = ()
+    issuer: Issuer | None = None
 
     @property
     def newest(self) -> int:
@@ -138,13 +143,13 @@ def create_keys(folder: Path) -> None:
             _create(folder / name)
 
 
-def _create(path: Path) -> None:
+def _create(path: Path, content: bytes = b"") -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return
     with os.fdopen(handle, "wb") as file:
-        file.write(os.urandom(32))
+        file.write(content or os.urandom(32))
         file.flush()
         os.fsync(file.fileno())
     sync_folder(path.parent)
@@ -161,12 +166,12 @@ def numbers(folder: Path, purpose: str) -> list[int]:
     return sorted(found + [1] * (folder / purpose).is_file())
 
 
-def add_key(folder: Path, purpose: str) -> int:
-    """Add a key to a purpose's ring and return its id; it is in use from now on."""
+def add_key(folder: Path, purpose: str, content: bytes = b"") -> int:
+    """Add a key to a purpose's ring, drawn unless it is given, and return its id; it is in use from now on."""
     number = max([*numbers(folder, purpose), *numbers(folder / RETIRED, purpose), 0]) + 1
     if number > LAST_KEY:
         raise ValueError("no key id is left")
-    _create(_path(folder, purpose, number))
+    _create(_path(folder, purpose, number), content)
     return number
 
 
@@ -183,12 +188,35 @@ def keep_public(folder: Path) -> None:
     """Keep what verifies the papers signed so far, before the key that signed them goes."""
     number = numbers(folder, SIGNING)[-1]
     key = Ed25519PrivateKey.from_private_bytes(_read(_path(folder, SIGNING, number)))
+    _publish(folder, str(number), key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+
+def _publish(folder: Path, name: str, content: bytes) -> None:
     (folder / PUBLIC).mkdir(exist_ok=True, mode=0o700)
-    with (folder / PUBLIC / str(number)).open("wb") as file:
-        file.write(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+    with (folder / PUBLIC / name).open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     sync_folder(folder / PUBLIC)
+
+
+def add_issuer(folder: Path, pem: bytes) -> int:
+    """Sign documents under another key and certificate from now on; what verifies them is kept for ever.
+
+    Raises UnfitCertificate for a text that holds no such pair.
+    """
+    pinned = issuer.as_pem(issuer.read(pem).pinned)
+    number = add_key(folder, ISSUER, pem)
+    _publish(folder, f"{ISSUER}.{number}.pem", pinned)
+    for earlier in numbers(folder, ISSUER)[:-1]:
+        retire_key(folder, ISSUER, earlier)
+    return number
+
+
+def pinned_certificates(folder: Path) -> list[bytes]:
+    """Return as PEM every certificate that verifies documents signed here, the present one first."""
+    found = (folder / PUBLIC).glob(f"{ISSUER}.*.pem")
+    return [path.read_bytes() for path in sorted(found, key=lambda path: -int(path.name.split(".")[1]))]
 
 
 def load(folder: Path, indexes: int | None = None) -> Vault:
@@ -206,7 +234,13 @@ def load(folder: Path, indexes: int | None = None) -> Vault:
         signing=Ed25519PrivateKey.from_private_bytes(rings[SIGNING][max(rings[SIGNING])]),
         sessions=tuple(rings[SESSION].values()),
         earlier=_public_keys(folder),
+        issuer=_issuer(folder),
     )
+
+
+def _issuer(folder: Path) -> Issuer | None:
+    found = numbers(folder, ISSUER)
+    return issuer.read(_read(_path(folder, ISSUER, found[-1]))) if found else None
 
 
 def _public_keys(folder: Path) -> tuple[bytes, ...]:

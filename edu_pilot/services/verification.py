@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -16,6 +16,7 @@ from edu_pilot.extensions import one_row, read
 from edu_pilot.models import Document
 from edu_pilot.services import documents, proof
 from edu_pilot.services.cases import NotFound
+from edu_pilot.services.revocations import read_list
 from edu_pilot.services.vault import vault
 
 DOCUMENT = Document.__table__
@@ -32,19 +33,33 @@ class Verified:
     number: str | None = None
     content: dict[str, Any] | None = None
     revoked_at: str | None = None
+    # Signed by a key of ours that another one has followed.
+    earlier_key: bool = False
+    # The moment of the list of revoked papers that was asked.
+    as_of: str | None = None
 
 
-def by_key(pdf: bytes, public_key: bytes) -> Verified:
-    """Check a file with nothing but the issuer's public key, raw or PEM."""
-    result, facts = proof.verify_file(pdf, public_key)
-    return _told(result, facts)
+def by_key(pdf: bytes, public_key: bytes, revocations: bytes | None = None) -> Verified:
+    """Check a file with nothing but the issuer's public key, raw or PEM, and a list of revoked papers if there is one.
+
+    A list signed by that key vouches for the keys before it. Raises Altered for a list that is not.
+    """
+    known = None if revocations is None else read_list(revocations, public_key)
+    result, facts, present = _by_any_key(pdf, [public_key, *(known.keys if known else ())])
+    told = _told(result, facts, earlier_key=not present)
+    if known is None or facts is None:
+        return told
+    day = known.day_of(str(proof.token_in_pdf(pdf)))
+    return replace(told, result="revoked" if day else told.result, revoked_at=day, as_of=known.made_at)
 
 
-def _told(result: str, facts: proof.Proof | None, revoked_at: str | None = None) -> Verified:
+def _told(
+    result: str, facts: proof.Proof | None, revoked_at: str | None = None, *, earlier_key: bool = False
+) -> Verified:
     if facts is None:
         return Verified(result)
     content = {name: value for name, value in asdict(facts).items() if value not in ("", None)}
-    return Verified(result, facts.kind, facts.number, content, revoked_at)
+    return Verified(result, facts.kind, facts.number, content, revoked_at, earlier_key)
 
 
 def by_file(pdf: bytes) -> Verified:
@@ -59,7 +74,8 @@ def by_file(pdf: bytes) -> Verified:
     # Under an earlier key, which may have become known, only the kept file itself is genuine.
     if (row["sha256"] or not present) and row["sha256"] != hashlib.sha256(pdf).hexdigest():
         return _told("altered", facts)
-    return _told("revoked" if row["voided_at"] else "genuine", facts, iso(row["voided_at"]))
+    standing = "revoked" if row["voided_at"] else "genuine"
+    return _told(standing, facts, iso(row["voided_at"]), earlier_key=not present)
 
 
 def _by_any_key(pdf: bytes, keys: Sequence[bytes]) -> tuple[proof.Result, proof.Proof | None, bool]:

@@ -17,6 +17,7 @@ from edu_pilot.web import (
     dashboard,
     desk,
     documents,
+    drafting,
     errors,
     exams,
     guide,
@@ -33,6 +34,7 @@ from edu_pilot.web import (
     rosters,
     sessions,
     sign_in,
+    specimens,
     staff,
     student,
     telling,
@@ -56,7 +58,8 @@ def init_app(app: Flask) -> None:
     errors.init_app(app)
     for pages in (
         sign_in, account, staff, navigation, home, dashboard, desk, registry, exams, places, review, payments, rosters,
-        records, personal, documents, public, student, claiming, telling, admin, guide,
+        records, personal, documents, public, student, claiming, telling, admin, drafting, specimens,
+        guide,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)
     access.require_declared(app)

@@ -26,6 +26,7 @@ from edu_pilot.services import (
 from edu_pilot.services.answers import read_date
 from edu_pilot.services.policies import Version
 from edu_pilot.web import access
+from edu_pilot.web.forms import whole
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.reasons import N_, Reason
 from edu_pilot.workflow.versions import Files
@@ -121,7 +122,7 @@ def anchor_sheet() -> str:
 @pages.get("/policies")
 @access.roles(*OFFICE)
 def versions() -> str:
-    """List the published versions; publishing stays with the command line."""
+    """List the published versions."""
     with read() as conn:
         known, current = policies.versions(conn), policies.in_force(conn, clock.today())
     return render_template("admin/policies.html", versions=known, current=current.number)
@@ -167,17 +168,12 @@ def compare() -> str:
 
 def _version(asked: str) -> tuple[Version, Files]:
     """Return a version by its number with its files; a number that was never published is missing."""
-    number = _number(asked) or 0
+    number = whole(asked) or 0
     with read() as conn:
         found, files = policies.numbered(conn, [number]), policies.files(conn, number)
     if files is None:
         abort(404)
     return found[number], files
-
-
-def _number(text: str) -> int | None:
-    """Return a number as it stands in an address, or None for anything else and for more than a database counts."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 @pages.get("/catalogue")
@@ -219,7 +215,7 @@ def _asked(given: Mapping[str, str]) -> tuple[trail.Asked, list[str]]:
     workflow, _dot, action = given.get("action", "").rpartition(".")
     asked = trail.Asked(
         given.get("account", ""), given.get("workflow", workflow), action, given.get("reference", ""),
-        days["since"], days["until"], _number(request.args.get("before", "")),
+        days["since"], days["until"], whole(request.args.get("before", "")),
     )  # fmt: skip
     return asked, [name for name, day in days.items() if name in given and day is None]
 

@@ -22,7 +22,7 @@ from edu_pilot.services.perform import create
 from edu_pilot.services.presenting import Shown
 from edu_pilot.services.wording import yuan
 from edu_pilot.web import access, files
-from edu_pilot.web.forms import ROWS, Answers, Table, form_of
+from edu_pilot.web.forms import ROWS, Answers, Table, form_of, whole
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.definition import Action
 from edu_pilot.workflow.engine import Offer
@@ -254,7 +254,7 @@ def submit() -> Any:
         case = _shown(conn).case
     seen = request.form.get("seen_version", "")
     g.again = _check_page
-    outbox.act("claim", case.reference, "submit", access.actor(), {}, int(seen) if seen.isdecimal() else 0)
+    outbox.act("claim", case.reference, "submit", access.actor(), {}, whole(seen) or 0)
     return redirect(url_for(".done"), 303)
 
 

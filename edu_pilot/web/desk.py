@@ -22,6 +22,7 @@ from edu_pilot.services import (
     documents,
     entry,
     erasure,
+    glyphs,
     look_ups,
     policies,
     presenting,
@@ -168,8 +169,21 @@ def enter() -> Any:
     reference = entry.register(form.given, actor)
     begun.drop_form(WORKFLOW, actor)
     flash(_("Registered: %(reference)s", reference=reference))
+    _warn_of_paper(form)
     kept = {name: text for name in STICKY if (text := form[name].data)}
     return redirect(url_for(".form", last=reference, **kept), 303)
+
+
+def _warn_of_paper(form: Answers) -> None:
+    """R2.4: tell at the desk, while the ID card lies there, which characters no paper will show."""
+    typed = "".join(text for text in form.given.values() if isinstance(text, str))
+    if characters := glyphs.not_drawn(typed):
+        text = _(
+            "No installed font draws %(characters)s. Compare with the ID card; if it is right, tell the administrator. "
+            "The papers wait until a font has it.",
+            characters=characters,
+        )
+        flash(text)
 
 
 @pages.post("/desk/card")

@@ -17,6 +17,7 @@ from edu_pilot.services.cases import Case
 from edu_pilot.services.course_scores import Sheet
 from edu_pilot.services.worklists import Sought
 from edu_pilot.web import access, files
+from edu_pilot.web.forms import whole
 from edu_pilot.web.words import Words
 from edu_pilot.web.worklists import kept, lines, named, page_number, sought, told
 from edu_pilot.workflow.reasons import Refused
@@ -125,8 +126,7 @@ def step(session: str, action: str) -> Response:
     _session(session)
     g.again = partial(_session_page, session)
     seen = request.form.get("seen_version", "")
-    version = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0
-    outbox.act(SESSION, session, action, access.actor(), {}, version)
+    outbox.act(SESSION, session, action, access.actor(), {}, whole(seen) or 0)
     with read() as conn:
         words = Words(presenting.in_force(conn))
     flash(_("Done: %(action)s", action=words.action(SESSION, action)))

@@ -97,6 +97,11 @@ def _fen(typed: str) -> int:
     return int(digits)
 
 
+def whole(text: str) -> int | None:
+    """Return a whole number as people and addresses write it, None for anything else or more than a database counts."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 class Number(Text):
     """A whole number."""
 
@@ -104,7 +109,8 @@ class Number(Text):
     def answer(self) -> Any:
         """The number, or what was typed if it is none."""
         typed = (self.data or "").strip()
-        return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else typed or None
+        number = whole(typed)
+        return number if number is not None else typed or None
 
 
 class Choice(SelectField):
@@ -312,8 +318,7 @@ class Answers(FlaskForm):
     @property
     def seen(self) -> int:
         """The version of the record the form was shown with; none that ever was if it is garbled."""
-        text = str(self.seen_version.data or "")
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        return whole(str(self.seen_version.data or "")) or 0
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Ask the fields, then the services' reader; all faults stand at their fields."""

@@ -17,9 +17,9 @@ from edu_pilot.services.perform import create
 from edu_pilot.web import access, choices, files
 from edu_pilot.web.choices import Asked
 from edu_pilot.web.forms import Answers, form_of
-from edu_pilot.web.records import Step, hands_in
+from edu_pilot.web.records import hands_in, step_of
 from edu_pilot.web.words import Words
-from edu_pilot.workflow.engine import Offer
+from edu_pilot.web.worklists import page_number
 from edu_pilot.workflow.reasons import N_, Refused
 
 pages = Blueprint("payments", __name__, url_prefix="/payments")
@@ -50,7 +50,7 @@ def index_page(refused: Refused | None = None) -> str:
     view = request.args.get("list") or (READY if MAKER in actor.roles or refused else BATCHES)
     if view not in TITLES:
         abort(404)
-    state, at = request.args.get("state") or None, _page()
+    state, at = request.args.get("state") or None, page_number()
     with read() as conn:
         words = Words(presenting.in_force(conn))
         known = batches.standing(conn, actor)
@@ -80,11 +80,6 @@ def index_page(refused: Refused | None = None) -> str:
             draws=MAKER in actor.roles,
             refused=refused,
         )
-
-
-def _page() -> int:
-    number = request.args.get("page", "1")
-    return max(1, int(number)) if number.isascii() and number.isdigit() and len(number) < 6 else 1
 
 
 @pages.post("")
@@ -169,19 +164,12 @@ def batch_page(reference: str, tried: Answers | None = None, refused: Refused | 
             whole=whole,
             words=words,
             sheet=batches.sheet(conn, case, actor),
-            steps=[_step(offer, Asked(conn, actor, words, case), tried) for offer in whole.shown.offers],
+            steps=[step_of("payment", offer, Asked(conn, actor, words, case), tried) for offer in whole.shown.offers],
             tried=tried,
             refused=refused,
             takes_file=payments.RELEASER in actor.roles,
             hands=accounts.offices(conn, hands_in(whole)),
         )
-
-
-def _step(offer: Offer, asked: Asked, tried: Answers | None) -> Step:
-    if tried is not None and tried.action.name == offer.action.name:
-        return Step(offer, tried)
-    options = choices.options_of("payment", offer.action, asked) if offer.open else {}
-    return Step(offer, form_of(offer.action, asked.words, options, case=asked.case))
 
 
 @pages.get("/<reference>/bank-file")
@@ -196,6 +184,8 @@ def bank_file(reference: str) -> Response:
 @access.roles(*READERS)
 def back(reference: str, action: str) -> Response:
     """Lead a reloaded step back to its batch: asking for a page never takes a step."""
+    with read() as conn:
+        search.get(conn, "payment", reference, access.actor())
     return redirect(url_for(".batch", reference=reference))
 
 

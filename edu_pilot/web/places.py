@@ -12,6 +12,7 @@ from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.services import presenting, quotas
 from edu_pilot.web import access
+from edu_pilot.web.forms import whole
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.reasons import Refused
 
@@ -50,7 +51,7 @@ def of_year(year: str, refused: Refused | None = None) -> str:
 def move(year: str) -> Any:
     """Move free places from one county's share to another's."""
     given = request.form
-    places = int(given["places"]) if given.get("places", "").isascii() and given.get("places", "").isdigit() else 0
+    places = whole(given.get("places", "")) or 0
     g.again = partial(of_year, year)
     quotas.move(year, given.get("source", ""), given.get("target", ""), places, access.actor())
     flash(_("The places are moved."))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, current_app, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from edu_pilot.extensions import read
-from edu_pilot.services import presenting, query_codes, throttle, verification
+from edu_pilot.services import offline, presenting, query_codes, revocations, throttle, verification
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.documents import ungrouped
 from edu_pilot.services.verification import Verified
@@ -20,6 +21,7 @@ from edu_pilot.workflow.registry import Actor
 
 pages = Blueprint("public", __name__)
 CODE_LIMIT, BACK_LIMIT = 64, 200
+OFFLINE_NAME, LIST_NAME = "edu-pilot-verifier.html", "edu-pilot-revocations.json"
 
 
 @pages.get("/status")
@@ -82,6 +84,24 @@ def check() -> Any:
     if code:
         return redirect(url_for(".by_code", code=code), 303)
     return _question(missing=True), 422
+
+
+@pages.get("/verify/offline")
+@public
+def offline_page() -> Response:
+    """Send the page that verifies papers without us; whoever opened it here can keep it as it is."""
+    answer = files.download(offline.page().encode(), "text/html; charset=utf-8", OFFLINE_NAME, shown=True)
+    answer.headers["Content-Security-Policy"] = f"{offline.policy()}; frame-ancestors 'none'"
+    return answer
+
+
+@pages.get("/verify/revocations")
+@public
+def revoked_papers() -> Response:
+    """Send the signed list of papers that hold no longer, as of now."""
+    with read() as conn:
+        text = revocations.signed(conn)
+    return files.download(text.encode(), "application/json", LIST_NAME)
 
 
 @pages.get("/v/<code>")

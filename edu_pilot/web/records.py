@@ -33,7 +33,7 @@ from edu_pilot.services.perform import create
 from edu_pilot.services.search import Wanted
 from edu_pilot.web import access, choices, files
 from edu_pilot.web.choices import Asked
-from edu_pilot.web.forms import Answers, form_of
+from edu_pilot.web.forms import Answers, Part, Reading, form_of, whole
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.engine import Offer
 from edu_pilot.workflow.policy import Policy
@@ -135,7 +135,7 @@ def detail_page(
             facts=whole.shown.facts,
             whole=whole,
             words=words,
-            steps=[_step(workflow, offer, asked, tried) for offer in whole.shown.offers],
+            steps=[step_of(workflow, offer, asked, tried) for offer in whole.shown.offers],
             tried=tried,
             refused=refused,
             stuck=_stuck(conn, case),
@@ -172,11 +172,12 @@ def _desk(workflow: str, reference: str) -> str | None:
     return url_for(endpoint, reference=reference) if endpoint and mine else None
 
 
-def _step(workflow: str, offer: Offer, asked: Asked, tried: Answers | None) -> Step:
+def step_of(workflow: str, offer: Offer, asked: Asked, tried: Answers | None, reading: type[Part] = Reading) -> Step:
+    """Return a step with its form: the one that was tried, if it was this step's, else a fresh one."""
     if tried is not None and tried.action.name == offer.action.name:
         return Step(offer, tried)
     options = choices.options_of(workflow, offer.action, asked) if offer.open else {}
-    return Step(offer, form_of(offer.action, asked.words, options, case=asked.case))
+    return Step(offer, form_of(offer.action, asked.words, options, case=asked.case, reading=reading))
 
 
 def _stuck(conn: Connection, case: Case) -> list[Reason]:
@@ -197,6 +198,8 @@ def _kinds(words: Words) -> list[tuple[str, str]]:
 @access.signed_in
 def back(workflow: str, reference: str, action: str) -> Response:
     """Lead a reloaded step back to its record: asking for a page never takes a step."""
+    with read() as conn:
+        search.get(conn, workflow, reference, access.actor())
     return redirect(url_for(".detail", workflow=workflow, reference=reference))
 
 
@@ -331,6 +334,6 @@ def file(workflow: str, reference: str, file_id: str) -> Response:
 @access.signed_in
 def file_page(workflow: str, reference: str, file_id: str, page: str) -> Response:
     """Send one page of a kept PDF as the picture it was drawn as, so that it can stand beside what it proves."""
-    number = int(page) if page.isascii() and page.isdigit() and len(page) < 4 else 0
+    number = whole(page) or 0
     picture = papers.page(workflow, reference, file_id, number, access.actor())
     return files.download(picture, "image/jpeg", f"{reference}-{file_id[:8]}-{number}.jpeg", shown=True)

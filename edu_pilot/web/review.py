@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Blueprint, abort, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
@@ -18,9 +17,9 @@ from edu_pilot.services.reviewing import Queue
 from edu_pilot.web import access, choices
 from edu_pilot.web.choices import Asked
 from edu_pilot.web.forms import Answers, Part, form_of, lined
-from edu_pilot.web.records import Step
+from edu_pilot.web.records import step_of
 from edu_pilot.web.words import Words
-from edu_pilot.workflow.engine import Offer
+from edu_pilot.web.worklists import page_number
 from edu_pilot.workflow.reasons import N_, Refused
 
 pages = Blueprint("review", __name__, url_prefix="/review")
@@ -55,9 +54,7 @@ def _filters(queue: Queue) -> dict[str, Any]:
 @access.roles(*JUDGES)
 def index() -> str:
     """Show one of the queues, oldest claims first; the filters stand in the address."""
-    queue, actor = _queue(), access.actor()
-    number = request.args.get("page", "1")
-    at = int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 1
+    queue, actor, at = _queue(), access.actor(), page_number()
     with read() as conn:
         lines, total = reviewing.page(conn, actor, queue, at)
         return render_template(
@@ -130,7 +127,8 @@ def claim_page(reference: str, tried: Answers | None = None, refused: Refused | 
         case = search.get(conn, "claim", reference, actor)
         shown = presenting.show(conn, case, actor)
         words = Words(shown.compiled)
-        steps = [_step(conn, offer, words, case, tried) for offer in shown.offers]
+        asked = Asked(conn, actor, words, case)
+        steps = [step_of("claim", offer, asked, tried, _reading(case)) for offer in shown.offers]
         files = evidence.files(conn, case, actor)
         body = holds.body_of(actor)
         checks = shown.facts.get("checks") or []
@@ -159,13 +157,6 @@ def claim_page(reference: str, tried: Answers | None = None, refused: Refused | 
             chosen=_chosen(files),
             certificates=case.certificates,
         )
-
-
-def _step(conn: Connection, offer: Offer, words: Words, case: Case, tried: Answers | None) -> Step:
-    if tried is not None and tried.action.name == offer.action.name:
-        return Step(offer, tried)
-    options = choices.options_of("claim", offer.action, Asked(conn, access.actor(), words, case)) if offer.open else {}
-    return Step(offer, form_of(offer.action, words, options, case=case, reading=_reading(case)))
 
 
 def _reading(case: Case) -> type[Part]:
@@ -217,6 +208,8 @@ def act(reference: str, action: str) -> Any:
 @access.roles(*JUDGES)
 def back(reference: str, action: str) -> Response:
     """Lead a reloaded step back to its claim: asking for a page never takes a step."""
+    with read() as conn:
+        search.get(conn, "claim", reference, access.actor())
     return redirect(url_for(".claim", reference=reference))
 
 

@@ -15,6 +15,7 @@ from edu_pilot.services.bulk import Outcome
 from edu_pilot.services.cases import Case
 from edu_pilot.services.worklists import Sought
 from edu_pilot.web import access
+from edu_pilot.web.forms import whole
 from edu_pilot.web.records import Line
 
 FILTERS = ("county", "intake", "major")
@@ -29,8 +30,7 @@ def sought(**more: Any) -> Sought:
 
 def page_number() -> int:
     """Return the page asked for; the first for anything that is no number."""
-    text = request.args.get("page", "")
-    return min(int(text), LAST_PAGE) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+    return max(1, min(whole(request.args.get("page", "")) or 1, LAST_PAGE))
 
 
 def kept(wanted: Sought) -> dict[str, str]:

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from werkzeug.serving import make_server
+
+from edu_pilot.services import factor
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -40,3 +42,25 @@ def served_here(site: Flask) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def follow(pressed: Locator) -> None:
+    """Press what leads to another page and wait until that page is there, with its scripts and style sheets."""
+    with pressed.page.expect_navigation():
+        pressed.click()
+
+
+def sign_in(page: Page, address: str, account: str = "wang.fang", first: str = "/login") -> None:
+    """Sign one of the staff in, on the way to the page wanted first."""
+    page.goto(address + first)
+    page.get_by_label("用户名").fill(account)
+    page.get_by_label("密码").fill(f"demo{account}")
+    page.get_by_label("动态验证码").fill(factor.present_code(factor.sample_secret(account)))
+    follow(page.get_by_role("button", name="登录", exact=True))
+
+
+def fits(page: Page) -> bool:
+    """Tell whether nothing sticks out to the side, once the page and its style sheets are there."""
+    page.wait_for_load_state()
+    width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    return bool(page.evaluate(width) <= 0)

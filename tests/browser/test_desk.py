@@ -11,7 +11,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from edu_pilot.services import look_ups
-from tests.browser.test_walk import fits, sign_in
+from tests.browser.served import fits, follow, sign_in
 from tests.factories import rows, state
 from tests.people import LIU_WEI
 
@@ -26,7 +26,7 @@ def opened(chromium: Browser, address: str) -> tuple[Page, list[str]]:
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    sign_in(page, address)
+    sign_in(page, address, first="/desk")
     return page, complaints
 
 
@@ -60,8 +60,8 @@ def test_an_applicant_is_entered_by_keyboard_alone(chromium: Browser, address: s
         page.keyboard.press("Enter")
     choose(page, "union_member")
     assert page.evaluate("document.activeElement.value") == "register"
-    page.keyboard.press("F2")
-    page.wait_for_url("**/desk/register?*")
+    with page.expect_navigation(url="**/desk/register?*"):
+        page.keyboard.press("F2")
     assert "已登记" in page.get_by_role("status").first.inner_text() and fits(page)
     # What stays the same stands there already; the number of one who is registered is told while it is typed.
     assert page.locator("[name=major]").input_value() != "" and page.locator("[name=name]").input_value() == ""
@@ -80,7 +80,7 @@ def test_what_is_half_typed_is_there_again_after_the_browser_was_closed(chromium
     page, _complaints = opened(chromium, address)
     page.goto(f"{address}/desk/register")
     page.locator("[name=name]").fill("刘伟")
-    page.get_by_role("button", name="暂存").click()
+    follow(page.get_by_role("button", name="暂存"))
     page.close()
     page = page.context.new_page()
     page.goto(f"{address}/desk/register")
@@ -105,22 +105,22 @@ def test_a_messy_roster_is_mended_taken_and_taken_back(
     chromium: Browser, address: str, site: Flask, tmp_path: Path
 ) -> None:
     page, complaints = opened(chromium, address)
-    page.get_by_role("link", name="上传名册").first.click()
+    follow(page.get_by_role("link", name="上传名册").first)
     page.get_by_label("入学批次").fill("2209")
     page.locator("input[type=file]").set_input_files(MESSY)
-    page.get_by_role("button", name="上传并核对").click()
+    follow(page.get_by_role("button", name="上传并核对"))
     assert page.locator(".bad-cell").count() == 12 and fits(page)
     with page.expect_download() as waited:
         page.get_by_role("link", name="下载标注错误的文件").click()
     file = mended(Path(waited.value.path()).read_bytes(), tmp_path / "mended.xlsx")
-    page.get_by_role("link", name="重新上传").click()
+    follow(page.get_by_role("link", name="重新上传"))
     assert page.get_by_label("入学批次").input_value() == "2209"
     page.locator("input[type=file]").set_input_files(file)
-    page.get_by_role("button", name="上传并核对").click()
-    page.get_by_role("button", name="录入 21 行").click()
+    follow(page.get_by_role("button", name="上传并核对"))
+    follow(page.get_by_role("button", name="录入 21 行"))
     assert page.get_by_role("heading", level=1).inner_text() == "已录入"
     page.locator("#undo summary").click()
-    page.locator("#undo button").click()
+    follow(page.locator("#undo button"))
     assert "已撤回 21 条" in page.get_by_role("status").first.inner_text() and fits(page)
     assert complaints == []
     page.close()
@@ -136,10 +136,8 @@ def test_the_pages_of_the_desk_fit(chromium: Browser, address: str, width: int) 
     for path in ("/desk", "/desk/register", "/desk/roster"):
         page.goto(f"{address}{path}")
         assert fits(page), path
-        page.get_by_role("button", name="大字版").click()
-        page.locator("html.elder").wait_for()
+        follow(page.get_by_role("button", name="大字版"))
         assert fits(page), path
-        page.get_by_role("button", name="标准版").click()
-        page.locator("html:not(.elder)").wait_for()
+        follow(page.get_by_role("button", name="标准版"))
     assert complaints == []
     page.close()

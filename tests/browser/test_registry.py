@@ -9,10 +9,8 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from edu_pilot import clock
-from edu_pilot.services import factor
 from tests import crowds
-from tests.browser.served import served_here
-from tests.browser.test_walk import fits
+from tests.browser.served import fits, follow, served_here, sign_in
 from tests.factories import ADMITTED, EXAM, Pilot, row, rows, state
 
 
@@ -27,13 +25,7 @@ def at(browser: Browser, address: str, account: str, complaints: list[str]) -> P
     """Sign one of the staff in at a desk."""
     page = browser.new_context(viewport=ViewportSize(width=1366, height=768), locale="zh-CN").new_page()
     page.on("console", lambda message: complaints.append(message.text))
-    page.goto(f"{address}/login")
-    page.get_by_label("用户名").fill(account)
-    page.get_by_label("密码").fill(f"demo{account}")
-    page.get_by_label("动态验证码").fill(factor.present_code(factor.sample_secret(account)))
-    page.get_by_role("button", name="登录", exact=True).click()
-    # A page asked for before the answer came would break the sign-in off.
-    page.wait_for_url(lambda found: "/login" not in found)
+    sign_in(page, address, account)
     return page
 
 
@@ -47,7 +39,7 @@ def test_a_registrar_admits_thirty_and_reads_why_three_were_skipped(
     complaints: list[str] = []
     page = at(chromium, served, "chen.hui", complaints)
     page.goto(f"{served}/registry")
-    page.get_by_role("link", name="待录取 33").click()
+    follow(page.get_by_role("link", name="待录取 33"))
     assert "本页 33 人，可办理 33 人" in page.inner_text("#rows caption") and fits(page)
     # While the list is open three leave: two give up, one is not admitted.
     with clock.on(ADMITTED), site.app_context():
@@ -56,7 +48,7 @@ def test_a_registrar_admits_thirty_and_reads_why_three_were_skipped(
         pilot.reject(references[20])
     page.get_by_label("本页全选").check()
     assert page.locator("[data-count]").inner_text() == "33 / 33"
-    page.get_by_role("button", name="录取（所选人员）").first.click()
+    follow(page.get_by_role("button", name="录取（所选人员）").first)
     figures = page.locator(".figures dd").all_inner_texts()
     assert figures == ["33", "30", "3"]
     skipped = page.locator("tbody tr").all_inner_texts()
@@ -75,21 +67,21 @@ def test_an_examiner_seats_forty_types_their_marks_and_publishes(
     complaints: list[str] = []
     page = at(chromium, served, "examiner", complaints)
     page.goto(f"{served}/exams")
-    page.get_by_role("link", name=session).click()
-    page.get_by_role("button", name="全部编排座位").click()
+    follow(page.get_by_role("link", name=session))
+    follow(page.get_by_role("button", name="全部编排座位"))
     assert page.locator(".figures dd").all_inner_texts() == ["40", "40", "0"]
-    page.get_by_role("link", name="返回列表").click()
-    page.get_by_role("button", name="举行").click()
-    page.get_by_role("button", name="保存到考情况").click()
-    page.get_by_role("link", name="返回列表").click()
-    page.get_by_role("link", name="成绩", exact=True).click()
+    follow(page.get_by_role("link", name="返回列表"))
+    follow(page.get_by_role("button", name="举行"))
+    follow(page.get_by_role("button", name="保存到考情况"))
+    follow(page.get_by_role("link", name="返回列表"))
+    follow(page.get_by_role("link", name="成绩", exact=True))
     type_marks(page)
     assert fits(page)
-    page.get_by_role("button", name="保存正确的行").click()
+    follow(page.get_by_role("button", name="保存正确的行"))
     assert "已保存 40 行" in page.get_by_role("status").first.inner_text()
-    page.get_by_role("link", name="考场与座位").click()
+    follow(page.get_by_role("link", name="考场与座位"))
     for step in ("成绩登记完毕", "公布成绩"):
-        page.get_by_role("button", name=step).click()
+        follow(page.get_by_role("button", name=step))
     assert page.locator(".identity .tag").inner_text() == "成绩已公布"
     assert fits(page) and complaints == []
     with site.app_context():

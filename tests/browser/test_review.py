@@ -11,8 +11,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from edu_pilot import clock
-from edu_pilot.services import factor
-from tests.browser.test_walk import fits
+from tests.browser.served import fits, follow, sign_in
 from tests.factories import BATCHED, CHECKED, SETTLED, Pilot, lines_of, row, state
 from tests.people import worker
 
@@ -28,13 +27,7 @@ class Desk:
         self.page = self.context.new_page()
         self.complaints: list[str] = []
         self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.goto(f"{address}/login")
-        self.page.get_by_label("用户名").fill(name)
-        self.page.get_by_label("密码").fill(f"demo{name}")
-        self.page.get_by_label("动态验证码").fill(factor.present_code(factor.sample_secret(name)))
-        self.page.get_by_role("button", name="登录", exact=True).click()
-        # A page asked for before the answer came would break the sign-in off.
-        self.page.wait_for_url(lambda found: "/login" not in found)
+        sign_in(self.page, address, name)
 
     def goes(self, path: str) -> Page:
         """Open an address of the site."""
@@ -81,14 +74,13 @@ def test_five_claims_are_checked_blind_and_one_conflict_is_settled(
     union, university, arbiter = (Desk(chromium, address, name) for name in ("zhao.min", "sun.li", "arbiter"))
     page = union.goes("/review")
     page.keyboard.press("j")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/review/R*")
+    with page.expect_navigation(url="**/review/R*"):
+        page.keyboard.press("Enter")
     done = [judge(page, "2", "不是工会会员"), *(judge(page, "1") for _ in range(4))]
     assert done == claims and "没有待办事项" in page.locator("main").inner_text()
     page = university.goes("/review")
     assert "zhao.min" not in page.content()
-    page.get_by_role("link", name=claims[0]).click()
-    page.wait_for_url("**/review/R*")
+    follow(page.get_by_role("link", name=claims[0]))
     assert "不是工会会员" not in page.locator("#readings").all_inner_texts()
     assert [judge(page, "1") for _ in range(5)] == claims
     for desk, outcome, reason in ((union, "2", "不是工会会员"), (university, "1", "")):
@@ -96,10 +88,9 @@ def test_five_claims_are_checked_blind_and_one_conflict_is_settled(
         assert page.locator("tr.differing").count() == 2
         judge(page, outcome, reason)
     page = arbiter.goes("/review")
-    page.get_by_role("link", name=claims[0]).click()
-    page.wait_for_url("**/review/R*")
+    follow(page.get_by_role("link", name=claims[0]))
     page.keyboard.press("1")
-    page.get_by_role("button", name="保存并下一条").click()
+    follow(page.get_by_role("button", name="保存并下一条"))
     assert claims[0] in page.locator("p.done").inner_text()
     with site.app_context():
         assert [state("claim", claim) for claim in claims] == ["approved"] * 5
@@ -122,15 +113,15 @@ def test_a_batch_is_made_released_and_settled_with_one_bounce(
     maker, releaser = (Desk(chromium, address, name) for name in ("he.jun", "releaser"))
     page = maker.goes("/payments")
     assert "2 · ¥9,580.00" in page.locator("[data-chosen]").inner_text()
-    page.get_by_role("button", name="用所选申请制单").click()
+    follow(page.get_by_role("button", name="用所选申请制单"))
     batch = page.locator("h1 .number").inner_text()
     assert "三者一致" in page.locator("main").inner_text()
     page = releaser.goes("/payments")
-    page.get_by_role("link", name=batch).click()
+    follow(page.get_by_role("link", name=batch))
     assert all(worker(n).name in page.locator("#lines").inner_text() for n in range(2))
     page.locator("#step-release summary").click()
-    page.locator("#step-release form button").click()
-    page.locator("#step-export button").click()
+    follow(page.locator("#step-release form button"))
+    follow(page.locator("#step-export button"))
     with page.expect_download() as taken:
         page.locator("a[href$=bank-file]").click()
     assert taken.value.path().read_bytes().decode("gb18030").count("4790.00") >= 2
@@ -146,9 +137,9 @@ def test_a_batch_is_made_released_and_settled_with_one_bounce(
     page = maker.goes("/payments/results")
     page.get_by_label("支付批次").select_option(batch)
     page.locator("input[type=file]").set_input_files(file)
-    page.get_by_role("button", name="核对文件").click()
+    follow(page.get_by_role("button", name="核对文件"))
     assert "1 · ¥4,790.00" in page.locator("#told + dl").inner_text()
-    page.get_by_role("button", name="按此结果结清批次").click()
+    follow(page.get_by_role("button", name="按此结果结清批次"))
     assert "已结清" in page.locator(".identity").inner_text()
     with site.app_context():
         states = {claim: state("claim", claim) for claim in approved}

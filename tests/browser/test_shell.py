@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, ViewportSize
 from edu_pilot import clock
 from edu_pilot.extensions import write
 from edu_pilot.models import LoginSession
-from tests.browser.test_walk import fits, sign_in
+from tests.browser.served import fits, follow, sign_in
 
 PHONE = ViewportSize(width=320, height=700)
 
@@ -17,14 +17,11 @@ def test_the_menu_of_a_phone_opens_without_scripts(chromium: Browser, address: s
     context = chromium.new_context(viewport=PHONE, locale="zh-CN", java_script_enabled=False)
     page = context.new_page()
     sign_in(page, address)
-    page.wait_for_load_state()
     assert not page.get_by_role("link", name="总览").is_visible()
     page.get_by_text("菜单").click()
-    page.get_by_role("link", name="总览").click()
-    page.wait_for_url("**/dashboard")
-    assert fits(page)
-    page.get_by_role("button", name="大字版").click()
-    page.locator("html.elder").wait_for()
+    follow(page.get_by_role("link", name="总览"))
+    assert page.url.endswith("/dashboard") and fits(page)
+    follow(page.get_by_role("button", name="大字版"))
     assert page.url.endswith("/dashboard") and fits(page)
     assert page.evaluate("getComputedStyle(document.body).fontSize") == "24px"
     assert page.locator(".top-search button").bounding_box()["height"] >= 60  # type: ignore[index]

@@ -12,8 +12,7 @@ from playwright.sync_api import Browser, Page, Request, ViewportSize
 
 from edu_pilot import clock
 from edu_pilot.services.vault import vault
-from tests.browser.served import served_here
-from tests.browser.test_walk import fits
+from tests.browser.served import fits, follow, served_here
 from tests.factories import CARD, CLAIMED, Pilot, rows, state
 from tests.people import LIU_WEI
 
@@ -80,20 +79,20 @@ def test_a_graduate_finds_the_status_and_claims_with_two_photos_in_five_screens(
     screen("办理进度查询")
     page.get_by_label("查询码").fill(f"{code[:4]}-{code[4:8]}-{code[8:]}".lower())
     page.get_by_label("身份证号后六位").fill(LIU_WEI.id_number[-6:])
-    page.get_by_role("button", name="查询进度").click()
+    follow(page.get_by_role("button", name="查询进度"))
     screen("我的办理情况")
     assert "请在2026年7月31日前申请学费报销" in page.inner_text("main")
-    page.get_by_role("link", name="申请学费报销").click()
+    follow(page.get_by_role("link", name="申请学费报销"))
     screen("申请学费报销")
     page.get_by_label("编号").first.fill("24372000000012345678")
     page.get_by_label("支付日期").first.fill("20220912")
     page.get_by_label("金额").first.fill("4790")
     page.get_by_label("票据照片").set_input_files(photos)
     page.get_by_label("银行卡号").fill(f"{CARD[:4]} {CARD[4:8]} {CARD[8:]}")
-    page.get_by_role("button", name="保存并核对").click()
+    follow(page.get_by_role("button", name="保存并核对"))
     screen("请核对")
     assert page.locator("#photos-kept img").count() == 2 and "¥4,790.00" in page.inner_text("main")
-    page.get_by_role("button", name="我承诺并提交").click()
+    follow(page.get_by_role("button", name="我承诺并提交"))
     screen("学费报销 待审核")
     assert len(screens) == 5
     reference = page.locator(".panel .big").inner_text()

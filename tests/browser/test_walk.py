@@ -10,8 +10,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Request, ViewportSize
 
 from edu_pilot import clock
-from edu_pilot.services import factor
 from tests.app import TODAY
+from tests.browser.served import fits, follow, sign_in
 from tests.factories import Pilot, state
 
 SIZES = {"phone": (375, 812), "desk": (1366, 768)}
@@ -32,30 +32,12 @@ def portrait(tmp_path: Path) -> Path:
     return path
 
 
-def fits(page: Page) -> bool:
-    """Tell whether nothing sticks out to the side, once the page and its style sheets are there."""
-    page.wait_for_load_state()
-    width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    return bool(page.evaluate(width) <= 0)
-
-
-def sign_in(page: Page, address: str) -> None:
-    """Sign in as Wang Fang."""
-    page.goto(f"{address}/desk")
-    page.get_by_label("用户名").fill("wang.fang")
-    page.get_by_label("密码").fill("demowang.fang")
-    page.get_by_label("动态验证码").fill(factor.present_code(factor.sample_secret("wang.fang")))
-    page.get_by_role("button", name="登录", exact=True).click()
-    # A page asked for before the answer came would break the sign-in off.
-    page.wait_for_url(lambda found: "/login" not in found)
-
-
 def hand_in_papers(page: Page, portrait: Path) -> None:
     """Hand in the five papers that are asked for, all together."""
     missing = page.locator("#papers .slot:has(.tag-returned) input[type=file]")
     for slot in missing.all():
         slot.set_input_files(portrait)
-    page.get_by_role("button", name="上传所选材料").click()
+    follow(page.get_by_role("button", name="上传所选材料"))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -70,17 +52,17 @@ def test_a_clerk_hands_in_the_papers_and_verifies(
     complaints: list[str] = []
     page.on("request", lambda request: asked.append(request))
     page.on("console", lambda message: complaints.append(message.text))
-    sign_in(page, address)
+    sign_in(page, address, first="/desk")
     assert page.get_by_role("heading", name="教学点").is_visible() and fits(page)
-    page.get_by_role("link", name=registered).first.click()
+    follow(page.get_by_role("link", name=registered).first)
     blocked = page.locator("#step-verify")
     assert "尚缺材料" in blocked.inner_text() and blocked.get_by_role("button").count() == 0
     hand_in_papers(page, portrait)
     assert fits(page)
-    page.locator("#step-verify").get_by_role("button").click()
+    follow(page.locator("#step-verify").get_by_role("button"))
     assert page.get_by_role("status").inner_text() == "已办理：审核通过"
     assert fits(page)
-    page.get_by_role("button", name="English").click()
+    follow(page.get_by_role("button", name="English"))
     assert page.get_by_role("heading", name="What can be done").is_visible()
     assert all(request.url.startswith(address) for request in asked)
     assert complaints == []

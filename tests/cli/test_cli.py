@@ -137,11 +137,11 @@ def test_a_paper_is_saved_by_whom_it_is_for(run: Type, pilot: Pilot, tmp_path: P
 
 
 def test_a_paper_that_cannot_be_drawn_is_told_in_the_language(run: Type, pilot: Pilot) -> None:
-    pilot.registered(employer="齐河\ue000公司")
+    pilot.registered(employer="齐河\U0002ebf0公司")
     for lang, word in (("zh", "字体"), ("en", "No installed font")):
         told = answer(run("documents", "render-pending", "--json", "--lang", lang))
         assert word in told["failed"][0]["problem"]
-        assert "U+E000" in told["failed"][0]["problem"]
+        assert "U+2EBF0" in told["failed"][0]["problem"]
 
 
 def test_a_case_is_created_shown_and_acted_on(run: Type) -> None:

@@ -13,7 +13,9 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from edu_pilot.services import papers, rendering
+from edu_pilot.extensions import write
+from edu_pilot.models import Document
+from edu_pilot.services import bundles, documents, papers, rendering
 from tests.cli.test_cli import typed
 from tests.factories import A_PDF, GRADUATED, SIGN_UP, Pilot, on, rows
 from tests.people import worker
@@ -105,3 +107,109 @@ def test_what_is_missing_is_told_and_the_rest_is_saved(app: Flask, pilot: Pilot,
     assert [r["code"] for d in told(result)["documents"] for r in d["reasons"]] == ["no_document"]
     result = typed(app)("documents", "batch", str(folder), "application", "--json")
     assert (result.exit_code, told(result)["error"]) == (2, "no_records")
+
+
+def test_a_print_run_killed_in_the_middle_is_taken_up_with_none_missing_and_none_twice(
+    app: Flask, pilot: Pilot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "STACK", 2)
+    references = [pilot.registered(worker(n)) for n in range(3)]
+    folder = tmp_path / "run"
+    words = ("documents", "print", str(folder), "application", "registration_form", *references, "--as", "wang.fang")
+    joined = bundles._joined
+
+    def killed(sheets: list[bytes]) -> bytes:
+        if len(sheets) == 1:
+            raise KeyboardInterrupt
+        return joined(sheets)
+
+    with on(SIGN_UP):
+        with monkeypatch.context() as stopped:
+            stopped.setattr(bundles, "_joined", killed)
+            typed(app)(*words)
+        [first] = folder.iterdir()
+        written, opened = first.stat().st_mtime_ns, len(rows("look_up"))
+        result = typed(app)(*words, "--json")
+    assert result.exit_code == 0, result.output
+    numbers = sorted(str(d["number"]) for d in rows("document"))
+    assert [n for stack in told(result)["stacks"] for n in stack["numbers"]] == numbers
+    assert [stack["printed_before"] for stack in told(result)["stacks"]] == [True, False]
+    assert first.stat().st_mtime_ns == written and len(rows("look_up")) == opened + 1
+    sheets = [page.extract_text() for f in sorted(folder.iterdir()) for page in pypdf.PdfReader(f).pages]
+    assert sorted(n for n in numbers for sheet in sheets if n in sheet) == numbers
+    assert all(file.stat().st_mode & 0o077 == 0 for file in folder.iterdir())
+
+
+def test_a_print_run_tells_what_it_leaves_out(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
+    reference = pilot.registered()
+    words = ("documents", "print", str(tmp_path / "run"), "application", "registration_form", reference)
+    with on(SIGN_UP):
+        result = typed(app)(*words, "A2209-999999", "--as", "wang.fang", "--json")
+        assert [r["code"] for one in told(result)["left"] for r in one["reasons"]] == ["not_found"]
+        other = typed(app)(*words, "--as", "examiner", "--json")
+    assert (result.exit_code, other.exit_code) == (1, 1)
+    assert told(other)["stacks"] == []
+
+
+def test_a_paper_is_verified_with_a_key_and_a_list_alone(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
+    """T14: what the list does not name is genuine, what it names is revoked, as of the list's moment."""
+    run, paper, key, listed = typed(app), tmp_path / "paper.pdf", tmp_path / "key.pem", tmp_path / "list.json"
+    reference = pilot.registered()
+    number = rows("document")[0]["number"]
+    assert run("documents", "save", number, str(paper)).exit_code == 0
+    key.write_text(told(run("public-key", "--json"))["pem"])
+    assert run("revocations", str(listed)).exit_code == 0
+    assert run("verify", str(paper), "--revocations", str(listed), "--json").exit_code == 2
+    words = ("verify", str(paper), "--key", str(key), "--revocations", str(listed), "--json")
+    before = run(*words)
+    assert (before.exit_code, told(before)["result"], told(before)["earlier_key"]) == (0, "genuine", False)
+    with on(SIGN_UP):
+        run("documents", "issue", "registration_form", "application", reference, "--as", "wang.fang")
+    assert run("revocations", str(listed)).exit_code == 0
+    after = run(*words)
+    assert (after.exit_code, told(after)["result"]) == (1, "revoked")
+    assert told(after)["revoked_at"] and told(after)["as_of"] > told(before)["as_of"][:10]
+    assert number not in listed.read_text("utf-8")
+    # A key of somebody else signs no list of ours, and a paper of before is proved by a list of the key that followed.
+    run("keys", "rotate", "--what", "sign")
+    assert told(run(*words))["result"] == "revoked"
+    key.write_text(told(run("public-key", "--json"))["pem"])
+    assert (told(run(*words))["error"], run(*words).exit_code) == ("list_malformed", 2)
+    assert run("revocations", str(listed)).exit_code == 0
+    assert (told(run(*words))["result"], told(run(*words))["earlier_key"]) == ("revoked", True)
+
+
+def test_a_revoked_paper_of_before_there_were_marks_gets_one(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
+    pilot.registered()
+    documents.render(rows("document")[0]["number"])
+    known, moment = rows("document")[0]["mark"], rows("audit_entry")[0]["at"]
+    with write() as conn:
+        conn.execute(Document.__table__.update().values(mark=None, voided_at=moment))
+    assert typed(app)("revocations", str(tmp_path / "list.json")).exit_code == 0
+    assert rows("document")[0]["mark"] == known
+    assert known in (tmp_path / "list.json").read_text("utf-8")
+
+
+def test_a_kept_paper_is_drawn_again_to_the_same_bytes_whatever_the_keys(app: Flask, pilot: Pilot) -> None:
+    """The printer may burn: template, context and renderer give the unsigned file again, and say so if they cannot."""
+    pilot.registered()
+    number = rows("document")[0]["number"]
+    documents.render(number)
+    typed(app)("keys", "rotate", "--what", "sign")
+    again = typed(app)("documents", "redraw", number, "--json")
+    assert (again.exit_code, told(again)["same"]) == (0, True)
+    assert told(again)["drawn_by"] == told(again)["draws_now"]
+    with write() as conn:
+        conn.execute(Document.__table__.update().values(unsigned_sha256="0" * 64, renderer="weasyprint 69"))
+    other = typed(app)("documents", "redraw", number, "--json")
+    assert (other.exit_code, told(other)["same"], told(other)["drawn_by"][1]) == (1, False, "weasyprint 69")
+    with write() as conn:
+        conn.execute(Document.__table__.update().values(unsigned_sha256=None))
+    assert typed(app)("documents", "redraw", number, "--json").exit_code == 1
+
+
+def test_the_offline_page_is_written(app: Flask, pilot: Pilot, tmp_path: Path) -> None:
+    file = tmp_path / "verifier.html"
+    assert told(typed(app)("verifier", str(file), "--json"))["bytes"] == file.stat().st_size
+    assert "default-src 'none'" in file.read_text("utf-8")
+    assert typed(app)("verifier", str(tmp_path / "no" / "such"), "--json").exit_code == 2

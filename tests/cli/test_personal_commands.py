@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from tests.cli.test_cli import Type, answer, typed
+from tests.documents.readers import authority
 from tests.factories import Pilot, rows
 
 
@@ -54,3 +55,21 @@ def test_a_rejected_person_is_erased_by_a_command(run: Type, pilot: Pilot) -> No
     assert (done.exit_code, answer(done)["records"]) == (0, [reference])
     assert run("audit", "verify").exit_code == 0
     assert answer(run("case", "show", "application", reference, "--json"))["facts"]["erased_on"] == "2022-08-20"
+
+
+def test_the_certificate_of_documents_is_printed_with_its_history(run: Type, pilot: Pilot) -> None:
+    assert run("keys", "rotate", "--what", "issuer", "--json").exit_code == 0
+    present, earlier = answer(run("keys", "certificate", "--json"))["certificates"]
+    assert present["pem"] != earlier["pem"] and "德州广播电视大学" in present["subject"]
+    assert present["fingerprint"] in run("keys", "certificate").stdout
+
+
+def test_a_certificate_of_an_authority_is_brought_in(run: Type, pilot: Pilot, tmp_path: Path) -> None:
+    file, password = tmp_path / "office.p12", tmp_path / "password"
+    file.write_bytes(authority(b"secret"))
+    password.write_text("secret\n")
+    refused = run("keys", "import", str(file), "--json")
+    assert (refused.exit_code, answer(refused)["error"]) == (2, "certificate_unfit")
+    assert run("keys", "import", str(file), "--password-file", str(password), "--json").exit_code == 0
+    found = answer(run("keys", "certificate", "--json"))["certificates"]
+    assert found[0]["subject"] == "CN=An authority" and len(found) == 2

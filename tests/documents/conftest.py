@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from edu_pilot.services import proof, rendering
-from tests.documents.contexts import CONTEXTS, QR, proof_of
+from edu_pilot.services.specimens import CONTEXTS, QR, proof_of
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"a key for the tests of documents")
 PUBLIC_KEY = KEY.public_key().public_bytes_raw()
@@ -25,9 +25,14 @@ class Sheet:
 @cache
 def sheet_of(kind: str) -> Sheet:
     """Render and seal a sample document as the services do."""
+    return Sheet(kind, CONTEXTS[kind], proof.seal(blank_of(kind), KEY.sign))
+
+
+def blank_of(kind: str) -> bytes:
+    """Render a sample document with its token, not sealed yet."""
     token = proof.token(proof_of(kind), KEY.sign)
     qr = proof.qr_png(proof.address("https://pilot.example", "7K2M9QWD4XTRHB6P", token))
-    return Sheet(kind, CONTEXTS[kind], proof.seal(rendering.render(kind, CONTEXTS[kind], qr, token), KEY.sign))
+    return rendering.render(kind, CONTEXTS[kind], qr, token)
 
 
 @cache

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from edu_pilot.services import proof
 from edu_pilot.services.proof import Altered, Proof
+from edu_pilot.services.specimens import CONTEXTS, proof_of
 from tests.documents.conftest import KEY, PUBLIC_KEY, Sheet
-from tests.documents.contexts import proof_of
 
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"a key that is somebody else's...")
 FACT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20)
@@ -136,3 +136,16 @@ def test_the_qr_code_is_small_one_bit_and_always_the_same() -> None:
     width, depth = int.from_bytes(png[16:20], "big"), png[24]
     assert png == proof.qr_png(address)
     assert depth == 1 and width <= 77 and len(png) < 1_500
+
+
+@pytest.mark.parametrize("kind", sorted(CONTEXTS))
+def test_the_longest_facts_fit_into_thirty_millimetres(kind: str) -> None:
+    """A telephone reads modules of a third of a millimetre; the quiet zone counts."""
+    facts = proof_of(kind)
+    major = "大数据与会计（纳税服务方向）" if facts.major else ""
+    longest = replace(
+        facts, holder="阿卜杜热合曼·吐尔逊尼亚孜·买买提明江", issuer="德州广播电视大学（德州开放大学）", major=major
+    )
+    token = proof.token(replace(longest, key_id="3f2a1b9c"), KEY.sign)
+    png = proof.qr_png(proof.address("https://zs.nmg.dezhou.gov.cn", "7K2M9QWD4XTRHB6P", token))
+    assert 30 / int.from_bytes(png[16:20], "big") >= 0.35

@@ -14,7 +14,7 @@ from edu_pilot.web.navigation import VIEW_COOKIE
 from tests.browser.served import served_here
 from tests.pages.listed import Page
 from tests.trust import matrix
-from tests.trust.figures import column
+from tests.trust.figures import column, figure
 from tests.trust.matrix import World
 
 LANGUAGES, WIDTHS, VIEWS = ("zh-CN", "en"), (375, 1366), ("normal", "elder")
@@ -52,13 +52,11 @@ def monkeypatch_module() -> Iterator[pytest.MonkeyPatch]:
 
 
 def chosen(pages: list[Page]) -> Iterator[tuple[Page, tuple[str, int, str]]]:
-    """Yield each page with its variants: all of both in a campaign; in the suite one variant and one reader in turn."""
-    if column() != "small":
-        yield from product(pages, VARIANTS)
-        return
+    """Yield each page in all variants in a campaign, in the suite in one after the other; its readers take turns."""
     turns = cycle(VARIANTS)
     for _which, readers in groupby(sorted(pages, key=lambda page: page.which), key=lambda page: page.which):
-        yield next(readers), next(turns)
+        variants = [next(turns)] if column() == "small" else VARIANTS
+        yield from zip(cycle(readers), variants, strict=False)
 
 
 def faults(tab: Tab) -> Iterator[str]:
@@ -105,7 +103,9 @@ def test_a_fault_is_found(chromium: Browser) -> None:
 
 def test_every_page_stands_the_look(chromium: Browser, base: str, every_page: list[Page], world: World) -> None:
     wrong = {}
-    for page, variant in chosen(every_page):
-        if found := looked_at(chromium, base, page, *variant):
-            wrong[f"{page.name} {variant}"] = found
+    with figure("pages", 0) as told:
+        for looks, (page, variant) in enumerate(chosen(every_page), start=1):
+            if found := looked_at(chromium, base, page, *variant):
+                wrong[f"{page.name} {variant}"] = found
+            told(looks=looks, wrong=len(wrong))
     assert not wrong, "\n".join(f"{name}\n    " + "\n    ".join(found) for name, found in wrong.items())

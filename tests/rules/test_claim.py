@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edu_pilot.rules.claim import ReceiptKey, read_receipt, receipt_signs
+from edu_pilot.rules.four_eyes import Hands
 from edu_pilot.workflow.registry import Actor
 from tests.rules.shipped import POLICY, attempt, changed, codes, holds, reasons
 
@@ -19,6 +20,7 @@ RECEIPT = {
     "kind": "digital_invoice", "code": "", "number": "1" * 20, "issuer": "德州广播电视大学",
     "payer": "刘伟", "item": "学费", "paid_on": "2022-09-12", "amount_fen": 479_000,
 }  # fmt: skip
+ENTERED = Hands(frozenset({"wang.fang"}), frozenset({"key of wang fang"}))
 EMPLOYER = "齐河建筑安装（集团）有限公司"
 STUDY = SimpleNamespace(from_on=date(2022, 9, 1), diploma_on=date(2025, 1, 31))
 
@@ -30,8 +32,7 @@ def claim(**values: Any) -> dict[str, Any]:
         "receipts": [paid()], "receipts_elsewhere": [],
         "receipt_files_elsewhere": None, "receipt_looks_elsewhere": 0, "other_money_fen": 0, "explanation": None,
         "account_number": "6222021601001234560", "account_holder": "刘伟", "certificates": [],
-        "checks": [], "entered_by_keys": frozenset({"key of wang fang"}),
-        "entered_by_names": frozenset({"wang.fang"}), "employer": EMPLOYER, "state": "draft", "answer_until": None,
+        "checks": [], "entered_by": ENTERED, "employer": EMPLOYER, "state": "draft", "answer_until": None,
         "escalated_on": None, "heir": None, "register_code_until": None,
     }  # fmt: skip
     return record | values | {"checks_given": values.get("checks", [])}
@@ -272,10 +273,10 @@ WHO: list[tuple[str, dict[str, Any], Actor, list[str]]] = [
     ("not_own_case", {"person_key": "key of zhao min"}, ZHAO_MIN, ["not_own_case"]),
     ("not_own_case", {"person_key": None}, of(ZHAO_MIN, person_key=None), []),
     ("not_entered_by_me", {}, ZHAO_MIN, []),
-    ("not_entered_by_me", {"entered_by_names": {"zhao.min"}}, ZHAO_MIN, ["not_entered_by_me"]),
+    ("not_entered_by_me", {"entered_by": Hands(frozenset({"zhao.min"}))}, ZHAO_MIN, ["not_entered_by_me"]),
     (
         "not_entered_by_me",
-        {"entered_by_keys": {"key of zhao min"}},
+        {"entered_by": Hands(keys=frozenset({"key of zhao min"}))},
         of(ZHAO_MIN, name="other.account"),
         ["not_entered_by_me"],
     ),

@@ -131,6 +131,12 @@ def test_name_is_given_and_well_formed(typed: str | None, found: list[str]) -> N
     assert codes("name_is_given_and_well_formed", name=typed) == found
 
 
+def test_a_name_in_private_characters_is_told_to_be_typed_anew() -> None:
+    [reason] = asked("name_is_given_and_well_formed", name="刘\ue000\U000f0000")
+    assert (reason.code, reason.facts["characters"]) == ("name_format", "U+E000, U+F0000")
+    assert "private use (U+E000, U+F0000)" in reason.english()
+
+
 @pytest.mark.parametrize(
     ("typed", "found"),
     [

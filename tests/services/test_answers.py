@@ -41,6 +41,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("text", ["x"]),
     ("text", "x" * 2001),
     ("text", "a\x00b"),
+    ("text", "齐河\ue000公司"),
     ("date", "2022-02-30"),
     ("date", "1.9.2022"),
     ("date", "220901"),

@@ -165,7 +165,7 @@ def test_a_document_rendered_again_is_the_same_to_the_byte(pilot: Pilot) -> None
     pilot.registered()
     kept = rendered("registration_form")
     with read() as conn:
-        again = documents.bytes_of(documents.frozen(conn, kind="registration_form"))
+        again = documents.made_of(documents.frozen(conn, kind="registration_form")).content
     assert again == kept
 
 
@@ -178,7 +178,7 @@ def test_a_moved_installation_draws_the_same_bytes(pilot: Pilot, app: Flask) -> 
         document = documents.frozen(conn, kind="registration_form")
     assert document.context["base_url"].startswith("http://127.0.0.1")
     assert document.context["key_id"] == proof.key_id(vault().public_key)
-    assert documents.bytes_of(document) == kept
+    assert documents.made_of(document).content == kept
 
 
 READERS = {
@@ -226,11 +226,11 @@ def test_what_a_document_says_is_frozen(pilot: Pilot) -> None:
 
 def test_a_character_nobody_can_draw_is_kept_as_a_problem(pilot: Pilot) -> None:
     """R2.4: reported, never printed as a box; the step itself is taken."""
-    pilot.registered(employer="齐河\ue000公司")
+    pilot.registered(employer="齐河\U0002ebf0公司")
     outbox.drain(task="render")
     problem = rows("document")[0]
     assert problem["store_key"] is None
-    assert "U+E000" in problem["problem"]
+    assert "U+2EBF0" in problem["problem"]
     with read() as conn:
         assert [r["task"] for r in outbox.refused(conn)] == ["render"]
 
@@ -298,7 +298,7 @@ def test_a_genuine_number_on_other_bytes_is_altered(pilot: Pilot, notice: bytes)
     with read() as conn:
         kept = documents.frozen(conn, kind="admission_notice")
     other = documents.Frozen(kept.row, {**kept.context, "point_phone": "0534-1234567"})
-    forged = documents.bytes_of(other)
+    forged = documents.made_of(other).content
     assert forged != notice
     assert verification.by_key(forged, vault().public_key).result == "genuine"
     assert verification.by_file(forged).result == "altered"

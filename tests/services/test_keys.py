@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from edu_pilot.services import (
     audit,
     documents,
     factor,
+    health,
     keys,
     proof,
     search,
@@ -28,8 +30,9 @@ from edu_pilot.services import (
 )
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.archive import Unfit
-from edu_pilot.services.vault import FIELD, INDEX, SESSION, SIGNING
+from edu_pilot.services.vault import FIELD, INDEX, ISSUER, SESSION, SIGNING
 from edu_pilot.workflow.reasons import Refused
+from tests.documents.readers import by_pyhanko
 from tests.factories import SETTLED, Pilot, case, rows
 from tests.people import LIU_WEI, STAFF, staff, worker
 
@@ -229,6 +232,45 @@ def test_a_paper_frozen_before_a_rotation_names_the_key_that_signs_it(pilot: Pil
     found = verification.by_key(documents.render(rows("document")[0]["number"]), vault.vault().public_key)
     assert found.content is not None
     assert found.content["key_id"] == proof.key_id(vault.vault().public_key)
+
+
+def test_papers_are_signed_under_the_certificate_that_init_made(pilot: Pilot) -> None:
+    pilot.registered()
+    content, kept = documents.render(rows("document")[0]["number"]), rows("document")[0]
+    (pinned,) = vault.pinned_certificates(folder())
+    assert by_pyhanko(content, pinned)
+    unsigned = content[: content.index(b"%%EOF\n") + len(b"%%EOF\n")]
+    assert hashlib.sha256(unsigned).hexdigest() == kept["unsigned_sha256"] != kept["sha256"]
+
+
+def test_papers_of_an_earlier_certificate_still_verify_by_it(pilot: Pilot) -> None:
+    pilot.registered()
+    old = documents.render(rows("document")[0]["number"])
+    assert keys.rotate("issuer", OPERATOR).retired == (1,)
+    pilot.registered(worker(1))
+    new = documents.render(rows("document")[-1]["number"])
+    present, earlier = vault.pinned_certificates(folder())
+    assert by_pyhanko(new, present) and by_pyhanko(old, earlier)
+    assert not by_pyhanko(new, earlier) and not by_pyhanko(old, present)
+    assert verification.by_file(old).result == verification.by_file(new).result == "genuine"
+    assert vault.numbers(folder(), ISSUER) == [2] and vault.numbers(folder() / vault.RETIRED, ISSUER) == [1]
+
+
+def test_an_installation_without_a_certificate_seals_alone_and_is_told_the_line(pilot: Pilot) -> None:
+    """An installation of before: its papers verify all the same, and the line makes a certificate."""
+    vault.retire_key(folder(), ISSUER, 1)
+    keys.keeper().forget()
+    pilot.registered()
+    content = documents.render(rows("document")[0]["number"])
+    assert verification.by_file(content).result == "genuine" and b"/ByteRange" not in content
+    (found,) = [one for one in health.findings() if one.name == "certificate"]
+    assert not found.fine and found.mend == "edu-pilot keys rotate --what issuer"
+    keys.rotate("issuer", OPERATOR)
+    assert [one.fine for one in health.findings() if one.name == "certificate"] == [True]
+
+
+def test_the_private_key_of_papers_is_for_its_owner_alone(pilot: Pilot) -> None:
+    assert (folder() / ISSUER).stat().st_mode & 0o077 == 0
 
 
 def test_sessions_outlive_one_rotation(pilot: Pilot, site: Flask) -> None:

@@ -209,11 +209,11 @@ def test_due_tries_a_refused_rendering_again(pilot: Pilot, monkeypatch: pytest.M
         raise rendering.RenderingRefused("no font")
 
     with monkeypatch.context() as broken:
-        broken.setattr(documents, "bytes_of", no_font)
+        broken.setattr(documents, "made_of", no_font)
         outbox.drain(task="render")
         with read() as conn:
             assert [r["task"] for r in outbox.refused(conn)] == ["render"]
-    monkeypatch.setattr(documents, "bytes_of", lambda _document: b"%PDF")
+    monkeypatch.setattr(documents, "made_of", lambda _document: documents.Made(b"%PDF", "", ""))
     due.run()
     with read() as conn:
         assert outbox.refused(conn) == []
@@ -228,9 +228,9 @@ def test_bytes_made_elsewhere_close_the_refused_rendering(pilot: Pilot, monkeypa
         raise rendering.RenderingRefused("no font")
 
     with monkeypatch.context() as broken:
-        broken.setattr(documents, "bytes_of", no_font)
+        broken.setattr(documents, "made_of", no_font)
         outbox.drain(task="render")
-    monkeypatch.setattr(documents, "bytes_of", lambda _document: b"%PDF")
+    monkeypatch.setattr(documents, "made_of", lambda _document: documents.Made(b"%PDF", "", ""))
     documents.render(number)
     with read() as conn:
         assert outbox.refused(conn) == []

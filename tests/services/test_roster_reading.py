@@ -21,6 +21,7 @@ from edu_pilot import paths
 from edu_pilot.rules import people
 from edu_pilot.rules.identity import id_checksum
 from edu_pilot.rules.lookups import known_regions
+from edu_pilot.services import glyphs
 from edu_pilot.services.roster_reading import (
     COLUMN_OF,
     HEADS,
@@ -29,6 +30,7 @@ from edu_pilot.services.roster_reading import (
     find_header,
     note_shared_phones,
     note_unknown_regions,
+    note_unprintable,
     problems_of,
     read_rows,
 )
@@ -337,6 +339,16 @@ def test_phone_already_live_is_told_on_the_first_row_too() -> None:
     rows = rows_of(as_csv([HEAD, line(1, "刘伟", LIU, "13800000001")]), "a.csv")
     note_shared_phones(rows, {"13800000001"})
     assert [notice.code for notice in rows[0].notices] == ["phone_shared"]
+
+
+def test_a_name_that_no_font_draws_is_told_before_anything_is_printed() -> None:
+    rows = rows_of(as_csv([HEAD, line(1, "谢\U0002ebf0", LIU, "1"), line(2, "李\u4dae", LIU, "2")]), "a.csv")
+    note_unprintable(rows, glyphs.not_drawn)
+    told = [[notice.reason().english() for notice in row.notices if notice.column == "name"] for row in rows]
+    assert told == [
+        ["No installed font draws \U0002ebf0 U+2EBF0; papers with this name wait until one does."],
+        [],
+    ]
 
 
 @pytest.mark.parametrize("above", [0, 19])

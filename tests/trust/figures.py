@@ -30,7 +30,10 @@ SIZES = {
     "G19": (200, 200, 200),
     "G20": (20, 1_000, 1_000),
     "G21": (200, 2_000, 100_000),
+    "G23": (6, 100, 10_000),
     "G25": (1, 1, 1),
+    # Characters of each block of ideographs; the largest has 42,711.
+    "fonts": (60, 2_000, 50_000),
 }
 COLUMNS = ("small", "ci", "release")
 RESULTS = Path("results/trust")

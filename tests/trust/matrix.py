@@ -455,10 +455,8 @@ def answer(rule: str, method: str, principal: Principal, thing: Thing | None, st
         return {stopped}, False
     if method == "OPTIONS":
         return {200}, False
-    if thing is not None and not rule.endswith("<reference>/<action>"):
-        return _behind(rule, method, principal, thing, step)
     if thing is not None:
-        return _behind(rule, method, principal, thing, step) if method == "POST" else ({302}, False)
+        return _behind(rule, method, principal, thing, step)
     return _plain(rule, method, principal), False
 
 
@@ -472,6 +470,9 @@ def _behind(rule: str, method: str, principal: Principal, thing: Thing, step: st
         return {404}, False
     if name == "hold":
         return {422}, False
+    # A reloaded step leads back to its record.
+    if rule.endswith("<reference>/<action>") and method != "POST":
+        return {302}, False
     if name == "<action>" and step not in workflow_file(thing.workflow)["actions"]:
         return {404}, False
     if name == "<action>":
@@ -630,7 +631,7 @@ def _cell(world: World, router: Any, rule: str, method: str, principal: Principa
     sender = _sender(world, met, method, principal)
     body, kind = body_of(met, sender, thing) if method not in SAFE else (b"", "")
     headers = headers_of(met, sender) | (OVERRIDE if method in SAFE else {"Content-Type": kind})
-    return Cell(rule, method, principal, thing, path, headers, body, frozenset(expected), hidden)
+    return Cell(met, method, principal, thing, path, headers, body, frozenset(expected), hidden)
 
 
 def _sender(world: World, rule: str, method: str, principal: Principal) -> Principal:

@@ -225,7 +225,7 @@ def _may_check(t: Try) -> dict[str, bool]:
 
 def _sealed(t: Try) -> list[str]:
     """Read a check, keep it, and return the outcomes of this round."""
-    given = t.read(outcome="choice OUTCOME", reading="object", reasons="list REFUSE CORRECT?")
+    given = t.read(outcome="choice OUTCOME", reading="object", reasons="list REFUSE CORRECT?", note="text?")
     reasons, outcome, reading = given.get("reasons", []), given["outcome"], given["reading"]
     family = {"refuse": CHOICES["REFUSE"], "correct": CHOICES["CORRECT"]}.get(outcome, frozenset())
     amount = reading.get("amount_fen")
@@ -233,6 +233,7 @@ def _sealed(t: Try) -> list[str]:
         reading_is_complete=set(reading) == {"amount_fen", "id_tail", "diploma_on"} and type(amount) is int
         and re.fullmatch("[0-9]{3}[0-9Xx]", str(reading["id_tail"])) is not None,
         outcome_has_reasons=not reasons if outcome == "pass" else bool(reasons) and set(reasons) <= family,
+        other_is_explained="OTHER" not in reasons or bool(given.get("note")),
         new_faults_are_permitted=outcome != "correct" or not new_faults(t, reasons),
     )  # fmt: skip
     t.case.checks.append(Check(t.case.round, t.who, outcome, tuple(reasons)))

@@ -725,7 +725,9 @@ def roster(
     # Every row is judged before any is taken.
     for n, row in enumerate(rows):
         attempt = _row(world, who, day, {**row, "intake": intake})
-        codes = _may_enter(attempt) | ({"duplicate_in_file"} if row["id_number"] in seen else set())
+        codes = _may_enter(attempt)
+        # Of a number that is none nothing more is told.
+        codes |= {"duplicate_in_file"} if row["id_number"] in seen and "id_number_format" not in codes else set()
         codes |= {"county_not_yours"} if attempt.case.county not in (None, who.county) else set()
         seen.add(row["id_number"])
         if codes:

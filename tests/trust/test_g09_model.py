@@ -34,7 +34,7 @@ OVER_HTTP = 10
 COMPARED_EVERY = 50
 REPLAYS = 60
 # Walks at most in which a planted bug is to show, and those that show at once.
-BUG_WALKS = 4
+BUG_WALKS = 16
 QUICK = ["every_role_may", "one_reason_at_a_time", "versions_are_not_compared"]
 PARTS = 1
 MEMORY = Path("/dev/shm")

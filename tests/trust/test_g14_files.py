@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ class Doors:
     batch: str
     answers: Counter[str] = field(default_factory=Counter)
     slowest: float = 0.0
+    # Each from an address of its own: how often one may ask is another matter.
+    addresses: Iterator[str] = field(default_factory=lambda: (f"10.1.{n >> 8}.{n & 255}" for n in count(1)))
 
     def all(self) -> Iterator[tuple[str, Callable[[str, bytes], TestResponse]]]:
         """Give each door's name and how a file is sent through it."""
@@ -110,6 +113,7 @@ class Doors:
             answer = self.visitor.client.post(
                 path, data=multipart(fields, name, content, chosen_for), headers={"Accept-Language": "zh", **headers},
                 content_type=f"multipart/form-data; boundary={BOUNDARY}", buffered=True,
+                environ_overrides={"REMOTE_ADDR": next(self.addresses)},
             )  # fmt: skip
         self.slowest = max(self.slowest, time.perf_counter() - start)
         return answer

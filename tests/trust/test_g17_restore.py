@@ -212,7 +212,8 @@ def test_without_its_keys_or_with_others_it_is_refused(
     with pytest.raises(Unfit) as refused:
         back(archived, bench, empty(bench, "other"), others)
     assert refused.value.code == "keys_differ"
-    assert left(bench.folder / "other") == {f"keys/{path.name}" for path in others.iterdir()}
+    sent = [path.relative_to(others) for path in others.rglob("*") if path.is_file()]
+    assert left(bench.folder / "other") == {f"keys/{path}" for path in sent}
 
 
 def test_keys_travel_only_when_asked_for_and_sealed(sqlite_place: Place, bench: Bench) -> None:
@@ -222,9 +223,12 @@ def test_keys_travel_only_when_asked_for_and_sealed(sqlite_place: Place, bench: 
     path = made(sqlite_place, bench, with_keys=True)
     target = empty(bench, "new")
     assert back(path, bench, target, None).audit_ok
-    for key in (sqlite_place.data / "keys").iterdir():
-        assert (target / "keys" / key.name).read_bytes() == key.read_bytes()
-        assert key.read_bytes() not in path.read_bytes()
+    folder = sqlite_place.data / "keys"
+    kept = [file.relative_to(folder) for file in folder.rglob("*") if file.is_file()]
+    assert {Path("signing"), Path("issuer"), Path("public/issuer.1.pem")} <= set(kept)
+    for key in kept:
+        assert (target / "keys" / key).read_bytes() == (folder / key).read_bytes()
+        assert (folder / key).read_bytes() not in path.read_bytes()
 
 
 def test_a_restored_row_that_is_another_is_noticed(archived: Path, bench: Bench, sqlite_place: Place) -> None:

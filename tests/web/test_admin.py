@@ -12,7 +12,7 @@ from jinja2 import Environment, nodes
 
 from edu_pilot import paths
 from edu_pilot.extensions import read, write
-from edu_pilot.models import Outbox
+from edu_pilot.models import LoginSession, Outbox
 from edu_pilot.models.base import new_id
 from edu_pilot.services import policies, policy_text, presenting, trail
 from edu_pilot.services.actors import OPERATOR
@@ -20,6 +20,7 @@ from edu_pilot.services.trail import Asked
 from edu_pilot.web.guide import GROUPS
 from edu_pilot.workflow.registry import Actor
 from edu_pilot.workflow.versions import read_folder
+from tests.app import TODAY
 from tests.factories import CHECKED, Pilot, contents, on, passed
 from tests.people import LIU_WEI, QIHE, staff, worker
 from tests.web.queries import MOST, counted
@@ -96,6 +97,7 @@ def test_a_version_is_a_table_of_its_parameters(hands: Pilot, at_desk: AtDesk) -
     row = page.partition("<code>claim.cap_fen</code>")[2].partition("</tr>")[0]
     assert "479000" in row and "The most that is paid" in row
     assert "edu-pilot workflows publish" in text(at_desk("admin").get("/admin/policies"))
+    assert "Draft a new version" not in text(at_desk("xu.ning").get("/admin/policies"))
     source = text(at_desk("admin").get("/admin/policies/1/files/claim.yaml"))
     assert "seal_check" in source
 
@@ -267,3 +269,60 @@ def test_the_guide_is_reached_from_every_page_and_begins_with_ones_own(
     listed = re.findall(r'<li><a href="/guide/(\w+)">', text(at_desk("he.jun").get("/guide")))
     assert listed[0] == "finance" and set(listed) == set(GROUPS)
     assert re.findall(r'<li><a href="/guide/(\w+)">', text(stranger.get("/guide")))[0] == "student"
+
+
+# A version drafted at the page
+
+
+def drafted(**more: str) -> dict[str, str]:
+    """Give the form of a draft in which the cap is raised and a major renamed."""
+    files = read_folder(paths.workflows())
+    cap = files["policies.yaml"].replace("cap_fen: 479000", "cap_fen: 500000", 1)
+    majors = files["catalogue/majors.csv"].replace("电子商务", "网络营销", 1)
+    assert cap != files["policies.yaml"] and majors != files["catalogue/majors.csv"]
+    fields = {"file:policies.yaml": cap.replace("\n", "\r\n"), "file:catalogue/majors.csv": majors}
+    return fields | {"base": "1", "shown": "policies.yaml", "step": "check"} | more
+
+
+def test_a_draft_is_compared_before_it_is_published(hands: Pilot, at_desk: AtDesk) -> None:
+    admin = at_desk("admin")
+    opened = text(admin.send("/admin/policies/draft", **drafted(step="open", file="claim.yaml")))
+    assert "seal_check" in opened and "cap_fen: 500000" in opened
+    checked = text(admin.send("/admin/policies/draft", **drafted()))
+    assert "claim.cap_fen" in checked and "网络营销" in checked and "The draft has faults" not in checked
+    sent = admin.send("/admin/policies/draft", **drafted(step="publish", holds_from="2022-09-01"))
+    assert sent.status_code == 303 and sent.location.endswith("/admin/policies/compare?old=1&new=2")
+    with read() as conn:
+        assert policies.in_force(conn, date(2022, 9, 1)).policy.get("claim.cap_fen") == 500_000
+        assert policies.in_force(conn, TODAY).policy.get("claim.cap_fen") == 479_000
+    told = entries(Asked(workflow="policy", action="publish"))
+    assert told[0]["actor"] == "admin"
+
+
+def test_a_draft_with_faults_names_them_all_and_is_not_published(hands: Pilot, at_desk: AtDesk) -> None:
+    admin, wrong = at_desk("admin"), {"file:roles.yaml": "clerk: 7\n", "file:session.yaml": "label: {zh: 考试\n"}
+    for step in ("check", "publish"):
+        page = text(admin.send("/admin/policies/draft", **drafted(step=step, holds_from="2022-09-01", **wrong)))
+        assert "roles.yaml:" in page and "session.yaml:" in page
+    with read() as conn:
+        assert len(policies.versions(conn)) == 1
+
+
+def test_a_draft_of_an_older_version_or_for_days_that_are_over_is_refused(hands: Pilot, at_desk: AtDesk) -> None:
+    admin = at_desk("admin")
+    publish(a=("min: 16", "min: 17"))
+    refused = admin.send("/admin/policies/draft", **drafted(step="publish", holds_from="2022-08-01"))
+    assert refused.status_code == 409
+    assert "Version 2 was published meanwhile" in text(refused) and "holds from today on" in text(refused)
+    assert "cap_fen: 500000" in text(refused)
+
+
+def test_only_an_administrator_who_proved_the_identity_anew_publishes(hands: Pilot, at_desk: AtDesk) -> None:
+    assert at_desk("xu.ning").get("/admin/policies/draft").status_code == 403
+    admin = at_desk("admin")
+    with write() as conn:
+        conn.execute(LoginSession.__table__.update().values(stepped_up_at=None))
+    asked = admin.send("/admin/policies/draft", **drafted(step="publish", holds_from="2022-09-01"))
+    assert asked.status_code == 403 and "500000" in text(asked)
+    with read() as conn:
+        assert len(policies.versions(conn)) == 1

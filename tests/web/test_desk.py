@@ -46,6 +46,15 @@ def test_draft_and_registration_are_one_step_and_the_next_form_keeps_what_stays_
     assert f"/desk/slip/{made['reference']}" in page and f'value="{LIU_WEI.name}"' not in page
 
 
+def test_a_character_no_font_draws_is_told_while_the_card_lies_there(at_desk: AtDesk, hands: Pilot) -> None:
+    clerk = at_desk("wang.fang")
+    answer = clerk.send("/desk/register", step="register", **typed(name="谢\U0002ebf0"))
+    assert answer.status_code == 303, text(answer)
+    assert "No installed font draws \U0002ebf0 U+2EBF0" in text(clerk.get(answer.location))
+    answer = clerk.send("/desk/register", step="register", **typed(employer="齐河\ue000公司"))
+    assert answer.status_code == 422 and "private use" in text(answer)
+
+
 def test_what_is_refused_keeps_nothing_but_the_entries_on_the_page(at_desk: AtDesk, hands: Pilot) -> None:
     before = contents()
     answer = at_desk("wang.fang").send("/desk/register", step="register", **typed(phone="123"))

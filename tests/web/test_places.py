@@ -43,3 +43,8 @@ def test_r1_4_the_places_of_a_county_are_told_by_major(hands: Pilot, at_desk: De
     line = page[page.index("By county and major") :]
     qihe = line[line.index("Qihe") :].partition("</tr>")[0]
     assert re.findall(r"\+?\d+", re.sub("<[^>]+>", " ", qihe)) == ["1", "+1", "31", "30"]
+
+
+def test_a_number_longer_than_any_is_no_number(at_desk: Desk) -> None:
+    told = at_desk("chen.hui").send("/registry/places/2022", source=DECHENG, target=QIHE, places="9" * 5000)
+    assert told.status_code in (409, 422)

@@ -208,9 +208,11 @@ def test_a_file_that_is_no_paper_is_refused(at_desk: AtDesk, hands: Pilot) -> No
 def test_a_document_that_cannot_be_drawn_says_why_in_the_readers_language(
     at_desk: AtDesk, hands: Pilot, site: Flask
 ) -> None:
-    number, clerk = issued(hands.registered(employer="齐河\ue000公司")), at_desk("wang.fang")
-    assert "U+E000" in text(clerk.get(f"/documents/{number}.pdf"))
-    assert "No installed font can draw: U+E000" in text(clerk.get(f"/documents/{number}"))
+    number, clerk = issued(hands.registered(employer="齐河\U0002ebf0公司")), at_desk("wang.fang")
+    assert "U+2EBF0" in text(clerk.get(f"/documents/{number}.pdf"))
+    assert "No installed font can draw: \U0002ebf0 U+2EBF0 (工作单位 employer)" in text(
+        clerk.get(f"/documents/{number}")
+    )
 
 
 def test_r2_9_a_document_is_offered_to_those_it_is_for(at_desk: AtDesk, hands: Pilot) -> None:

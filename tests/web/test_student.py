@@ -89,6 +89,7 @@ def test_a_claim_with_two_photos_from_the_telephone(hands: Pilot, come_in: Calla
     page = text(student.get("/my/claim/check"))
     assert "¥4,790.00" in page and CARD[-4:] in page and CARD not in page
     assert 'href="/my/claim/receipts">Change' in page
+    assert student.send("/my/claim/submit", seen_version="9" * 5000).status_code == 409
     sent = student.send("/my/claim/submit", seen_version=str(claim["version"]))
     assert (sent.status_code, sent.headers["Location"]) == (303, "/my/claim/done")
     assert state("claim", claim["reference"]) == "submitted"

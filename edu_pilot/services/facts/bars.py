@@ -20,10 +20,11 @@ PERSON = Person.__table__
 @fact("application", "claim")
 def barred_until(conn: Connection, cases: Sequence[Case]) -> Mapping[str, date]:
     """The last day of the bar that runs against each record's person."""
-    by_key = _by_key(conn, {c.row["id_index"] for c in cases if c.row.get("id_index")})
-    people = {c.id: c.row.get("person_id") or by_key.get(c.row.get("id_index", "")) for c in cases}
-    bars = running(conn, people.values())
-    return {record: bars[person] for record, person in people.items() if person in bars}
+    by_key = _by_key(conn, {c.row["id_index"] for c in cases if c.row.get("id_index") and not c.person_row})
+    unnamed = {c.id: by_key.get(c.row.get("id_index", "")) for c in cases if not c.person_row}
+    bars = running(conn, unnamed.values())
+    found = {c.id: c.person_row.barred_until if c.person_row else bars.get(unnamed[c.id] or "") for c in cases}
+    return {record: until for record, until in found.items() if until}
 
 
 def _by_key(conn: Connection, keys: set[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot.models import Account, Application, AuditEntry, Claim, ClaimCheck, Receipt, Study
+from edu_pilot.models import Application, Claim, Receipt, Study
 from edu_pilot.rules.calendar import registration_day
 from edu_pilot.rules.claim import ReceiptGiven, ReceiptKey
 from edu_pilot.services.cases import Case, fact
@@ -20,18 +20,17 @@ from edu_pilot.workflow.registry import Actor
 
 CLAIM = Claim.__table__
 RECEIPT = Receipt.__table__
-CHECK = ClaimCheck.__table__
 STUDY = Study.__table__
 APPLICATION = Application.__table__
-ACCOUNT = Account.__table__
-ENTRY = AuditEntry.__table__
-# The steps by which a hand is laid on what a claim says.
-HANDS_ON = ("create", "amend", "submit", "renew_register_code", "name_heir")
+# A study with what was stated at registration.
+WHOLE_STUDY = sa.select(
+    STUDY, APPLICATION.c.reference.label("application"), APPLICATION.c.employer, APPLICATION.c.union_member
+).join(APPLICATION, APPLICATION.c.id == STUDY.c.application_id)
 
 
 @dataclass(frozen=True)
 class StudyClaimed:
-    """What a claim needs of its study."""
+    """What a claim needs of its study, and of the application behind it."""
 
     id: str
     reference: str
@@ -46,6 +45,9 @@ class StudyClaimed:
     from_on: date
     diploma_number: str | None
     diploma_on: date | None
+    application: str
+    employer: str | None
+    union_member: bool | None
 
 
 def _claimed(row: Any) -> StudyClaimed:
@@ -55,13 +57,14 @@ def _claimed(row: Any) -> StudyClaimed:
         major=row.major, level=row.level, intake=row.intake, state=row.state, reimbursable=row.reimbursable,
         student_number=row.student_number, from_on=min(begun, row.confirmed_on or begun),
         diploma_number=row.diploma_number, diploma_on=row.diploma_on,
+        application=row.application, employer=row.employer, union_member=row.union_member,
     )  # fmt: skip
 
 
 @fact("claim")
 def study(conn: Connection, cases: Sequence[Case]) -> Mapping[str, StudyClaimed]:
     """The study each claim is for."""
-    rows = conn.execute(sa.select(STUDY).where(STUDY.c.id.in_({c.study_id for c in cases})))
+    rows = conn.execute(WHOLE_STUDY.where(STUDY.c.id.in_({c.study_id for c in cases})))
     found = {row.id: _claimed(row) for row in rows}
     return {c.id: found[c.study_id] for c in cases}
 
@@ -77,7 +80,7 @@ def study_of_input(
             if case.study_id:
                 found: StudyClaimed = case.study
                 return found
-            query = sa.select(STUDY).where(STUDY.c.reference == reference, visible_to(actor, STUDY))
+            query = WHOLE_STUDY.where(STUDY.c.reference == reference, visible_to(actor, STUDY))
             row = conn.execute(query).one_or_none()
             return _claimed(row) if row else None
 
@@ -144,56 +147,18 @@ def claim_for(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Callable[
 
 
 @fact("claim", fresh=True)
-def checks(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Any]]:
+def checks(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Any]]:
     """The checks given in each claim's present round; shown to nobody before the decision."""
-    found: dict[str, list[Any]] = defaultdict(list)
-    rounds = {c.id: c.round for c in cases}
-    for row in conn.execute(sa.select(CHECK).where(CHECK.c.claim_id.in_(rounds))):
-        if row.round == rounds[row.claim_id]:
-            found[row.claim_id].append(row)
-    return {c.id: found[c.id] for c in cases}
+    return {c.id: [check for check in c.checks_given if check.round == c.round] for c in cases}
 
 
 @fact("claim")
-def entered_by_keys(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
-    """The persons whose hand entered, amended or submitted each claim, over all their accounts (R5.2)."""
-    names = entered_by_names(conn, cases)
-    everyone = frozenset[str]().union(*names.values())
-    query = sa.select(ACCOUNT.c.name, ACCOUNT.c.person_key).where(ACCOUNT.c.name.in_(everyone))
-    keys: dict[str, str | None] = dict(conn.execute(query).all())
-    return {c.id: frozenset({c.creator_key, *(keys.get(name) for name in names[c.id])} - {None}) for c in cases}
-
-
-@fact("claim")
-def entered_by_names(conn: Connection, cases: Sequence[Case]) -> Mapping[str, frozenset[str]]:
-    """The accounts that entered, amended or submitted each claim, as the audit names them (R5.2)."""
-    found: dict[str, set[str]] = {c.reference: {c.created_by} for c in cases}
-    query = sa.select(ENTRY.c.reference, ENTRY.c.actor).where(
-        ENTRY.c.workflow == "claim", ENTRY.c.reference.in_(found), ENTRY.c.action.in_(HANDS_ON)
-    )
-    for reference, actor in conn.execute(query):
-        found[reference].add(actor)
-    return {c.id: frozenset(found[c.reference]) for c in cases}
-
-
-@fact("claim")
-def employer(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str | None]:
+def employer(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, str | None]:
     """The employer each claimant stated at registration (R5.3)."""
-    return _stated(conn, cases, APPLICATION.c.employer)
+    return {c.id: c.study.employer for c in cases}
 
 
 @fact("claim")
-def union_member(conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool | None]:
+def union_member(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, bool | None]:
     """Whether each claimant was a union member at registration."""
-    return _stated(conn, cases, APPLICATION.c.union_member)
-
-
-def _stated(conn: Connection, cases: Sequence[Case], column: sa.ColumnElement[Any]) -> dict[str, Any]:
-    """Return what each claim's application says in one column."""
-    query = (
-        sa.select(CLAIM.c.id, column)
-        .join(STUDY, STUDY.c.id == CLAIM.c.study_id)
-        .join(APPLICATION, APPLICATION.c.id == STUDY.c.application_id)
-        .where(CLAIM.c.id.in_([c.id for c in cases]))
-    )
-    return dict(conn.execute(query).all())
+    return {c.id: c.study.union_member for c in cases}

@@ -33,9 +33,9 @@ def checks_given(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[A
 
 
 @fact("claim")
-def decided_checks(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Any]]:
+def decided_checks(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Any]]:
     """The checks of each claim's newest round that both bodies gave: what may be shown (R5.2)."""
-    return {claim: _newest_pair(given) for claim, given in checks_given(conn, cases).items()}
+    return {c.id: _newest_pair(c.checks_given) for c in cases}
 
 
 def _newest_pair(given: Sequence[Any]) -> list[Any]:

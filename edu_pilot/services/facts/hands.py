@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -24,8 +24,21 @@ TYPING = ("create", "amend", "register")
 # Entries that are no steps: handing in a paper, or telling the person, neither states nor decides anything.
 NO_STEP = ("add_file", "tell")
 
+# The steps by which a hand is laid on what a claim says.
+HANDS_ON = ("create", "amend", "submit", "renew_register_code", "name_heir")
+
 # A record as the trail names it.
 Named = tuple[str, str]
+
+
+class Step(NamedTuple):
+    """One step on a record: the account that took it, and the person behind the account, if one is named."""
+
+    workflow: str
+    reference: str
+    action: str
+    actor: str
+    key: str | None
 
 
 @fact("application")
@@ -37,23 +50,34 @@ def typed_by(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Hands]:
 
 
 @fact("claim")
-def prepared_by(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Hands]:
-    """Who took a step on the application and the study each claim rests on."""
-    query = (
-        sa.select(STUDY.c.id, STUDY.c.reference, APPLICATION.c.reference.label("application"))
-        .join(APPLICATION, APPLICATION.c.id == STUDY.c.application_id)
-        .where(STUDY.c.id.in_({c.study_id for c in cases}))
-    )
-    rests_on = {r.id: [("study", r.reference), ("application", r.application)] for r in conn.execute(query)}
-    found = _hands(conn, [name for names in rests_on.values() for name in names])
-    return {c.id: _joined(found[name] for name in rests_on.get(c.study_id, ())) for c in cases}
+def steps_behind(conn: Connection, cases: Sequence[Case]) -> Mapping[str, list[Step]]:
+    """The steps on each claim, its study and its application, read once for all that asks whose hands they were."""
+    rests_on = {c.id: {("claim", c.reference), *_under(c)} for c in cases}
+    taken = _taken(conn, frozenset[Named]().union(*rests_on.values()))
+    return {record: [step for step in taken if step[:2] in names] for record, names in rests_on.items()}
+
+
+def _under(case: Case) -> list[Named]:
+    return [("study", case.study.reference), ("application", case.study.application)] if case.study_id else []
 
 
 @fact("claim")
-def objected_by(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Hands]:
+def entered_by(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, Hands]:
+    """Who entered, amended or submitted each claim (R5.2)."""
+    steps = {c.id: [s for s in c.steps_behind if s.workflow == "claim" and s.action in HANDS_ON] for c in cases}
+    return {c.id: _joined([_of(steps[c.id]), _one(c.created_by, c.creator_key)]) for c in cases}
+
+
+@fact("claim")
+def prepared_by(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, Hands]:
+    """Who took a step on the application and the study each claim rests on."""
+    return {c.id: _of(s for s in c.steps_behind if s.workflow != "claim") for c in cases}
+
+
+@fact("claim")
+def objected_by(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, Hands]:
     """Who objected to each claim."""
-    found = _hands(conn, [("claim", c.reference) for c in cases], ENTRY.c.action == "object")
-    return {c.id: found["claim", c.reference] for c in cases}
+    return {c.id: _of(s for s in c.steps_behind if (s.workflow, s.action) == ("claim", "object")) for c in cases}
 
 
 @fact("payment")
@@ -91,29 +115,29 @@ def _on_claims(conn: Connection, references: Sequence[str]) -> dict[str, Hands]:
 
 def _hands(conn: Connection, records: Iterable[Named], *which: sa.ColumnElement[bool]) -> Mapping[Named, Hands]:
     """Return who took steps on each record; a person who has several accounts is one person."""
+    steps: dict[Named, list[Step]] = defaultdict(list)
+    for step in _taken(conn, records, *which):
+        steps[step[:2]].append(step)
+    return defaultdict(Hands, {record: _of(taken) for record, taken in steps.items()})
+
+
+def _taken(conn: Connection, records: Iterable[Named], *which: sa.ColumnElement[bool]) -> list[Step]:
+    """Return the steps on records, with the person behind each account."""
     wanted: dict[str, list[str]] = defaultdict(list)
     for workflow, reference in records:
         wanted[workflow].append(reference)
-    names: dict[Named, set[str]] = defaultdict(set)
-    for workflow, references in wanted.items():
-        for reference, actor in conn.execute(_steps(workflow, references).where(*which)):
-            names[workflow, reference].add(actor)
-    keys = _keys(conn, frozenset[str]().union(*names.values()))
-    found: dict[Named, Hands] = defaultdict(Hands)
-    for record, actors in names.items():
-        found[record] = Hands(frozenset(actors), frozenset(keys[name] for name in actors if name in keys))
-    return found
-
-
-def _steps(workflow: str, references: Sequence[str]) -> sa.Select[Any]:
-    return sa.select(ENTRY.c.reference, ENTRY.c.actor).where(
-        ENTRY.c.workflow == workflow, ENTRY.c.reference.in_(references), ENTRY.c.action.not_in(NO_STEP)
+    named = [sa.and_(ENTRY.c.workflow == name, ENTRY.c.reference.in_(own)) for name, own in wanted.items()]
+    query = (
+        sa.select(ENTRY.c.workflow, ENTRY.c.reference, ENTRY.c.action, ENTRY.c.actor, ACCOUNT.c.person_key)
+        .outerjoin(ACCOUNT, ACCOUNT.c.name == ENTRY.c.actor)
+        .where(sa.or_(sa.false(), *named), ENTRY.c.action.not_in(NO_STEP), *which)
     )
+    return [Step(*row) for row in conn.execute(query)]
 
 
-def _keys(conn: Connection, names: Iterable[str]) -> dict[str, str]:
-    query = sa.select(ACCOUNT.c.name, ACCOUNT.c.person_key).where(ACCOUNT.c.person_key.is_not(None))
-    return dict(conn.execute(query.where(ACCOUNT.c.name.in_(names))).all())
+def _of(steps: Iterable[Step]) -> Hands:
+    taken = list(steps)
+    return Hands(frozenset(s.actor for s in taken), frozenset(s.key for s in taken if s.key is not None))
 
 
 def _one(name: str, key: str | None) -> Hands:

@@ -6,17 +6,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot.models import Paper, Person, PersonAlias
+from edu_pilot import clock
+from edu_pilot.models import Bar, Paper, Person, PersonAlias
 from edu_pilot.rules.identity import normalise_id
 from edu_pilot.services.cases import Case, fact
-from edu_pilot.services.vault import vault
+from edu_pilot.services.vault import Vault, vault
 
 PERSON = Person.__table__
 PAPER = Paper.__table__
+BAR = Bar.__table__
 ALIAS = PersonAlias.__table__
 WITH_PERSON = ("study", "certification", "claim")
 ALL = ("application", "study", "certification", "claim", "session", "payment")
@@ -44,28 +47,28 @@ class Standing:
 
 
 @fact(*WITH_PERSON)
-def person(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Human]:
+def person(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, Human]:
     """The person behind each record."""
-    people = humans(conn, {c.person_id for c in cases})
-    return {c.id: people[c.person_id] for c in cases}
+    keys = vault()
+    return {c.id: _human(keys, c.person_row) for c in cases}
 
 
 def humans(conn: Connection, ids: set[str]) -> dict[str, Human]:
     """Return persons by row id, opened."""
     keys = vault()
-    rows = conn.execute(sa.select(PERSON).where(PERSON.c.id.in_(ids))).mappings()
-    return {
-        r["id"]: Human(
-            id=r["id"],
-            key=r["id_index"],
-            name=r["name"],
-            id_number=keys.open("person.id_number", r["id"], r["id_number"]),
-            phone=keys.open("person.phone", r["id"], r["phone"]),
-            sex=r["sex"],
-            birth_on=r["birth_on"],
-        )
-        for r in rows
-    }
+    return {row.id: _human(keys, row) for row in conn.execute(sa.select(PERSON).where(PERSON.c.id.in_(ids)))}
+
+
+def _human(keys: Vault, row: Any) -> Human:
+    return Human(
+        id=row.id,
+        key=row.id_index,
+        name=row.name,
+        id_number=keys.open("person.id_number", row.id, row.id_number),
+        phone=keys.open("person.phone", row.id, row.phone),
+        sex=row.sex,
+        birth_on=row.birth_on,
+    )
 
 
 def holder_of(conn: Connection, key: str) -> str | None:
@@ -83,22 +86,35 @@ def newest_keys(conn: Connection, keys: Iterable[str]) -> dict[str, str]:
     return {key: key for key in wanted} | dict(found)
 
 
+def _barred_until() -> sa.ScalarSelect[Any]:
+    own = BAR.c.person_id == PERSON.c.id, BAR.c.until_on >= clock.today()
+    return sa.select(sa.func.max(BAR.c.until_on)).where(*own).scalar_subquery()
+
+
 @fact(*ALL)
-def person_key(conn: Connection, cases: Sequence[Case]) -> Mapping[str, str | None]:
-    """The blind index of each record's person; sessions and batches have none."""
+def person_row(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Any]:
+    """The stored row of each record's person, personal values still sealed, with the last day of a running bar."""
     ids = {c.row["person_id"] for c in cases if c.row.get("person_id")}
-    query = sa.select(PERSON.c.id, PERSON.c.id_index).where(PERSON.c.id.in_(ids))
-    keys = dict(conn.execute(query).all()) if ids else {}
-    return {c.id: c.row.get("id_index") or keys.get(c.row.get("person_id", "")) for c in cases}
+    query = sa.select(PERSON, _barred_until().label("barred_until")).where(PERSON.c.id.in_(ids))
+    found = {row.id: row for row in conn.execute(query)} if ids else {}
+    return {c.id: found.get(c.row.get("person_id", "")) for c in cases}
+
+
+@fact(*ALL)
+def person_key(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, str | None]:
+    """The blind index of each record's person; sessions and batches have none."""
+    return {c.id: c.row.get("id_index") or (c.person_row and c.person_row.id_index) for c in cases}
 
 
 @fact("application", *WITH_PERSON)
-def person_standing(conn: Connection, cases: Sequence[Case]) -> Mapping[str, Standing]:
+def person_standing(_conn: Connection, cases: Sequence[Case]) -> Mapping[str, Standing]:
     """Whether what is known of the person may still be used, or is erased."""
-    ids = {c.row["person_id"] for c in cases if c.row["person_id"]}
-    query = sa.select(PERSON.c.id, PERSON.c.restricted_on, PERSON.c.erased_on).where(PERSON.c.id.in_(ids))
-    found = {row.id: Standing(row.restricted_on, row.erased_on) for row in conn.execute(query)} if ids else {}
-    return {c.id: found.get(c.row["person_id"]) or Standing(None, c.row.get("erased_on")) for c in cases}
+    return {c.id: _standing(c) for c in cases}
+
+
+def _standing(case: Case) -> Standing:
+    known = case.person_row
+    return Standing(known.restricted_on, known.erased_on) if known else Standing(None, case.row.get("erased_on"))
 
 
 @fact(*ALL)

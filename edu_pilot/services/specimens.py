@@ -1,8 +1,25 @@
-"""One full context a kind, as services freeze it: primitives only, everybody fictional."""
+"""One full context a kind, as services freeze it: primitives only, everybody fictional.
 
-from edu_pilot.services.proof import Proof, qr_png
+The tests of the documents look at these contexts, and the administration's specimens print them.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from edu_pilot import paths
+from edu_pilot.services import rendering
+from edu_pilot.services.proof import Proof, address, qr_png
 
 QR = qr_png("https://pilot.example/v/7K2M9QWD4XTRHB6P#")
+HOLDER = "刘伟"
+SPECIMEN = "样张 SPECIMEN"
+# No document is ever given this number or this code: the verifier knows neither.
+NOBODYS = {"number": "YZ0000-000000", "code": "0000-0000-0000-0000"}
 
 COMMON: dict[str, object] = {
     "code": "7K2M-9QWD-4XTR-HB6P",
@@ -499,6 +516,7 @@ STATISTICS_REPORT: dict[str, object] = COMMON | {
 }
 # Papers that are made at once and issued to nobody.
 AT_ONCE: dict[str, dict[str, object]] = {"slip": SLIP, "statistics_report": STATISTICS_REPORT}
+KINDS: Mapping[str, Mapping[str, object]] = CONTEXTS | AT_ONCE
 
 
 def proof_of(kind: str) -> Proof:
@@ -519,3 +537,40 @@ def proof_of(kind: str) -> Proof:
         certificate_number=str(context.get("certificate_number", "")),
         amount_fen=amount if isinstance(amount, int) else None,
     )
+
+
+@dataclass(frozen=True)
+class HardName:
+    """A name that many systems lose, and why, in both languages."""
+
+    name: str
+    zh: str
+    en: str
+
+
+@cache
+def hard_names() -> tuple[HardName, ...]:
+    """Return the 50 names that are hardest to print."""
+    text = (paths.PACKAGE / "hard_names.csv").read_text("utf-8")
+    return tuple(HardName(**row) for row in csv.DictReader(text.splitlines()))
+
+
+def specimen(kind: str, name: str, base_url: str) -> dict[str, object]:
+    """Return the context of a specimen: somebody of that name, marked, under a number nobody has."""
+    context: Mapping[str, object] = _renamed(KINDS[kind], name)
+    return {**context, **NOBODYS, "copy_mark": SPECIMEN, "specimen": True, "verify_at": f"{base_url}/verify"}
+
+
+def drawn(kind: str, name: str, base_url: str) -> bytes:
+    """Draw a specimen: without a token, so that no signature covers it; RenderingRefused as for any document."""
+    context = specimen(kind, name, base_url)
+    return rendering.render(kind, context, qr_png(address(base_url, NOBODYS["code"].replace("-", ""), "")))
+
+
+def _renamed(value: Any, name: str) -> Any:
+    """Write a name wherever the holder of the sample contexts stands."""
+    if isinstance(value, Mapping):
+        return {key: _renamed(item, name) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, name) for item in value]
+    return name if value == HOLDER else value

@@ -1,0 +1,72 @@
+"""Every page that the staff of a crowded pilot come to by its links: at most twenty questions to the database."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from flask import Flask
+
+from edu_pilot import clock
+from edu_pilot.sample import accounts, printing
+from edu_pilot.sample.load import load
+from edu_pilot.services import instance
+from tests.app import Place, opened
+from tests.trust.figures import column
+from tests.web.queries import MOST, counted
+from tests.web.visitor import Visitor, text
+
+TODAY = date(2026, 11, 23)
+PEOPLE = {"small": 75}.get(column(), 1000)
+STAFF = ("clerk.qihe", "union.qihe", *accounts.CITY_ROLES)
+# So many of the pages that differ in their record alone.
+ALIKE = 12
+LINK = re.compile(r'<a [^>]*href="(/[^"#]*)')
+NO_STATEMENT = ("PRAGMA", "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
+
+pytestmark = pytest.mark.xdist_group("sample")
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """Give the sample of 75 people, in a campaign of 1,000, its documents not rendered."""
+    place = Place(tmp_path_factory.mktemp("crowded") / "instance")
+    with pytest.MonkeyPatch.context() as patch, opened(place) as app, app.app_context(), clock.on(TODAY):
+        patch.setattr(printing, "render_all", lambda told: 0)
+        instance.init()
+        load(PEOPLE, 7)
+    # Opened anew: with the keys that the installation was given.
+    with opened(place) as app, clock.on(TODAY):
+        yield app
+
+
+def walked(visitor: Visitor, site: Flask) -> Iterator[tuple[str, int]]:
+    """Yield every page that links lead to, with the number of its questions."""
+    urls, seen, alike = site.url_map.bind("localhost"), {"/"}, Counter[tuple[str, ...]]()
+    waiting = ["/"]
+    while waiting:
+        path = waiting.pop()
+        with counted(site) as asked:
+            answer = visitor.get(path)
+        yield path, len([one for one in asked if not one.startswith(NO_STATEMENT)])
+        if answer.mimetype != "text/html":
+            continue
+        for link in LINK.findall(text(answer)):
+            endpoint, given = urls.match(link.partition("?")[0])
+            kind = (endpoint, given.get("workflow", ""), *sorted(re.findall(r"[?&](\w+)=", link)))
+            alike[kind] += link not in seen
+            if link not in seen and alike[kind] <= ALIKE:
+                waiting.append(link)
+            seen.add(link)
+
+
+@pytest.mark.parametrize("account", STAFF)
+def test_no_page_of_a_crowded_pilot_asks_more_than_20_times(crowded: Flask, account: str) -> None:
+    visitor = Visitor(crowded, "zh")
+    assert visitor.sign_in(account).status_code == 303
+    asked = dict(walked(visitor, crowded))
+    assert len(asked) > 20
+    assert {path: number for path, number in asked.items() if number > MOST} == {}
