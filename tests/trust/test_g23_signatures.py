@@ -118,7 +118,7 @@ def test_good_ones_are_genuine_and_altered_ones_are_refused_by_all(
                 open_to.update(reader for reader, fooled in found.items() if fooled)
             other = pdf
             told(certificates=n, ways=len(ALTERATIONS), good_accepted=dict(accepted), altered_refused=dict(refused))
-            told(only_our_seal_notices=dict.fromkeys(LEFT_OPEN, wanted), readers_of_pdf_missed=dict(open_to))
+            told(only_our_seal_notices=dict.fromkeys(LEFT_OPEN, n), readers_of_pdf_missed=dict(open_to))
     # What makes our seal needed: a PDF signature alone does not notice these.
     assert open_to["pyhanko"] and open_to["pdfsig"]
 
