@@ -20,7 +20,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from edu_pilot.services import rendering
-from tests.documents.contexts import AT_ONCE, CONTEXTS, QR
+from edu_pilot.services.specimens import AT_ONCE, CONTEXTS, QR
 
 PICTURES = Path(__file__).parent / "pictures"
 SHEETS = CONTEXTS | AT_ONCE

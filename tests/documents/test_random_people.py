@@ -20,8 +20,8 @@ from edu_pilot.rules.identity import id_checksum
 from edu_pilot.services import documents, rendering, wording
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import by_reference
+from edu_pilot.services.specimens import CONTEXTS, QR
 from edu_pilot.services.vault import vault
-from tests.documents.contexts import CONTEXTS, QR
 from tests.documents.test_pictures import faults
 from tests.factories import SIGN_UP, Pilot, on
 from tests.people import worker
