@@ -69,7 +69,8 @@ def go_on() -> Any:
             version = policies.publish(conn, draft.files, holds_from, access.actor())
     except Invalid:
         return _page(draft, shown, checked=True), 422
-    flash(_("Version %(number)s is published.", number=version.number))
+    day = i18n.show_date(version.holds_from)
+    flash(_("Version %(number)s is published and holds from %(day)s.", number=version.number, day=day))
     return redirect(url_for("admin.compare", old=draft.base, new=version.number), 303)
 
 

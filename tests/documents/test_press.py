@@ -167,3 +167,10 @@ def test_the_border_is_one_object_however_often_it_stands_there() -> None:
     with pikepdf.open(io.BytesIO(pdf)) as opened:
         forms = [x for x in opened.pages[0].Resources.XObject.values() if x.Subtype == "/Form"]
         assert len(forms) == 1 and len(forms[0].read_bytes()) > 10_000
+
+
+@pytest.mark.parametrize("char", ["亓", "刘", "\U00020000", "\U0002a6d6", "\U0003106c"])
+def test_a_blank_is_drawn_beside_any_character(char: str) -> None:
+    """The text library draws a blank in the font of what stands before it, without asking whether it is there."""
+    css = 'p { font-family: "Noto Serif CJK SC", "LXGW WenKai", "HanaMinA", "HanaMinB", "BabelStone Han" }'
+    assert page_of(f"<p>{char} a {char}\u3000b {char}&nbsp;{char} </p>", css)

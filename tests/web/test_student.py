@@ -141,6 +141,15 @@ def test_one_part_of_a_claim_is_changed_and_the_others_stay(hands: Pilot, come_i
     assert student.get("/my/claim/nothing").status_code == 404
 
 
+def test_a_card_that_was_mistyped_is_put_right(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
+    claim = hands.claim(hands.graduated())
+    student, right = come_in(CLAIMED), "6222021001122334458"
+    version = str(row("claim", claim)["version"])
+    changed = student.send("/my/claim/card", seen_version=version, new_account_number=right)
+    assert changed.headers["Location"] == "/my/claim/check"
+    assert right[-4:] in text(student.get("/my/claim/check"))
+
+
 def test_a_bookmark_leads_through_the_query_code_and_back(site: Flask, hands: Pilot) -> None:
     hands.registered()
     visitor = Visitor(site)
