@@ -261,7 +261,8 @@ def test_every_code_of_the_contract_is_met_in_a_roster(policy: Policy) -> None:
     real = [json.loads((ROSTERS / f"{name}.expected.json").read_text("utf-8")) for name in REAL]
     told = [item for answer in real for kind in ("problems", "notices") for item in answer[kind]]
     met = {code for _, code in [*told, *OUR_PROBLEMS, *OUR_NOTICES]}
-    assert met == set(COLUMN_OF) - {"already_registered", "major_not_open"}
+    # The first two need records, the last hangs on the fonts of the computer.
+    assert met == set(COLUMN_OF) - {"already_registered", "major_not_open", "name_unprintable"}
 
 
 def test_closed_major_and_earlier_registration_are_told_together(policy: Policy) -> None:
