@@ -20,7 +20,7 @@ from edu_pilot.extensions import read
 from edu_pilot.services import documents, outbox, sandbox, search
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import objections, unit_of, version_of
-from edu_pilot.services.rendering import RenderingRefused
+from edu_pilot.services.rendering import BeyondLimits, RenderingRefused
 from edu_pilot.workflow.definition import SAME, Action
 from edu_pilot.workflow.reasons import N_, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
@@ -190,7 +190,10 @@ def _stack(target: Path, wanted: Sequence[tuple[str, str]], kind: str, actor: Ac
 
 def _joined(sheets: Sequence[bytes]) -> bytes:
     lengths = " ".join(str(len(sheet)) for sheet in sheets)
-    return sandbox.run("sheets", b"".join(sheets), lengths=lengths).content
+    try:
+        return sandbox.run("sheets", b"".join(sheets), lengths=lengths).content
+    except sandbox.Beyond:
+        raise BeyondLimits from None
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from flask import Flask
 
 from edu_pilot.extensions import write
 from edu_pilot.models import Document
-from edu_pilot.services import bundles, documents, papers, rendering
+from edu_pilot.services import bundles, documents, papers, rendering, sandbox
 from tests.cli.test_cli import typed
 from tests.factories import A_PDF, GRADUATED, SIGN_UP, Pilot, on, rows
 from tests.people import worker
@@ -149,6 +149,20 @@ def test_a_print_run_tells_what_it_leaves_out(app: Flask, pilot: Pilot, tmp_path
         other = typed(app)(*words, "--as", "examiner", "--json")
     assert (result.exit_code, other.exit_code) == (1, 1)
     assert told(other)["stacks"] == []
+
+
+def test_sheets_that_cannot_be_joined_end_a_print_run_with_a_reason(
+    app: Flask, pilot: Pilot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beyond(*_given: object, **_facts: object) -> None:
+        raise sandbox.Beyond
+
+    reference, folder = pilot.registered(), tmp_path / "run"
+    with on(SIGN_UP):
+        monkeypatch.setattr(bundles.sandbox, "run", beyond)
+        result = typed(app)("documents", "print", str(folder), "application", "registration_form", reference, "--json")
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    assert "not_rendered" in result.output and list(folder.iterdir()) == []
 
 
 def test_a_paper_is_verified_with_a_key_and_a_list_alone(app: Flask, pilot: Pilot, tmp_path: Path) -> None:

@@ -265,6 +265,13 @@ def test_every_code_of_the_contract_is_met_in_a_roster(policy: Policy) -> None:
     assert met == set(COLUMN_OF) - {"already_registered", "major_not_open", "name_unprintable"}
 
 
+def test_a_name_that_no_font_draws_is_told_and_taken() -> None:
+    rows = rows_of(as_csv([HEAD, line(1, "刘\U0002ebf0", LIU, "13800000001")]), "a.csv")
+    note_unprintable(rows, lambda name: "U+2EBF0" if "\U0002ebf0" in name else "")
+    assert [(told.column, told.code) for told in rows[0].notices] == [("name", "name_unprintable")]
+    assert rows[0].faults == []
+
+
 def test_closed_major_and_earlier_registration_are_told_together(policy: Policy) -> None:
     [row] = rows_of(as_csv([HEAD, line(1, "刘伟", LIU, "13800000001")]), "a.csv")
     closed = [{**major, "to_intake": "2203"} for major in policy.table("majors")]

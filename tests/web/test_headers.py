@@ -56,7 +56,7 @@ def test_every_route_carries_the_headers(
         answer = visitor._open(method, path, headers=headers)
         assert answer.status_code < 500, (method, path)
         sent = {name: answer.headers.get(name) for name in TABLE}
-        if path == "/verify/offline":
+        if path == "/verify/offline" and method in ("GET", "HEAD"):
             # One file of its own, which may run its two scripts and nothing else.
             policy = sent.pop("Content-Security-Policy") or ""
             assert policy.startswith("default-src 'none'; script-src 'sha256-") and "unsafe" not in policy
