@@ -87,7 +87,8 @@ def looked_at(browser: Browser, base: str, page: Page, lang: str, width: int, vi
     tab = context.new_page()
     tab.goto(base + page.path)
     tab.evaluate(UNFOLD)
-    found = [*faults(tab), *too_wide(tab, (width, *NARROW))]
+    # A page may be caught while it is still being painted: what is wrong with it is so twice.
+    found = [*(list(faults(tab)) and faults(tab)), *too_wide(tab, (width, *NARROW))]
     context.close()
     return found
 
