@@ -11,6 +11,7 @@ from flask import Flask
 from playwright.sync_api import Browser
 
 from edu_pilot import instants
+from edu_pilot.services import rendering
 from tests import app as installations
 from tests import postgres as postgres_server
 from tests.app import TODAY, Place
@@ -48,6 +49,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = len(terminalreporter.stats.get("skipped", []))
     if skipped:
         terminalreporter.write_sep("!", f"{skipped} skipped: NOT TESTED, see below", red=True)
+
+
+@pytest.fixture
+def renderer() -> None:
+    """Skip where papers cannot be drawn: the application runs without that, and says which line mends it."""
+    if missing := rendering.missing_pieces():
+        pytest.skip(f"documents cannot be rendered here: {', '.join(missing)}; run: {rendering.APT_LINE}")
 
 
 @pytest.fixture(scope="session")

@@ -15,17 +15,12 @@ from flask import Flask
 
 from edu_pilot.extensions import write
 from edu_pilot.models import Document
-from edu_pilot.services import bundles, documents, papers, rendering, sandbox
+from edu_pilot.services import bundles, documents, papers, sandbox
 from tests.cli.test_cli import typed
 from tests.factories import A_PDF, GRADUATED, SIGN_UP, Pilot, on, rows
 from tests.people import worker
 
-
-@pytest.fixture(autouse=True)
-def renderer() -> None:
-    """Skip where the renderer is not installed: the application runs without it."""
-    if rendering.missing_pieces():
-        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
+pytestmark = pytest.mark.usefixtures("renderer")
 
 
 def told(result: Result) -> Any:
