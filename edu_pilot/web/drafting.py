@@ -20,7 +20,7 @@ from edu_pilot.web import access, sessions
 from edu_pilot.web.forms import whole
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.reading import Invalid
-from edu_pilot.workflow.reasons import N_, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Reason, Refused, blocked
 from edu_pilot.workflow.versions import POLICIES, Files
 
 pages = Blueprint("drafting", __name__, url_prefix="/admin/policies/draft")
@@ -63,9 +63,10 @@ def go_on() -> Any:
     sessions.require_fresh()
     g.again = partial(_page, draft, shown)
     holds_from = read_date(request.form.get("holds_from", ""))
-    _require_sound(draft, holds_from)
     try:
         with write() as conn:
+            if reasons := [*policies.overtaken(conn, whole(request.form.get("base", ""))), *_not_coming(holds_from)]:
+                raise Refused(reasons)
             version = policies.publish(conn, draft.files, holds_from, access.actor())
     except Invalid:
         return _page(draft, shown, checked=True), 422
@@ -74,17 +75,11 @@ def go_on() -> Any:
     return redirect(url_for("admin.compare", old=draft.base, new=version.number), 303)
 
 
-def _require_sound(draft: Draft, holds_from: date | None) -> None:
-    """Refuse what would publish something else than was compared, or for days that are over."""
-    reasons = []
-    if whole(request.form.get("base", "")) != draft.base:
-        text = N_("Version %(number)s was published meanwhile; compare the draft with it first.")
-        reasons.append(blocked(text, code="newer_version", number=draft.base))
-    if holds_from is None or holds_from < clock.today():
-        text = N_("A version holds from today on, or from a later day; write the day such as 2027-01-01.")
-        reasons.append(blocked(text, code="not_a_coming_day"))
-    if reasons:
-        raise Refused(reasons)
+def _not_coming(day: date | None) -> list[Reason]:
+    if day and day >= clock.today():
+        return []
+    text = N_("A version holds from today on, or from a later day; write the day such as 2027-01-01.")
+    return [blocked(text, code="not_a_coming_day")]
 
 
 def _changes() -> dict[str, str]:
