@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pikepdf
 import pypdf
@@ -15,7 +17,7 @@ import pytest
 
 from edu_pilot import sandboxed
 from edu_pilot.services import cut_fonts, glyphs, press, rendering
-from edu_pilot.services.specimens import COMPLETION_CERTIFICATE, QR
+from edu_pilot.services.specimens import COMPLETION_CERTIFICATE, CONTEXTS, QR
 from edu_pilot.services.typefaces import CUTS
 
 SECONDS = 2.0
@@ -24,6 +26,12 @@ SECONDS = 2.0
 @pytest.fixture
 def own_press(monkeypatch: pytest.MonkeyPatch) -> Iterator[press.Press]:
     """Give a press that may be broken."""
+    with fresh_press(monkeypatch) as fresh:
+        yield fresh
+
+
+@contextmanager
+def fresh_press(monkeypatch: pytest.MonkeyPatch) -> Iterator[press.Press]:
     fresh = press.Press()
     monkeypatch.setattr(press, "press", fresh)
     yield fresh
@@ -174,3 +182,23 @@ def test_a_blank_is_drawn_beside_any_character(char: str) -> None:
     """The text library draws a blank in the font of what stands before it, without asking whether it is there."""
     css = 'p { font-family: "Noto Serif CJK SC", "LXGW WenKai", "HanaMinA", "HanaMinB", "BabelStone Han" }'
     assert page_of(f"<p>{char} a {char}\u3000b {char}&nbsp;{char} </p>", css)
+
+
+def test_a_document_after_others_of_its_build_is_the_same_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The press keeps the styles of a build; nothing of an earlier document may show in a later one."""
+
+    def drawn_by_a_fresh_press(*rounds: str) -> list[bytes]:
+        with fresh_press(monkeypatch):
+            return [
+                rendering.render(kind, context | {"number": number, "lang": lang}, QR)
+                for number in rounds for lang in ("zh", "en") for kind, context in CONTEXTS.items()
+            ]  # fmt: skip
+
+    alone = drawn_by_a_fresh_press("JY2025-000031")
+    assert drawn_by_a_fresh_press("JY2025-777777", "JY2025-000031")[len(alone) :] == alone
+
+
+def test_every_template_is_read_as_the_xml_it_is() -> None:
+    for kind, context in CONTEXTS.items():
+        for more in ({}, {"lang": "en"}, {"copy_mark": "副本"}):
+            ElementTree.fromstring(rendering.html_of(kind, context | more, "token"))
