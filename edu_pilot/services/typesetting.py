@@ -229,7 +229,6 @@ class KeptStyles(Styles):  # type: ignore[misc]
         if key not in self.kept:
             super().set_computed_styles(element, *rest, pseudo_type=pseudo_type, **more)
             self.kept[key] = self._computed_styles[key]
-        self._computed_styles[key] = self.kept[key]
 
 
 class Complaints(logging.Handler):

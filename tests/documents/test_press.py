@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 import pikepdf
 import pypdf
+import pypdfium2 as pdfium
 import pytest
 
 from edu_pilot import sandboxed
@@ -196,6 +197,12 @@ def test_a_document_after_others_of_its_build_is_the_same_as_the_first(monkeypat
 
     alone = drawn_by_a_fresh_press("JY2025-000031")
     assert drawn_by_a_fresh_press("JY2025-777777", "JY2025-000031")[len(alone) :] == alone
+
+
+def test_pages_of_the_same_elements_with_other_classes_are_set_each_in_its_own_style() -> None:
+    css = ".large { font-size: 40pt } .small { font-size: 8pt }"
+    pages = [page_of(f'<p class="{size}">{"农民工" * 20}</p></body></html>', css) for size in ("large", "small")]
+    assert [len(pdfium.PdfDocument(page)[0].get_textpage().get_text_bounded().splitlines()) for page in pages] == [6, 2]
 
 
 def test_every_template_is_read_as_the_xml_it_is() -> None:
