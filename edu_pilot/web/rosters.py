@@ -23,6 +23,8 @@ from edu_pilot.workflow.reasons import Reason, Refused
 from edu_pilot.workflow.versions import Compiled
 
 pages = Blueprint("rosters", __name__)
+# Whose a row is, where a list has room for little else.
+NAMING = ("name", "student_number")
 # How often a browser without scripts asks how far a list is, in seconds.
 AGAIN = 2
 
@@ -231,6 +233,7 @@ def _list_page(list_id: str, refused: Refused | None = None) -> str:
         report=told,
         names=_columns(words),
         columns=columns,
+        naming=NAMING,
         rows=_bad_rows(kept, told["problems"]),
         notices=[note | {"value": _shown(note["column"], note["value"])} for note in told["notices"]],
         shown=uploads.SHOWN,
@@ -244,7 +247,7 @@ def _list_page(list_id: str, refused: Refused | None = None) -> str:
 def _telling_first(columns: Sequence[str], problems: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the columns in the file's order, but first the one that names a row, then those with a fault."""
     faulty = {problem["column"] for problem in problems}
-    return sorted(columns, key=lambda c: 0 if c in ("name", "student_number") else 1 if c in faulty else 2)
+    return sorted(columns, key=lambda c: 0 if c in NAMING else 1 if c in faulty else 2)
 
 
 def _bad_rows(kept: Kept, problems: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -171,7 +171,7 @@ def test_a_messy_roster_is_shown_with_its_faults_in_the_cells(at_desk: AtDesk, h
     page = text(clerk.get(kept))
     assert "Take the 20 good rows" in page and rows("application") == before
     told = page.partition('<table class="cells">')[2].partition("</table>")[0]
-    assert re.findall(r'<tr><th scope="row">(\d+)', told) == [
+    assert re.findall(r'<tr><th scope="row" data-label="Row">(\d+)', told) == [
         "10",
         "11",
         "13",
@@ -184,7 +184,7 @@ def test_a_messy_roster_is_shown_with_its_faults_in_the_cells(at_desk: AtDesk, h
         "26",
         "27",
     ]
-    assert told.count('class="bad-cell"') == 12
+    assert told.count("bad-cell") == 12
     assert not re.search(r"\d{15}", page) and not re.search(r"1\d{10}", told)
 
 
