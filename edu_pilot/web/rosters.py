@@ -193,6 +193,19 @@ def take(list_id: str) -> Any:
     return redirect(url_for(".looked_over", list_id=list_id), 303)
 
 
+@pages.post("/uploads/<list_id>/columns")
+@access.staff
+def choose(list_id: str) -> Any:
+    """Have columns that nobody recognised read as the sender says, and judge the list anew."""
+    kept, _words_of = _own(list_id)
+    answers = ((head, request.form.get(f"column-{n}", "")[:64]) for n, head in enumerate(kept.told.get("open", ())))
+    given = {head: column for head, column in answers if column}
+    g.again = partial(_list_page, list_id, given=given)
+    uploads.choose(list_id, given, access.actor())
+    flash(gettext("The list was looked over again with the columns you chose."))
+    return redirect(url_for(".looked_over", list_id=list_id), 303)
+
+
 @pages.post("/uploads/<list_id>/undo")
 @access.staff
 def undo(list_id: str) -> Any:
@@ -219,7 +232,7 @@ def _own(list_id: str) -> tuple[Kept, Words]:
     return kept, _words(kept.row["name"])
 
 
-def _list_page(list_id: str, refused: Refused | None = None) -> str:
+def _list_page(list_id: str, refused: Refused | None = None, given: Mapping[str, str] | None = None) -> str:
     kept, words = _own(list_id)
     kind, report = kept.row["name"], uploads.report_of(kept)
     told = report.as_dict(words.reason)
@@ -233,6 +246,8 @@ def _list_page(list_id: str, refused: Refused | None = None) -> str:
         report=told,
         names=_columns(words),
         columns=columns,
+        chosen=kept.told.get("chosen", {}) if given is None else given,
+        free=[c for c in uploads.KINDS[kind].heads if c not in uploads.recognised(kept)],
         naming=NAMING,
         rows=_bad_rows(kept, told["problems"]),
         notices=[note | {"value": _shown(note["column"], note["value"])} for note in told["notices"]],
