@@ -215,6 +215,8 @@ def test_a_roster_is_taken_and_taken_back_but_for_what_somebody_worked_on(at_des
     assert {state("application", r) for r in made[1:]} == {"withdrawn"}
     page = text(clerk.get(kept))
     assert f">{made[0]}</a>" in page and "Taken back" in page
+    assert "<dt>Taken back</dt><dd>19</dd>" in page and "<dt>Still there</dt><dd>1</dd>" in page
+    assert "<dt>Taken</dt>" not in page
     assert clerk.send(f"{kept}/undo").status_code == 409
     # Whoever was entered by mistake can be entered again.
     again = looked_over(clerk, "/desk/roster", intake="2209", file=messy())
