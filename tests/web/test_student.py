@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 
@@ -68,6 +69,18 @@ def test_the_page_says_where_i_stand_who_holds_it_and_whom_to_call(
     assert "Please hand in: ID card, portrait side" in page
     assert "Qihe Teaching Point" in page and 'href="tel:0534-0002501"' in page
     assert "Since 5 July 2022" in page and LIU_WEI.id_number not in page
+
+
+@pytest.mark.parametrize(("reach", "office"), [("registered", "齐河县教学点"), ("submitted", "齐河县总工会")])
+def test_one_office_is_named_to_call_the_one_that_holds_the_case(
+    hands: Pilot, come_in: Callable[[date], Visitor], reach: str, office: str
+) -> None:
+    hands.registered() if reach == "registered" else hands.submitted(hands.graduated())
+    student = come_in(date(2022, 8, 20) if reach == "registered" else CLAIMED)
+    student.headers["Accept-Language"] = "zh"
+    with_whom = re.findall(r"<dt>现由谁办</dt><dd>(.*?)</dd>", text(student.get("/status")), re.S)
+    held = [told for told in with_whom if office in told]
+    assert len(held) == 1 and all(told.count('class="contact"') <= 1 for told in with_whom)
 
 
 def test_nobody_elses_step_is_offered(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
