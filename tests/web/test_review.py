@@ -95,6 +95,7 @@ def test_the_reasons_stand_in_families_each_offered_once(at_desk: AtDesk, claims
     correct = page.partition('data-family="correct"')[2].partition("</fieldset>")[0]
     assert 'value="NOT_MEMBER"' in refuse and 'value="PAPER_MISSING"' not in refuse
     assert 'value="PAPER_MISSING"' in correct and 'value="NOT_MEMBER"' not in correct
+    assert 'value="RECEIPT_DETAILS_WRONG"' in correct and 'value="PORTRAIT_UNSUITABLE"' not in correct
     ids = re.findall(r'id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
 
