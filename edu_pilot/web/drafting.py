@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -58,6 +58,8 @@ def go_on() -> Any:
     draft, step, shown = _newest(_changes()), request.form.get("step", ""), request.form.get("shown", POLICIES)
     if step == "open":
         return _page(draft, request.form.get("file", POLICIES))
+    if step == "find":
+        return _page(draft, shown)
     if step != "publish":
         return _page(draft, shown, checked=True)
     sessions.require_fresh()
@@ -105,9 +107,11 @@ def _page(draft: Draft, shown: str, refused: Refused | None = None, *, checked: 
         words = Words(presenting.in_force(conn))
     faults = _faults(draft) if checked else []
     sound = checked and not faults
+    text, sought = draft.changes.get(name, draft.published.get(name, "")), request.form.get("find", "")
     return render_template(
         "admin/draft.html", words=words, draft=draft, name=name, refused=refused, checked=checked, faults=faults,
-        text=draft.changes.get(name, draft.published.get(name, "")),
+        text=text, sought=sought, found=policy_text.matching(text, sought),
+        outline=policy_text.outline(text) if name.endswith(".yaml") else [],
         rest={other: text for other, text in draft.changes.items() if other != name},
         changed=policy_text.changed(draft.published, draft.files) if sound else [],
         differences=policy_text.differences(draft.published, draft.files) if sound else [],
@@ -115,11 +119,26 @@ def _page(draft: Draft, shown: str, refused: Refused | None = None, *, checked: 
     )  # fmt: skip
 
 
-def _faults(draft: Draft) -> Sequence[str]:
+class Fault(NamedTuple):
+    """What is wrong with a draft, where, and what stands there."""
+
+    told: str
+    file: str
+    line: int
+    text: str
+
+
+def _faults(draft: Draft) -> Sequence[Fault]:
     """Return every fault of the draft with file and line, in the reader's language."""
     try:
         policies.check(draft.files)
     except Invalid as invalid:
         lang = i18n.language()
-        return [f"{p.file}:{p.line}: {i18n.translate(p.text, lang, **p.facts)}" for p in invalid.problems]
+        return [
+            Fault(
+                f"{p.file}:{p.line}: {i18n.translate(p.text, lang, **p.facts)}", p.file, p.line,
+                policy_text.line_of(draft.files.get(p.file, ""), p.line),
+            )
+            for p in invalid.problems
+        ]  # fmt: skip
     return []

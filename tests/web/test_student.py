@@ -150,8 +150,19 @@ def test_one_part_of_a_claim_is_changed_and_the_others_stay(hands: Pilot, come_i
     assert "join the union of the township" in page and "I declare this and submit" not in page
     assert "to do" in text(student.get("/my/claim"))
     assert row("claim", claim)["union_of"] == "none" and row("claim", claim)["account_holder"] is not None
-    assert "1".zfill(6) in text(student.get("/my/claim/receipts"))
+    there = text(student.get("/my/claim/receipts"))
+    assert "1".zfill(6) in there and there.count('<details class="receipt empty"') == 5
+    assert not re.search(r'<details class="receipt[^>]* open', there)
     assert student.get("/my/claim/nothing").status_code == 404
+
+
+def test_a_faulty_receipt_stands_open_whichever_it_is(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
+    hands.graduated()
+    wrong = {"receipts-1-number": "2".zfill(20), "receipts-1-amount_fen": "many", "account_number": CARD}
+    page = text(come_in(CLAIMED).send("/my/claim", **receipt_fields("receipts"), **wrong, account_holder=LIU_WEI.name))
+    blocks = re.findall(r'<details class="receipt[^>]*>', page)
+    assert [" open" in block for block in blocks] == [False, True, False, False, False, False]
+    assert not any("name=" in block for block in blocks)
 
 
 def test_a_card_that_was_mistyped_is_put_right(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
