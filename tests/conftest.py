@@ -16,6 +16,7 @@ from tests import app as installations
 from tests import postgres as postgres_server
 from tests.app import TODAY, Place
 from tests.browser.served import opened_browser, served_here
+from tests.crowd import Crowd, crowd_at
 from tests.factories import Pilot
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -83,6 +84,12 @@ def postgres_template(postgres: postgres_server.Server, tmp_path_factory: pytest
     place = Place(tmp_path_factory.mktemp("template") / "instance", url)
     installations.make_template(place)
     return place
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Crowd:
+    """Give the sample of 75 people, in a campaign of 1,000; mark the module xdist_group("sample")."""
+    return crowd_at(Place(tmp_path_factory.mktemp("crowd") / "instance"))
 
 
 @pytest.fixture
