@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -14,8 +14,9 @@ from PIL import Image
 
 from edu_pilot import clock
 from edu_pilot.extensions import db
+from edu_pilot.services import deadlines
 from edu_pilot.services.vault import vault
-from tests.factories import CARD, CLAIMED, Pilot, row, rows, state
+from tests.factories import CARD, CLAIMED, Pilot, refused, row, rows, state
 from tests.people import LIU_WEI, Human
 from tests.web.visitor import Visitor, text
 
@@ -81,6 +82,19 @@ def test_one_office_is_named_to_call_the_one_that_holds_the_case(
     with_whom = re.findall(r"<dt>现由谁办</dt><dd>(.*?)</dd>", text(student.get("/status")), re.S)
     held = [told for told in with_whom if office in told]
     assert len(held) == 1 and all(told.count('class="contact"') <= 1 for told in with_whom)
+
+
+def test_a_dispute_that_was_handed_over_is_with_the_arbiter(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
+    claim = hands.submitted(hands.graduated())
+    hands.check(claim, hands.zhao_min)
+    hands.check(claim, hands.sun_li, refused("RECEIPT_VOID"))
+    over = row("claim", claim)["recheck_until"] + timedelta(days=1)
+    with clock.on(over):
+        assert deadlines.claims()["escalated"] == 1
+    page = text(come_in(over).get("/status"))
+    told = re.findall(r"<dt>Now with</dt><dd>(.*?)</dd>", page, re.S)
+    assert re.findall(r"0534-\d+", told[-1].partition("</a>")[0])[-1:] == ["0534-0000004"]
+    assert told[-1].count('class="contact"') == 1
 
 
 def test_nobody_elses_step_is_offered(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
