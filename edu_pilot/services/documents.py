@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -48,6 +48,8 @@ CODE_LENGTH = 16
 # Two facts and their message fit into the column.
 FACT_LIMIT = 500
 DUPLICATE = "副本"
+# What lies in a printer's tray, and what one reader takes.
+STACK = 100
 
 
 def issue(change: Change, kind: str) -> None:
@@ -185,6 +187,19 @@ def render(number: str) -> bytes:
     if _note(number, **kept, **known, rendered_at=clock.now(), problem=None):
         return made.content
     return render(number)
+
+
+def printer_file(numbers: Sequence[str]) -> bytes:
+    """Return one PDF of many papers, in their order, for the printer; who may have them is asked before.
+
+    Raises RenderingRefused where one of them, or all together, cannot be drawn.
+    """
+    sheets = [render(number) for number in numbers]
+    lengths = " ".join(str(len(sheet)) for sheet in sheets)
+    try:
+        return sandbox.run("sheets", b"".join(sheets), lengths=lengths).content
+    except sandbox.Beyond:
+        raise rendering.BeyondLimits from None
 
 
 def seen(conn: Connection, number: str, actor: Actor) -> tuple[Frozen, Case | None]:

@@ -19,28 +19,21 @@ pages = Blueprint("documents", __name__, url_prefix="/documents")
 @access.signed_in
 def pdf(number: str) -> Response:
     """Send the PDF; one that no worker has rendered yet is made now and kept, so that it can be proved."""
-    return _shown(documents.content(number, access.actor()), f"{number}.pdf")
+    return files.paper(documents.content(number, access.actor()), f"{number}.pdf")
 
 
 @pages.get("/<number>/english.pdf")
 @access.signed_in
 def translation(number: str) -> Response:
     """Send the paper in English, as a translation of its number; it is made at once and not kept."""
-    return _shown(documents.translation(number, access.actor()), f"{number}-en.pdf")
+    return files.paper(documents.translation(number, access.actor()), f"{number}-en.pdf")
 
 
 @pages.get("/<number>/copy.pdf")
 @access.signed_in
 def duplicate(number: str) -> Response:
     """Send the paper marked as a duplicate; it is made at once and not kept."""
-    return _shown(documents.duplicate(number, access.actor()), f"{number}-copy.pdf")
-
-
-def _shown(pdf: bytes, name: str) -> Response:
-    answer = files.download(pdf, "application/pdf", name, shown=True)
-    # The browser's own reader needs styles of its own; the file itself runs nothing.
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'"
-    return answer
+    return files.paper(documents.duplicate(number, access.actor()), f"{number}-copy.pdf")
 
 
 @pages.get("/<number>.png")
