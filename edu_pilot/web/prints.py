@@ -97,7 +97,7 @@ def _index_page(refused: Refused | None = None, *, nothing: bool = False) -> str
             words=words,
             papers=papers,
             doubled={kind for _w, kind in papers if [k for _w, k in papers].count(kind) > 1},
-            places=_places(conn, words),
+            choose=_places(conn, words),
             given=given,
             found=prints.find(conn, actor, given.wanted) if given.wanted else None,
             most=prints.MOST,

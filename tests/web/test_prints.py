@@ -54,7 +54,7 @@ def test_the_number_is_told_before_anything_is_done_and_the_form_asks_once(hands
     assert 'http-equiv="refresh"' in waiting and "0 of 1 stacks are made" in waiting
     outbox.drain(task="print")
     done = text(clerk.get(first.headers["Location"]))
-    assert 'http-equiv="refresh"' not in done and "Open stack 1 (PDF)" in done and "1–3" in done
+    assert 'http-equiv="refresh"' not in done and "Open stack 1" in done and "1–3" in done
     assert "No paper fits." in text(clerk.get(FORMS))
 
 
@@ -121,6 +121,10 @@ def test_days_places_and_nonsense_are_read(hands: Pilot, at_desk: Desk, lang: st
         assert shown, narrowed
     for beyond in ("&since=2022-07-06", "&until=2022-07-04", "&county=371402", "&point=XX"):
         assert told not in text(registrar.get(FORMS + beyond)), beyond
+    page = text(registrar.get("/print-runs"))
+    assert 'value="371402-01"' in page and 'value="371402"' in page
+    own = text(at_desk("wang.fang").get("/print-runs"))
+    assert 'value="371425-02"' in own and 'value="371402-01"' not in own and 'id="county"' not in own
     wrong = text(registrar.get(f"{FORMS}&since=never"))
     assert {"en": "This is no day", "zh": "日期不对"}[lang] in wrong and told not in wrong
     for sent in ({}, {"paper": "payment.payment_list"}, {"paper": "application.registration_form", "since": "x"}):
