@@ -575,6 +575,7 @@ UNSCOPED = {
         "_of_key": "of the account that asks, by the key of its own form",
         "_still_holding": "its conditions begin with the scope, which `_conditions` asks for",
         "find": "its conditions begin with the scope, which `_conditions` asks for",
+        "log_of": "of a paper that was found already",
         "newest": "its conditions begin with the scope, which `_mine` asks for",
         "of_number": "its conditions begin with the scope, which `_mine` asks for",
         "times": "of papers that were found already",

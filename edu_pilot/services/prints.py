@@ -361,6 +361,13 @@ def times(conn: Connection, papers: Sequence[str], before: datetime | None = Non
     return {row["document"]: Times(row["number"], row["last"]) for row in rows}
 
 
+def log_of(conn: Connection, paper: str) -> list[Mapping[str, Any]]:
+    """Return when, by whom and in which run a paper was made ready for a printer, newest first."""
+    query = sa.select(RUN.c.number, RUN.c.asked_by, RUN.c.why, SHEET.c.made_at, SHEET.c.position)
+    query = query.join(RUN, RUN.c.id == SHEET.c.run_id).where(SHEET.c.document == paper, SHEET.c.made_at.is_not(None))
+    return all_rows(conn, query.order_by(SHEET.c.made_at.desc(), RUN.c.number.desc()).limit(ROWS))
+
+
 # Opening
 
 

@@ -8,7 +8,8 @@ from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import documents, notices, presenting
+from edu_pilot.services import documents, notices, presenting, prints
+from edu_pilot.services.actors import STUDENT
 from edu_pilot.web import access, files
 from edu_pilot.web.words import Words
 
@@ -69,5 +70,7 @@ def detail(number: str) -> str:
             words=Words(presenting.in_force(conn)),
             readable=documents.readable(conn, actor),
             published=found.is_public and bool(actor.roles & set(notices.PUBLISHERS)),
+            prints=[] if actor.roles == {STUDENT} else prints.log_of(conn, number),
+            reasons=prints.settings(presenting.in_force(conn).policy)["reasons"],
             problem=i18n.translate(problem[0], **problem[1]) if problem else None,
         )

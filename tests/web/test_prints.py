@@ -90,6 +90,11 @@ def test_what_was_printed_before_asks_for_a_reason(hands: Pilot, at_desk: Desk) 
     assert "Printed again: The printer jammed or left pages out" in listed
     outbox.drain(task="print")
     assert "2 times, last on" in text(clerk.get("/print-runs/PR2208-000003"))
+    # The paper itself tells who had it printed, when and why.
+    told = text(clerk.get(f"/documents/{rows('document')[1]['number']}"))
+    assert re.findall(r"run (PR2208-00000\d), sheet (\d)", told) == [
+        ("PR2208-000003", "1"), ("PR2208-000002", "2"), ("PR2208-000001", "2"),
+    ]  # fmt: skip
 
 
 def test_r6_3_a_foreign_run_answers_like_a_missing_one(hands: Pilot, at_desk: Desk) -> None:
