@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, read, write
-from edu_pilot.models import Document, Outbox
+from edu_pilot.models import Document, Outbox, PrintSheet
 from edu_pilot.models.base import new_id
 from edu_pilot.sandboxed import Refusal
 from edu_pilot.services import (
@@ -44,6 +44,7 @@ from edu_pilot.workflow.registry import Actor
 
 DOCUMENT = Document.__table__
 OUTBOX = Outbox.__table__
+SHEET = PrintSheet.__table__
 CODE_LENGTH = 16
 # Two facts and their message fit into the column.
 FACT_LIMIT = 500
@@ -380,9 +381,15 @@ def pending(conn: Connection) -> list[str]:
 
 
 def of_record(conn: Connection, workflow: str, record_id: str) -> list[Mapping[str, Any]]:
-    """Return the documents issued for one record, newest last, without their content."""
+    """Return the documents issued for one record, newest last, without content, with how often each was printed."""
     columns = [c for c in DOCUMENT.c if c.name != "context"]
-    query = sa.select(*columns).where(DOCUMENT.c.workflow == workflow, DOCUMENT.c.record_id == record_id)
+    # Within the one query: a record's page has none to spare.
+    times, last = (
+        sa.select(of(SHEET.c.made_at)).where(SHEET.c.document == DOCUMENT.c.number).scalar_subquery()
+        for of in (sa.func.count, sa.func.max)
+    )
+    query = sa.select(*columns, times.label("printed"), last.label("printed_last"))
+    query = query.where(DOCUMENT.c.workflow == workflow, DOCUMENT.c.record_id == record_id)
     return all_rows(conn, query.order_by(DOCUMENT.c.number))
 
 

@@ -24,7 +24,6 @@ from edu_pilot.services import (
     papers,
     policies,
     presenting,
-    prints,
     search,
     telling,
 )
@@ -149,7 +148,6 @@ def detail_page(
             look_ups=look_ups.offered(conn, case, actor),
             look_up_reasons=look_ups.reasons(conn),
             readable=documents.readable(conn, actor),
-            printed={} if own else prints.times(conn, [one["number"] for one in whole.documents]),
             hands=accounts.offices(conn, hands_in(whole)),
             telling=telling.messages(conn, whole.shown, actor),
             channels=telling.CHANNELS,
