@@ -144,7 +144,9 @@ class Rounds:
             self.next_due = time.monotonic() + DUE_SECONDS
             due.run()
         self._keep()
-        return bool(uploads.take_waiting() + outbox.drain() + outbox.drain(RENDER_AT_ONCE, task="render"))
+        taken = uploads.take_waiting() + outbox.drain() + outbox.drain(RENDER_AT_ONCE, task="render")
+        # One stack a round: a run of thousands keeps nobody's step waiting.
+        return bool(taken + outbox.drain(1, task="print"))
 
     def _keep(self) -> None:
         """Take a snapshot when it is time; one that cannot be taken must not stop the work."""

@@ -467,7 +467,7 @@ def test_the_rule_extractor_does_not_take_one_id_for_another() -> None:
 SCOPED = {
     "Application", "AuditEntry", "Certification", "Claim", "ClaimCheck", "Document", "Paper", "Payment", "PaymentItem",
     "Person", "PersonAlias", "PrivateInput", "Receipt", "Score", "Session", "Study",
-    "Alert", "BankFile", "Incident", "LookUp", "ReceiptFile",
+    "Alert", "BankFile", "Incident", "LookUp", "PrintRun", "ReceiptFile",
 }  # fmt: skip
 ASKS_FOR_SCOPE = {"visible_to", "require_visible", "scope_of"}
 # Whole packages that work on records somebody has found already, or must look beyond the county for a rule.
@@ -566,6 +566,20 @@ UNSCOPED = {
         "history": "of a record that was found already",
     },
     "services.query_codes": {"_person": "who knows code and tail is asked for nothing else"},
+    "services.printer": {
+        "_require_unerased": "papers that prints.fit has found for who asked",
+        "make_next": "the worker's own; each paper is asked for by prints.fit",
+    },
+    "services.prints": {
+        "_at_point": "a condition of `find`, which is scoped",
+        "_of_key": "of the account that asks, by the key of its own form",
+        "_still_holding": "its conditions begin with the scope, which `_conditions` asks for",
+        "find": "its conditions begin with the scope, which `_conditions` asks for",
+        "log_of": "of a paper that was found already",
+        "newest": "its conditions begin with the scope, which `_mine` asks for",
+        "of_number": "its conditions begin with the scope, which `_mine` asks for",
+        "times": "of papers that were found already",
+    },
     "services.quotas": {
         "_taken": "numbers of places, for the city's registrar",
         "by_major": "numbers of places, for the city's registrar",

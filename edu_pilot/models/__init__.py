@@ -17,6 +17,7 @@ from edu_pilot.models.journal import (
     PrivateInput,
 )
 from edu_pilot.models.people import Account, LiveCase, Paper, Person, PersonAlias
+from edu_pilot.models.prints import PrintRun, PrintSheet, PrintStack
 from edu_pilot.models.records import (
     Alert,
     Application,
@@ -73,6 +74,9 @@ __all__ = [
     "Person",
     "PersonAlias",
     "PolicyVersion",
+    "PrintRun",
+    "PrintSheet",
+    "PrintStack",
     "PrivateInput",
     "Quota",
     "QuotaShare",

@@ -127,7 +127,7 @@ class LookUp(Base):
 
 
 class Outbox(Base):
-    """What must follow a commit: a step on another record, or a document to render."""
+    """What must follow a commit: a step on another record, a document to render, or a run to print."""
 
     __tablename__ = "outbox"
     __table_args__ = (

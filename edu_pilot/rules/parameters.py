@@ -67,6 +67,8 @@ PARAMETERS = (
     "intakes.season_months",
     "levels",
     "papers",
+    "printing.keep_days",
+    "printing.reasons",
     "programme.diploma_school.zh",
     "programme.issuer.en",
     "programme.issuer.zh",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,18 +15,14 @@ from sqlalchemy import Connection
 
 from edu_pilot import disk
 from edu_pilot.extensions import read
-from edu_pilot.services import documents, outbox, sandbox, search
+from edu_pilot.services import documents, outbox, parcels, search
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.perform import objections, unit_of, version_of
-from edu_pilot.services.rendering import BeyondLimits, RenderingRefused
+from edu_pilot.services.rendering import RenderingRefused
 from edu_pilot.workflow.definition import SAME, Action
 from edu_pilot.workflow.reasons import N_, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
-# What every file system and every unpacker takes.
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
-# What lies in a printer's tray, and what one reader takes.
-STACK = 100
 NO_PAPER = N_("There is no paper of this kind that you may open.")
 Progress = Callable[[int, int], None]
 Keep = Callable[[str, bytes], None]
@@ -104,13 +98,11 @@ def bundle(
 
 def zipped(workflow: str, references: Sequence[str], kind: str, actor: Actor) -> bytes:
     """Return the papers of one kind of many records as a ZIP; raise Refused naming every one that is not there."""
-    # In memory: no temporary file holds the ID numbers that stand on the papers.
-    whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
-        told = [saved for name in references for saved in _saved(archive.writestr, workflow, name, [kind], actor)]
+    files: dict[str, bytes] = {}
+    told = [saved for name in references for saved in _saved(files.__setitem__, workflow, name, [kind], actor)]
     if refused := [reason for saved in told for reason in saved.reasons]:
         raise Refused(refused)
-    return whole.getvalue()
+    return parcels.packed(files.items())
 
 
 @dataclass(frozen=True)
@@ -139,11 +131,11 @@ def stacks(
     target.mkdir(parents=True, exist_ok=True)
     wanted, left = _found(workflow, references, kind, actor)
     made: list[Stack] = []
-    for start in range(0, len(wanted), STACK):
-        stack, missing = _stack(target, wanted[start : start + STACK], kind, actor)
+    for start in range(0, len(wanted), documents.STACK):
+        stack, missing = _stack(target, wanted[start : start + documents.STACK], kind, actor)
         made, left = [*made, *stack], [*left, *missing]
         if progress:
-            progress(min(start + STACK, len(wanted)), len(wanted))
+            progress(min(start + documents.STACK, len(wanted)), len(wanted))
     return made, left
 
 
@@ -171,29 +163,23 @@ def _without(reference: str, kind: str, text: str, code: str, **facts: str) -> S
 
 def _stack(target: Path, wanted: Sequence[tuple[str, str]], kind: str, actor: Actor) -> tuple[list[Stack], list[Saved]]:
     digest = hashlib.sha256(" ".join(number for _, number in wanted).encode()).hexdigest()[:12]
-    name = f"{_UNSAFE.sub('_', kind)}-{wanted[0][1]}-{len(wanted)}-{digest}.pdf"
+    name = f"{parcels.safe(kind, wanted[0][1], str(len(wanted)), digest)}.pdf"
     if (target / name).exists():
         return [Stack(name, tuple(number for _, number in wanted), True)], []
-    sheets, left = {}, []
+    sheets: list[str] = []
+    left: list[Saved] = []
     for reference, number in wanted:
         try:
-            sheets[number] = documents.content(number, actor)
+            documents.content(number, actor)
+            sheets.append(number)
         except RenderingRefused as refused:
             left.append(_without(reference, kind, refused.text, "not_rendered", **refused.facts))
     if not sheets:
         return [], left
     # Without the refused ones under another name: once these can be drawn, the whole stack is written anew.
     name = name if not left else f"partly-{name}"
-    disk.write_private(target / name, _joined(list(sheets.values())))
+    disk.write_private(target / name, documents.printer_file(sheets))
     return [Stack(name, tuple(sheets), False)], left
-
-
-def _joined(sheets: Sequence[bytes]) -> bytes:
-    lengths = " ".join(str(len(sheet)) for sheet in sheets)
-    try:
-        return sandbox.run("sheets", b"".join(sheets), lengths=lengths).content
-    except sandbox.Beyond:
-        raise BeyondLimits from None
 
 
 @contextmanager
@@ -234,6 +220,6 @@ def _one(keep: Keep, reference: str, kind: str, row: Mapping[str, Any] | None, a
         content = documents.content(number, actor)
     except RenderingRefused as refused:
         return Saved(reference, kind, number, reasons=(blocked(refused.text, code="not_rendered", **refused.facts),))
-    name = "-".join(_UNSAFE.sub("_", part) for part in (reference, kind, number)) + ".pdf"
+    name = f"{parcels.safe(reference, kind, number)}.pdf"
     keep(name, content)
     return Saved(reference, kind, number, name)

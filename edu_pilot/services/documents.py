@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from functools import lru_cache
@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, read, write
-from edu_pilot.models import Document, Outbox
+from edu_pilot.models import Document, Outbox, PrintSheet
 from edu_pilot.models.base import new_id
 from edu_pilot.sandboxed import Refusal
 from edu_pilot.services import (
@@ -44,10 +44,13 @@ from edu_pilot.workflow.registry import Actor
 
 DOCUMENT = Document.__table__
 OUTBOX = Outbox.__table__
+SHEET = PrintSheet.__table__
 CODE_LENGTH = 16
 # Two facts and their message fit into the column.
 FACT_LIMIT = 500
 DUPLICATE = "副本"
+# What lies in a printer's tray, and what one reader takes.
+STACK = 100
 
 
 def issue(change: Change, kind: str) -> None:
@@ -185,6 +188,19 @@ def render(number: str) -> bytes:
     if _note(number, **kept, **known, rendered_at=clock.now(), problem=None):
         return made.content
     return render(number)
+
+
+def printer_file(numbers: Sequence[str]) -> bytes:
+    """Return one PDF of many papers, in their order, for the printer; who may have them is asked before.
+
+    Raises RenderingRefused where one of them, or all together, cannot be drawn.
+    """
+    sheets = [render(number) for number in numbers]
+    lengths = " ".join(str(len(sheet)) for sheet in sheets)
+    try:
+        return sandbox.run("sheets", b"".join(sheets), lengths=lengths).content
+    except sandbox.Beyond:
+        raise rendering.BeyondLimits from None
 
 
 def seen(conn: Connection, number: str, actor: Actor) -> tuple[Frozen, Case | None]:
@@ -365,9 +381,15 @@ def pending(conn: Connection) -> list[str]:
 
 
 def of_record(conn: Connection, workflow: str, record_id: str) -> list[Mapping[str, Any]]:
-    """Return the documents issued for one record, newest last, without their content."""
+    """Return the documents issued for one record, newest last, without content, with how often each was printed."""
     columns = [c for c in DOCUMENT.c if c.name != "context"]
-    query = sa.select(*columns).where(DOCUMENT.c.workflow == workflow, DOCUMENT.c.record_id == record_id)
+    # Within the one query: a record's page has none to spare.
+    times, last = (
+        sa.select(of(SHEET.c.made_at)).where(SHEET.c.document == DOCUMENT.c.number).scalar_subquery()
+        for of in (sa.func.count, sa.func.max)
+    )
+    query = sa.select(*columns, times.label("printed"), last.label("printed_last"))
+    query = query.where(DOCUMENT.c.workflow == workflow, DOCUMENT.c.record_id == record_id)
     return all_rows(conn, query.order_by(DOCUMENT.c.number))
 
 

@@ -33,6 +33,8 @@ from edu_pilot.models import (
     Payment,
     Person,
     PersonAlias,
+    PrintSheet,
+    PrintStack,
     PrivateInput,
     Receipt,
     Study,
@@ -58,6 +60,7 @@ RECEIPT = Receipt.__table__
 PAPER = Paper.__table__
 PAYMENT = Payment.__table__
 DOCUMENT = Document.__table__
+STACK, SHEET = PrintStack.__table__, PrintSheet.__table__
 OUTBOX = Outbox.__table__
 ENTRY = AuditEntry.__table__
 PRIVATE = PrivateInput.__table__
@@ -104,14 +107,21 @@ def out_of_use(case: Case) -> bool:
 
 def require_in_use(case: Case) -> None:
     """Raise Refused for a record whose personal data are erased, or may only be stored."""
+    if reason := out_of_use_because(case):
+        raise Refused([reason])
+
+
+def out_of_use_because(case: Case) -> Reason | None:
+    """Return why a record's personal data are used no more, or None."""
     if case.workflow not in WORKFLOWS:
-        return
+        return None
     standing = case.person_standing
     if standing.erased_on:
-        raise Refused([_gone(standing.erased_on)])
+        return _gone(standing.erased_on)
     if day := _stored_only_since(case):
         text = N_("Since %(day)s this person's data may only be stored, not used.")
-        raise Refused([blocked(text, code="storage_only", day=day.isoformat())])
+        return blocked(text, code="storage_only", day=day.isoformat())
+    return None
 
 
 def _stored_only_since(case: Case) -> date | None:
@@ -342,7 +352,17 @@ class _Erasure:
             }  # fmt: skip
             self.conn.execute(DOCUMENT.update().where(DOCUMENT.c.id == document["id"]).values(values))
             self._render_no_more(document["number"])
+            self._printed(document["number"])
         return len(rows)
+
+    def _printed(self, number: str) -> None:
+        """The printer's files that show a paper go, whoever else is in them; the log of prints stays."""
+        same = sa.and_(SHEET.c.run_id == STACK.c.run_id, SHEET.c.stack == STACK.c.stack)
+        shown = STACK.c.store_key != "", SHEET.c.document == number
+        stacks = all_rows(self.conn, sa.select(STACK.c.id, STACK.c.store_key).join(SHEET, same).where(*shown))
+        self.files += [row["store_key"] for row in stacks]
+        gone = STACK.update().where(STACK.c.id.in_([row["id"] for row in stacks]))
+        self.conn.execute(gone.values(store_key="", removed_at=clock.now()))
 
     def _render_no_more(self, number: str) -> None:
         """A paper that was never rendered waits for its bytes no longer."""
@@ -405,6 +425,7 @@ def written() -> list[sa.Table]:
         DOCUMENT,
         PRIVATE,
         BANK_FILE,
+        STACK,
         idempotency.KEY,
     }
     return sorted(own | {*keys.blind_tables()}, key=lambda table: table.name)

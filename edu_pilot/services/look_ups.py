@@ -25,6 +25,8 @@ from edu_pilot.workflow.registry import Actor
 
 LOOK_UP = LookUp.__table__
 VALUE, FILE, DOCUMENT, SEARCH, EXPORT = "value", "file", "document", "search", "export"
+# Sheets of a print run: hundreds at once, of which the run itself is the explanation; its number is their reason.
+PRINT = "print"
 # Where each value is read: a record's own, or its person's.
 PERSONAL: Mapping[str, tuple[str, ...]] = {
     "application": ("id_number", "phone"),
@@ -150,6 +152,13 @@ def note(actor: Actor, kind: str, case: Case | None, name: str, *, task: bool | 
         keep(conn, actor, kind, case, name, task=task)
 
 
+def note_printed(actor: Actor, run: str, papers: Mapping[str, Case]) -> None:
+    """Put on record that papers of a print run were opened, each with its record; without it nothing is shown."""
+    with write() as conn:
+        for number, case in papers.items():
+            keep(conn, actor, PRINT, case, number, run, task=True)
+
+
 @dataclass(frozen=True)
 class Day:
     """One account's look-ups of one day, and whether they are more than its work explains."""
@@ -157,6 +166,7 @@ class Day:
     actor: str
     on: date
     number: int
+    printed: int
     without_task: int
     alarm: bool
 
@@ -164,7 +174,9 @@ class Day:
 def days(conn: Connection) -> list[Day]:
     """Return each account's look-ups by day, newest first, those that ask for an explanation marked (edge 71)."""
     idle = sa.func.sum(sa.case((LOOK_UP.c.task, 0), else_=1))
-    query = sa.select(LOOK_UP.c.actor, LOOK_UP.c.looked_on, sa.func.count().label("number"), idle.label("idle"))
+    sheets = sa.func.sum(sa.case((LOOK_UP.c.kind == PRINT, 1), else_=0))
+    figures = sa.func.count().label("number"), sheets.label("printed"), idle.label("idle")
+    query = sa.select(LOOK_UP.c.actor, LOOK_UP.c.looked_on, *figures)
     query = query.group_by(LOOK_UP.c.actor, LOOK_UP.c.looked_on)
     limits = _policy(conn).find("look_ups.alarm", {})
     rows = all_rows(conn, query.order_by(LOOK_UP.c.looked_on.desc(), LOOK_UP.c.actor).limit(LIMIT))
@@ -172,9 +184,10 @@ def days(conn: Connection) -> list[Day]:
 
 
 def _day(row: Mapping[str, Any], limits: Mapping[str, int]) -> Day:
-    number, idle = int(row["number"]), int(row["idle"])
-    loud = number > limits.get("a_day", number) or 0 < limits.get("without_task", idle + 1) <= idle
-    return Day(row["actor"], row["looked_on"], number, idle, loud)
+    number, printed, idle = int(row["number"]), int(row["printed"]), int(row["idle"])
+    single = number - printed
+    loud = single > limits.get("a_day", single) or 0 < limits.get("without_task", idle + 1) <= idle
+    return Day(row["actor"], row["looked_on"], number, printed, idle, loud)
 
 
 def newest(conn: Connection, actor: str | None = None, limit: int = LIMIT) -> list[Mapping[str, Any]]:

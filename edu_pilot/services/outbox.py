@@ -1,4 +1,4 @@
-"""What follows a commit: steps on other records, and documents to render; each exactly once."""
+"""What follows a commit: steps on other records, documents to render, runs to print; each exactly once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Application, Outbox
-from edu_pilot.services import documents, rendering
+from edu_pilot.services import documents, printer, rendering
 from edu_pilot.services.actors import SYSTEM
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.perform import Done, perform
@@ -135,7 +135,13 @@ def _render(row: Mapping[str, Any]) -> None:
     _close(row)
 
 
-_TASKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"perform": _perform, "render": _render}
+def _print(row: Mapping[str, Any]) -> None:
+    """Make one stack: the row stays open until the run is done, and other work has its turn between two stacks."""
+    if not printer.make_next(row["reference"]):
+        _close(row)
+
+
+_TASKS: Mapping[str, Callable[[Mapping[str, Any]], None]] = {"perform": _perform, "render": _render, "print": _print}
 
 
 def _keep_refusal(row: Mapping[str, Any], refused: Exception) -> None:

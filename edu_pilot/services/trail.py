@@ -31,6 +31,7 @@ KINDS: Mapping[str, str] = {
     "look_up": N_("Look-up"),
     "person": N_("Personal data"),
     "policy": N_("Policy version"),
+    "print_run": N_("Print run"),
     "quota": N_("Places"),
     "register": N_("National register"),
 }
@@ -62,6 +63,7 @@ ACTIONS: Mapping[str, Mapping[str, str]] = {
         "restrict": N_("Use of the data stopped"),
     },
     "policy": {"publish": N_("Policy published")},
+    "print_run": {"ask": N_("Papers printed")},
     "quota": {"move_places": N_("Places moved")},
     "register": {"take_list": N_("List of the register taken")},
 }

@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 import structlog
 
-from edu_pilot.services import anchors, begun, erasure, idempotency, links, logins, reconciliation, sweep, throttle
+from edu_pilot.services import (
+    anchors,
+    begun,
+    erasure,
+    idempotency,
+    links,
+    logins,
+    prints,
+    reconciliation,
+    sweep,
+    throttle,
+)
 
 # The figure of a chore that could not be done.
 FAILED = -1
@@ -33,6 +44,7 @@ def _chores() -> tuple[tuple[tuple[str, ...], Callable[[], int | dict[str, int]]
         (("sign_ins_dropped",), logins.purge),
         (("sign_ins_dropped",), links.purge),
         (("sign_ins_dropped",), throttle.purge),
+        (("prints_removed",), prints.purge),
         (erasure.DUE, erasure.run_due),
         (("money_differences",), reconciliation.watch),
         (("files_swept",), sweep.due),

@@ -27,6 +27,7 @@ from edu_pilot.web import (
     payments,
     personal,
     places,
+    prints,
     public,
     records,
     registry,
@@ -58,7 +59,7 @@ def init_app(app: Flask) -> None:
     errors.init_app(app)
     for pages in (
         sign_in, account, staff, navigation, home, dashboard, desk, registry, exams, places, review, payments, rosters,
-        records, personal, documents, public, student, claiming, telling, admin, drafting, specimens,
+        prints, records, personal, documents, public, student, claiming, telling, admin, drafting, specimens,
         guide,
     ):  # fmt: skip
         app.register_blueprint(pages.pages)

@@ -39,11 +39,13 @@ def _table(name: str) -> Callable[[Asked], Pairs]:
     ]
 
 
-def _counties(asked: Asked) -> Pairs:
+def counties(asked: Asked) -> Pairs:
+    """Return the counties an actor works for."""
     return [(code, text) for code, text in _table("counties")(asked) if asked.actor.county in (None, code)]
 
 
-def _points(asked: Asked) -> Pairs:
+def points(asked: Asked) -> Pairs:
+    """Return the teaching points of the counties an actor works for."""
     rows = asked.words.compiled.policy.table("points")
     own = {row["code"] for row in rows if asked.actor.county in (None, row["county"])}
     return [(code, text) for code, text in _table("points")(asked) if code in own]
@@ -94,9 +96,9 @@ def _payments(asked: Asked) -> Pairs:
 
 _KNOWN: Mapping[tuple[str, str], Callable[[Asked], Pairs]] = {
     ("application", "intake"): _intakes,
-    ("application", "county"): _counties,
+    ("application", "county"): counties,
     ("application", "new_county"): _table("counties"),
-    ("application", "point"): _points,
+    ("application", "point"): points,
     ("application", "new_point"): _table("points"),
     ("application", "major"): _table("majors"),
     ("application", "offered_major"): _table("majors"),

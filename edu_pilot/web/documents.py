@@ -8,7 +8,8 @@ from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
 from edu_pilot.extensions import read
-from edu_pilot.services import documents, notices, presenting
+from edu_pilot.services import documents, notices, presenting, prints
+from edu_pilot.services.actors import STUDENT
 from edu_pilot.web import access, files
 from edu_pilot.web.words import Words
 
@@ -19,28 +20,21 @@ pages = Blueprint("documents", __name__, url_prefix="/documents")
 @access.signed_in
 def pdf(number: str) -> Response:
     """Send the PDF; one that no worker has rendered yet is made now and kept, so that it can be proved."""
-    return _shown(documents.content(number, access.actor()), f"{number}.pdf")
+    return files.paper(documents.content(number, access.actor()), f"{number}.pdf")
 
 
 @pages.get("/<number>/english.pdf")
 @access.signed_in
 def translation(number: str) -> Response:
     """Send the paper in English, as a translation of its number; it is made at once and not kept."""
-    return _shown(documents.translation(number, access.actor()), f"{number}-en.pdf")
+    return files.paper(documents.translation(number, access.actor()), f"{number}-en.pdf")
 
 
 @pages.get("/<number>/copy.pdf")
 @access.signed_in
 def duplicate(number: str) -> Response:
     """Send the paper marked as a duplicate; it is made at once and not kept."""
-    return _shown(documents.duplicate(number, access.actor()), f"{number}-copy.pdf")
-
-
-def _shown(pdf: bytes, name: str) -> Response:
-    answer = files.download(pdf, "application/pdf", name, shown=True)
-    # The browser's own reader needs styles of its own; the file itself runs nothing.
-    answer.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'"
-    return answer
+    return files.paper(documents.duplicate(number, access.actor()), f"{number}-copy.pdf")
 
 
 @pages.get("/<number>.png")
@@ -76,5 +70,7 @@ def detail(number: str) -> str:
             words=Words(presenting.in_force(conn)),
             readable=documents.readable(conn, actor),
             published=found.is_public and bool(actor.roles & set(notices.PUBLISHERS)),
+            prints=[] if actor.roles == {STUDENT} else prints.log_of(conn, number),
+            reasons=prints.settings(presenting.in_force(conn).policy)["reasons"],
             problem=i18n.translate(problem[0], **problem[1]) if problem else None,
         )

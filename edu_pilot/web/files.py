@@ -12,6 +12,8 @@ from edu_pilot.workflow.reasons import N_, Malformed, blocked
 
 NAME_LENGTH = 100
 SANDBOX = "default-src 'none'; sandbox"
+# The browser's own reader needs styles of its own; the file itself runs nothing.
+READER = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'"
 
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -45,6 +47,13 @@ def download(content: bytes, media_type: str, name: str, *, shown: bool = False)
     answer.headers["Content-Disposition"] = f"{'inline' if shown else 'attachment'}; {_named(name)}"
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Content-Security-Policy"] = SANDBOX
+    return answer
+
+
+def paper(pdf: bytes, name: str) -> Response:
+    """Return a PDF that this house has drawn, to be shown by the browser's own reader."""
+    answer = download(pdf, "application/pdf", name, shown=True)
+    answer.headers["Content-Security-Policy"] = READER
     return answer
 
 

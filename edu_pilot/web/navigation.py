@@ -46,6 +46,7 @@ ENTRIES: Sequence[Entry] = (
     Entry("exams.index", _("Exams"), "exams"),
     Entry("review.index", _("Review"), "review"),
     Entry("payments.index", _("Payments"), "payments"),
+    Entry("prints.index", _("Print runs")),
     Entry("dashboard.index", _("Overview")),
     Entry("staff.index", _("Accounts")),
     Entry("admin.index", _("Administration")),

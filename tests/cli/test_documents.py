@@ -15,7 +15,7 @@ from flask import Flask
 
 from edu_pilot.extensions import write
 from edu_pilot.models import Document
-from edu_pilot.services import bundles, documents, papers, sandbox
+from edu_pilot.services import documents, papers
 from tests.cli.test_cli import typed
 from tests.factories import A_PDF, GRADUATED, SIGN_UP, Pilot, on, rows
 from tests.people import worker
@@ -107,20 +107,20 @@ def test_what_is_missing_is_told_and_the_rest_is_saved(app: Flask, pilot: Pilot,
 def test_a_print_run_killed_in_the_middle_is_taken_up_with_none_missing_and_none_twice(
     app: Flask, pilot: Pilot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundles, "STACK", 2)
+    monkeypatch.setattr(documents, "STACK", 2)
     references = [pilot.registered(worker(n)) for n in range(3)]
     folder = tmp_path / "run"
     words = ("documents", "print", str(folder), "application", "registration_form", *references, "--as", "wang.fang")
-    joined = bundles._joined
+    printer_file = documents.printer_file
 
-    def killed(sheets: list[bytes]) -> bytes:
-        if len(sheets) == 1:
+    def killed(numbers: list[str]) -> bytes:
+        if len(numbers) == 1:
             raise KeyboardInterrupt
-        return joined(sheets)
+        return printer_file(numbers)
 
     with on(SIGN_UP):
         with monkeypatch.context() as stopped:
-            stopped.setattr(bundles, "_joined", killed)
+            stopped.setattr(documents, "printer_file", killed)
             typed(app)(*words)
         [first] = folder.iterdir()
         written, opened = first.stat().st_mtime_ns, len(rows("look_up"))
@@ -149,12 +149,12 @@ def test_a_print_run_tells_what_it_leaves_out(app: Flask, pilot: Pilot, tmp_path
 def test_sheets_that_cannot_be_joined_end_a_print_run_with_a_reason(
     app: Flask, pilot: Pilot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def beyond(*_given: object, **_facts: object) -> None:
-        raise sandbox.Beyond
+    def beyond(_numbers: list[str]) -> bytes:
+        raise rendering.BeyondLimits
 
     reference, folder = pilot.registered(), tmp_path / "run"
     with on(SIGN_UP):
-        monkeypatch.setattr(bundles.sandbox, "run", beyond)
+        monkeypatch.setattr(documents, "printer_file", beyond)
         result = typed(app)("documents", "print", str(folder), "application", "registration_form", reference, "--json")
     assert result.exit_code == 1 and "Traceback" not in result.output
     assert "not_rendered" in result.output and list(folder.iterdir()) == []

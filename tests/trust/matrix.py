@@ -24,9 +24,10 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from edu_pilot import clock, paths
-from edu_pilot.extensions import write
+from edu_pilot.extensions import read, write
 from edu_pilot.models import Account, Document, LoginSession, Throttle
-from edu_pilot.services import accounts, factor, logins, papers, store
+from edu_pilot.models.base import new_id
+from edu_pilot.services import accounts, factor, logins, outbox, papers, prints, store
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.logins import Caller
 from edu_pilot.services.vault import vault
@@ -67,6 +68,10 @@ class Principal:
     spare: tuple[str, str] = ("", "")
 
 
+NO_RUN = "PR2501-999999"
+PRINTED = "registration_form"
+
+
 @dataclass(frozen=True)
 class Thing:
     """A record, and what hangs on it; one that is missing has no county and no person."""
@@ -80,6 +85,7 @@ class Thing:
     document: str = "ZZ2501-999999"
     kind: str = ""
     file: str = "0" * 32
+    run: str = NO_RUN
     version: int = 1
     missing: bool = False
 
@@ -136,6 +142,8 @@ def build(app: Flask) -> World:
     world = World(app)
     world.things = [*_things(Pilot(), QIHE, 0), *_things(OtherCounty(), DECHENG, 10), *_missing()]
     _keep_bytes()
+    runs = {"own registered": _printed("wang.fang"), "other registered": _printed("decheng.clerk")}
+    world.things = [replace(thing, run=runs.get(thing.name, NO_RUN)) for thing in world.things]
     world.principals = _principals(app)
     return world
 
@@ -198,6 +206,16 @@ def _keep_bytes() -> None:
         made = {"store_key": key, "sha256": digest, "rendered_at": clock.now()}
         with write() as conn:
             conn.execute(sa.update(Document.__table__).where(Document.__table__.c.id == document["id"]).values(made))
+
+
+def _printed(clerk: str) -> str:
+    """Print every registration form of a clerk's county."""
+    wanted, actor = prints.Wanted("application", PRINTED), staff(clerk)
+    with read() as conn:
+        number = len(prints.find(conn, actor, wanted).numbers)
+    run = prints.ask(wanted, number, "", new_id(), actor)
+    outbox.drain(task="print")
+    return run
 
 
 # Who asks
@@ -323,7 +341,7 @@ PATHS = {
 }  # fmt: skip
 # A part of an address that two rules share, read as a reference.
 NOTHING = Thing("nothing", "application", "nothing", missing=True)
-OF_A_THING = re.compile(r"<(reference|number|file|file_id)>")
+OF_A_THING = re.compile(r"<(reference|number|file|file_id|run)>")
 
 
 def path_of(rule: str, thing: Thing | None) -> str:
@@ -333,6 +351,7 @@ def path_of(rule: str, thing: Thing | None) -> str:
     values = {
         "workflow": thing.workflow, "reference": thing.reference, "action": step_of(thing.workflow),
         "number": thing.document, "file": thing.file, "file_id": thing.file, "page": "1",
+        "run": thing.run, "stack": "1",
     }  # fmt: skip
     return re.sub(r"<(\w+)>", lambda match: str(values[match.group(1)]), rule)
 
@@ -465,6 +484,8 @@ def _behind(rule: str, method: str, principal: Principal, thing: Thing, step: st
     if not sees(principal, thing):
         return {404}, True
     name = rule.rpartition("/")[2]
+    if rule.startswith("/print-runs/"):
+        return _run(name, principal, thing)
     # These desks are for one workflow's records.
     desk = {"/review/<reference>": "claim", "/payments/<reference>": "payment"}
     if any(rule.startswith(own) and thing.workflow != workflow for own, workflow in desk.items()):
@@ -505,6 +526,13 @@ def _behind(rule: str, method: str, principal: Principal, thing: Thing, step: st
     return {200}, False
 
 
+def _run(name: str, principal: Principal, thing: Thing) -> tuple[set[int], bool]:
+    """A run is there for the readers of its kind; no range of sheets is named, whoever asks for them again."""
+    if thing.run == NO_RUN or not principal.roles & set(workflow_file("documents")[PRINTED]["readers"]):
+        return {404}, True
+    return {422 if name == "again" else 200}, False
+
+
 def _document(name: str, principal: Principal, thing: Thing) -> set[int]:
     if not thing.kind:
         return {404}
@@ -528,6 +556,7 @@ PLAIN: Mapping[tuple[str, str], Sequence[int]] = {
     ("/review/notice", "POST"): [422],
     # A student's session was not proved just now.
     ("/prove", "POST"): [303, 403],
+    ("/print-runs", "POST"): [422],
     ("/registry/places/<year>", "POST"): [409],
     ("/registry/queue/<queue>", "POST"): [422],
     ("/registry/graduation/<step>", "POST"): [422],

@@ -31,7 +31,7 @@ def menu(page: str) -> dict[str, tuple[bool, int]]:
 
 
 def test_everybody_finds_the_way_to_their_own_work_and_no_other(at_desk: AtDesk, hands: Pilot) -> None:
-    assert list(menu(text(at_desk("wang.fang").get("/")))) == ["/desk", "/dashboard"]
+    assert list(menu(text(at_desk("wang.fang").get("/")))) == ["/desk", "/print-runs", "/dashboard"]
     assert list(menu(text(at_desk("zhao.min").get("/")))) == ["/review", "/dashboard"]
     assert menu(text(at_desk("wang.fang").get("/desk/roster")))["/desk"][0]
 
