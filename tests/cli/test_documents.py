@@ -15,7 +15,7 @@ from flask import Flask
 
 from edu_pilot.extensions import write
 from edu_pilot.models import Document
-from edu_pilot.services import documents, papers
+from edu_pilot.services import documents, papers, rendering
 from tests.cli.test_cli import typed
 from tests.factories import A_PDF, GRADUATED, SIGN_UP, Pilot, on, rows
 from tests.people import worker
