@@ -6,6 +6,7 @@ Processor seconds of this process and of its press, in turns; the best turn of e
 from __future__ import annotations
 
 import io
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -128,8 +129,9 @@ def _texts() -> list[str]:
 
 
 def spent() -> float:
-    """Return the processor seconds that this process and its press have taken."""
-    return time.process_time() + _of_the_press()
+    """Return the processor seconds that this process, its press and the presses before it have taken."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + _of_the_press() + ended.ru_utime + ended.ru_stime
 
 
 def _of_the_press() -> float:

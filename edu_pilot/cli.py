@@ -81,11 +81,15 @@ def load(run: Run, people: int, seed: int) -> None:
 
     summary = sample_load.load(people, seed, tell)
     value = summary.as_dict(lambda reason: run.reason(reason)["text"])
-    lines = [f"{workflow:<14} {state:<12} {count:>6}" for workflow, state, count in summary.rows()]
-    lines += [f"{n['workflow']:<14} {n['state']:<12} {n['text']}" for n in value["not_reached"]]
-    lines += [f"{part['part']:<14} {part['seconds']:>8.1f} s {part['percent']:>3} %" for part in value["parts"]]
+    lines = [f"{_state(run, workflow, state)}  {count}" for workflow, state, count in summary.rows()]
+    lines += [f"{_state(run, n['workflow'], n['state'])}  {n['text']}" for n in value["not_reached"]]
+    lines += [f"{run.word(part['part'])}  {part['seconds']:.1f} s  {part['percent']} %" for part in value["parts"]]
     text = N_("%(issued)s documents issued, %(rendered)s of them rendered, in %(seconds)s seconds.")
     run.answer(value, [*lines, run.say(text, **value["documents"], seconds=round(value["seconds"]))])
+
+
+def _state(run: Run, workflow: str, state: str) -> str:
+    return f"{run.version.definition(workflow).label.say(run.lang)} · {run.state(workflow, state)}"
 
 
 def register(app: Flask) -> None:

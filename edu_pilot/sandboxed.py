@@ -145,16 +145,8 @@ def _set(line: socket.socket, drawn: Work) -> None:
 
 def _limit_press() -> None:
     gc.disable()
-    limits = {
-        resource.RLIMIT_AS: PRESS_MEMORY,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: 64,
-        # The text library looks for fonts in threads of its own; counted over all presses of this user.
-        resource.RLIMIT_NPROC: 512,
-        resource.RLIMIT_CORE: 0,
-    }
-    for limit, value in limits.items():
-        resource.setrlimit(limit, (value, value))
+    # The text library looks for fonts in threads of its own; counted over all presses of this user.
+    _limit(PRESS_MEMORY, open_files=64, processes=512)
 
 
 def _loaded(task: Task) -> Work:
@@ -245,7 +237,10 @@ def _without_rights(libc: Any) -> None:
 def _work(line: socket.socket, works: Mapping[str, Work], own: int) -> None:
     """Do one piece of work within its limits; whatever ends this process ends the work without an answer."""
     name = line.recv(NAME_LENGTH, socket.MSG_WAITALL).decode().strip()
-    _limit(TASKS[name], own)
+    task = TASKS[name]
+    _limit(own + task.memory, open_files=16, processes=0)
+    resource.setrlimit(resource.RLIMIT_CPU, (task.cpu_seconds, task.cpu_seconds))
+    signal.setitimer(signal.ITIMER_REAL, task.wall_seconds)
     facts, content = receive(line, MOST_SENT)
     try:
         told, made = works[name](content, **facts)
@@ -255,18 +250,17 @@ def _work(line: socket.socket, works: Mapping[str, Work], own: int) -> None:
     send(line, {"told": told, "peak_kb": peak}, made)
 
 
-def _limit(task: Task, own: int) -> None:
+def _limit(memory: int, open_files: int, processes: int) -> None:
+    """Let this process have so many bytes of address space, open files and processes; it writes no file."""
     limits = {
-        resource.RLIMIT_AS: own + task.memory,
-        resource.RLIMIT_CPU: task.cpu_seconds,
+        resource.RLIMIT_AS: memory,
         resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: 16,
-        resource.RLIMIT_NPROC: 0,
+        resource.RLIMIT_NOFILE: open_files,
+        resource.RLIMIT_NPROC: processes,
         resource.RLIMIT_CORE: 0,
     }
     for limit, value in limits.items():
         resource.setrlimit(limit, (value, value))
-    signal.setitimer(signal.ITIMER_REAL, task.wall_seconds)
 
 
 # The language of both sides: two lengths, a JSON object, bytes

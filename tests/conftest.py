@@ -11,10 +11,12 @@ from flask import Flask
 from playwright.sync_api import Browser
 
 from edu_pilot import instants
+from edu_pilot.services import rendering
 from tests import app as installations
 from tests import postgres as postgres_server
 from tests.app import TODAY, Place
 from tests.browser.served import opened_browser, served_here
+from tests.crowd import Crowd, crowd_at
 from tests.factories import Pilot
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -50,6 +52,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_sep("!", f"{skipped} skipped: NOT TESTED, see below", red=True)
 
 
+@pytest.fixture
+def renderer() -> None:
+    """Skip where papers cannot be drawn: the application runs without that, and says which line mends it."""
+    if missing := rendering.missing_pieces():
+        pytest.skip(f"documents cannot be rendered here: {', '.join(missing)}; run: {rendering.APT_LINE}")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[postgres_server.Server]:
     """Give a PostgreSQL server; `postgres.fresh_database("name")` is an empty database."""
@@ -75,6 +84,12 @@ def postgres_template(postgres: postgres_server.Server, tmp_path_factory: pytest
     place = Place(tmp_path_factory.mktemp("template") / "instance", url)
     installations.make_template(place)
     return place
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Crowd:
+    """Give the sample of 75 people, in a campaign of 1,000; mark the module xdist_group("sample")."""
+    return crowd_at(Place(tmp_path_factory.mktemp("crowd") / "instance"))
 
 
 @pytest.fixture

@@ -726,3 +726,11 @@ def test_no_module_catches_a_refusal_in_a_view() -> None:
     assert "Refused" in caught(ast.parse("try:\n    f()\nexcept (Refused, OSError):\n    pass\n"))
     views = [(n, m) for n, m in under("web") if "edu_pilot.services.perform" in imports(m)]
     assert {n for n, m in views if "Refused" in caught(m)} == set()
+
+
+def test_both_readmes_name_the_same_settings_and_show_the_same_calls() -> None:
+    both = [(ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md")]
+    settings = [set(re.findall(r"^\| `(EDU_PILOT_\w+)` \|", text, re.MULTILINE)) for text in both]
+    assert settings[0] == settings[1] and len(settings[0]) > 10
+    calls = [re.findall(r"^    curl.*$", text, re.MULTILINE) for text in both]
+    assert calls[0] == calls[1] != []

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from edu_pilot import config, i18n
+from edu_pilot.commands.words import WORDS
 from edu_pilot.extensions import read
 from edu_pilot.instants import ClocksDisagree
 from edu_pilot.services import accounts, instance, logins, presenting, rendering, throttle
@@ -29,6 +30,7 @@ from edu_pilot.services.rosters import Unusable
 from edu_pilot.workflow.reading import Invalid
 from edu_pilot.workflow.reasons import N_, Reason, Refused
 from edu_pilot.workflow.registry import Actor
+from edu_pilot.workflow.versions import Compiled
 
 REFUSED, USAGE = 1, 2
 EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -85,6 +87,35 @@ class Run:
         """Return a message in the command's language."""
         return i18n.translate(message, self.lang, **facts)
 
+    def word(self, code: object) -> str:
+        """Return what a code of a command's own is called; one that nobody named stays as it is."""
+        return self.say(WORDS[str(code)]) if str(code) in WORDS else str(code)
+
+    @cached_property
+    def version(self) -> Compiled:
+        """The policy version in force, for labels."""
+        with read() as conn:
+            return presenting.in_force(conn)
+
+    def roles(self, codes: Iterable[str]) -> str:
+        """Return roles as people call them."""
+        known = self.version.roles
+        return self.listed(known[code].label.say(self.lang) if code in known else code for code in codes)
+
+    def listed(self, words: Iterable[str]) -> str:
+        """Return several words as one list."""
+        return ("、" if self.lang == "zh" else ", ").join(words)
+
+    def state(self, workflow: str, code: str) -> str:
+        """Return a state as people call it."""
+        states = self.version.definition(workflow).states
+        return states[code].label.say(self.lang) if code in states else self.word(code)
+
+    def action(self, workflow: str, code: str) -> str:
+        """Return a step as people call it."""
+        actions = self.version.definition(workflow).actions if workflow in self.version.engines else {}
+        return actions[code].label.say(self.lang) if code in actions else code
+
     def reason(self, reason: Reason) -> dict[str, Any]:
         """Return a reason in the API's shape."""
         with read() as conn:
@@ -103,17 +134,17 @@ class Run:
         if self.json:
             click.echo(json.dumps(stop.answer, ensure_ascii=False, indent=1))
         else:
-            for line in (str(stop), *(f"  - {r['text']}{_who(r)}" for r in stop.reasons)):
+            for line in (str(stop), *(f"  - {r['text']}{self._who(r)}" for r in stop.reasons)):
                 click.echo(line, err=True)
         sys.exit(stop.code)
 
     def progress(self, task: str) -> Callable[[int, int], None]:
         """Return a callback that shows progress: a bar on a terminal, a plain line per tenth elsewhere."""
-        return _bar(task) if sys.stderr.isatty() else _lines(task)
+        told = self.word(task)
+        return _bar(told) if sys.stderr.isatty() else _lines(told)
 
-
-def _who(reason: dict[str, Any]) -> str:
-    return f" [{', '.join(reason['who'])}]" if reason.get("who") else ""
+    def _who(self, reason: dict[str, Any]) -> str:
+        return f" [{self.roles(reason['who'])}]" if reason.get("who") else ""
 
 
 def _bar(task: str) -> Callable[[int, int], None]:

@@ -52,7 +52,7 @@ def make_backup(run: Run, file: Path, new_identity: bool, with_keys: bool) -> No
     value = {"file": str(file), "bytes": made.size, "sealed": made.sealed, "manifest": made.manifest}
     text = N_("%(file)s: %(bytes)s bytes, %(files)s files, %(missing)s missing.")
     counted = {"files": made.manifest["files"], "missing": len(made.missing)}
-    run.answer(value, [*_figure_lines(made.manifest["figures"]), run.say(text, **value, **counted)])
+    run.answer(value, [*_figure_lines(run, made.manifest["figures"]), run.say(text, **value, **counted)])
 
 
 def _new_identity(run: Run, file: Path) -> None:
@@ -66,11 +66,16 @@ def _new_identity(run: Run, file: Path) -> None:
     run.answer({"file": str(file), "recipient": public}, [public])
 
 
-def _figure_lines(found: dict[str, Any]) -> list[str]:
+def _figure_lines(run: Run, found: dict[str, Any]) -> list[str]:
     rows = [f"{name:<24} {count:>10}" for name, count in found["rows"].items() if count]
     sums = [f"{name:<24} {total:>10}" for name, total in found["sums"].items() if total]
     head = found["head"] or {"number": 0, "hash": ""}
-    return [*rows, *sums, f"audit {head['number']} {head['hash']}", f"revision {found['revision']}"]
+    return [*rows, *sums, *_ends(run, head, found["revision"])]
+
+
+def _ends(run: Run, head: dict[str, Any], revision: str) -> list[str]:
+    trail, form = run.say(N_("Audit trail")), run.say(N_("Form of the database"))
+    return [f"{trail} {head['number']} {head['hash']}", f"{form} {revision}"]
 
 
 @command(commands, "restore", before_init=True)
@@ -132,7 +137,7 @@ def show_figures(run: Run, file: Path | None) -> None:
     with read() as conn:
         if file is None:
             found = figures.taken(conn)
-            run.answer(found, _figure_lines(found))
+            run.answer(found, _figure_lines(run, found))
             return
         differing = figures.differences(conn, _kept(run, file))
     run.answer({"ok": not differing, "differing": differing}, differing or [run.say(N_("All figures agree."))])

@@ -50,7 +50,7 @@ def cases_import(run: Run, file: Path, intake: str, dry_run: bool, report: Path 
 
 
 def _import_people(run: Run, kind: rosters.Kind, file: Path, intake: str, dry_run: bool, report: Path | None) -> None:
-    data, progress = _sheet(file), run.progress(kind.step)
+    data, progress = _sheet(file), run.progress(run.action("application", kind.step))
     if report:
         _require_writable(report)
     found = rosters.import_roster(data, file.name, intake, run.actor, kind=kind, dry_run=dry_run, progress=progress)

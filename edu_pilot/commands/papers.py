@@ -198,8 +198,8 @@ def verify(run: Run, what: str, key: Path | None, listed: Path | None) -> None:
         )
     else:
         found = verification.by_file(bytes_of(file)) if file.suffix.lower() == ".pdf" else verification.by_code(what)
-    facts = [f"  {name}: {value}" for name, value in (found.content or {}).items()]
-    run.answer(vars(found), [found.result, *facts, *_remarks(run, found)])
+    facts = [f"  {run.word(name)}: {value}" for name, value in (found.content or {}).items()]
+    run.answer(vars(found), [run.word(found.result), *facts, *_remarks(run, found)])
     if found.result != "genuine":
         sys.exit(REFUSED)
 

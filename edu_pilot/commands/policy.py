@@ -32,7 +32,7 @@ def due_run(run: Run, day: Any) -> None:
     if day and current_app.config["SETTINGS"].production:
         raise Stop(USAGE, "misconfigured", run.say(N_("--on is refused in production: the business date is real.")))
     done = due.run_on(day.date() if day else None)
-    run.answer(done, [f"{name}: {count}" for name, count in done.items()])
+    run.answer(done, [f"{run.word(name)}: {count}" for name, count in done.items()])
     if upkeep.FAILED in done.values():
         raise Stop(REFUSED, "chore_failed", run.say(N_("What counts -1 could not be done; the log tells why.")))
 
@@ -101,7 +101,9 @@ def workflows_show(run: Run, name: str) -> None:
         for a in found.actions.values()
     }
     lines = [f"{n}: {label}" for n, label in states.items()]
-    lines += [f"{n}: {', '.join(a['from'])} → {', '.join(a['to'])}  ({', '.join(a['by'])})" for n, a in actions.items()]
+    for code, action in actions.items():
+        ways = (run.listed(states.get(state, run.word(state)) for state in action[end]) for end in ("from", "to"))
+        lines.append(f"{code}: {action['label']}  {' → '.join(ways)}  ({run.roles(action['by'])})")
     run.answer({"workflow": name, "states": states, "actions": actions}, lines)
 
 

@@ -33,12 +33,24 @@ def _answer_record(run: Run, workflow: str, reference: str) -> None:
     with read() as conn:
         case = search.get(conn, workflow, reference, run.actor)
         value = presenting.as_json(presenting.show(conn, case, run.actor), run.lang)
-    lines = [f"{value['reference']}  {value['state']}"]
-    lines += [f"  {name}: {fact}" for name, fact in value["facts"].items() if fact not in (None, "", [])]
+    lines = [f"{value['reference']}  {run.state(workflow, value['state'])}"]
+    labels, facts = _labels(run, workflow), value["facts"].items()
+    lines += [f"  {labels.get(name, name)}: {fact}" for name, fact in facts if fact not in (None, "", [])]
     for offer in value["offers"]:
         lines.append(f"  {'·' if offer['reasons'] else '→'} {offer['action']}: {offer['label']}")
-        lines += [f"      {reason['text']} [{', '.join(reason['who'])}]" for reason in offer["reasons"]]
+        lines += [f"      {reason['text']} [{run.roles(reason['who'])}]" for reason in offer["reasons"]]
     run.answer(value, lines)
+
+
+def _labels(run: Run, workflow: str) -> dict[str, str]:
+    """Return what the fields of a workflow's forms are called; a fact that is no field keeps its code."""
+    definition = run.version.definition(workflow)
+    steps = (definition.create, *definition.actions.values())
+    return {need.name: need.label.say(run.lang) for step in steps for need in step.needs}
+
+
+def _below(reasons: list[dict[str, Any]]) -> str:
+    return "".join(f"\n    {reason['text']}" for reason in reasons)
 
 
 @command(case_group, "create")
@@ -81,7 +93,7 @@ def case_act_all(run: Run, workflow: str, action: str, state: str, intake: str |
     """Take the same step on many records; tells each that was skipped and why."""
     with read() as conn:
         ids = search.ids(conn, workflow, run.actor, search.Wanted(state=state, intake=intake))
-    tell, results = run.progress(action), []
+    tell, results = run.progress(run.action(workflow, action)), []
     for result in perform.perform_many(workflow, ids, action, run.actor, _input(run, given)):
         results.append(result)
         tell(len(results), len(ids))
@@ -89,7 +101,7 @@ def case_act_all(run: Run, workflow: str, action: str, state: str, intake: str |
     told: list[dict[str, Any]] = [
         {"reference": r.reference, "state": r.state, "reasons": [run.reason(x) for x in r.reasons]} for r in results
     ]
-    lines = [f"{t['reference']}  {t['state']}" + "".join(f"\n    {x['text']}" for x in t["reasons"]) for t in told]
+    lines = [f"{t['reference']}  {run.state(workflow, t['state'])}" + _below(t["reasons"]) for t in told]
     run.answer({"records": told}, lines)
 
 
@@ -108,5 +120,5 @@ def point_move(run: Run, source: str, target: str, dry_run: bool) -> None:
     left = [one for one in told if one["reasons"]]
     value = {"moved": len(told) - len(left), "left": len(left), "records": told}
     text = run.say(N_("%(moved)s cases moved, %(left)s not."), moved=value["moved"], left=value["left"])
-    lines = [f"{one['reference']}" + "".join(f"\n    {r['text']}" for r in one["reasons"]) for one in left]
+    lines = [f"{one['reference']}" + _below(one["reasons"]) for one in left]
     run.answer(value, [text, *lines])

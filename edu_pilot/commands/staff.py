@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 from flask.cli import AppGroup
 
@@ -68,14 +71,17 @@ def users_factor_reset(run: Run, name: str) -> None:
     run.answer({"name": name, "factor": False}, [run.say(text, name=name)])
 
 
+def _line(run: Run, one: Mapping[str, Any]) -> str:
+    off = "" if one["active"] else "  " + run.say(N_("(switched off)"))
+    return f"{one['name']}  {run.roles(filter(None, one['roles'].split(',')))}  {one['county'] or ''}{off}"
+
+
 @command(users_group, "list")
 def users_list(run: Run) -> None:
     """List every account."""
     with read() as conn:
         value = [dict(row) | {"ended_at": verification.iso(row["ended_at"])} for row in accounts.everyone(conn)]
-    run.answer(
-        value, [f"{u['name']}  {u['roles']}  {u['county'] or ''}{'' if u['active'] else '  (off)'}" for u in value]
-    )
+    run.answer(value, [_line(run, one) for one in value])
 
 
 @command(users_group, "reset")

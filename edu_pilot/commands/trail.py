@@ -32,7 +32,7 @@ def audit_verify(run: Run, head: Path | None, key_files: tuple[Path, ...]) -> No
     keys = dict(proof.named(public_key_in(run, file)) for file in key_files) or None
     with read() as conn:
         verdict = audit.verify(conn, kept, keys)
-    run.answer(vars(verdict), [f"{name}: {value}" for name, value in vars(verdict).items()])
+    run.answer(vars(verdict), [f"{run.word(name)}: {run.word(value)}" for name, value in vars(verdict).items()])
     if not verdict.ok:
         sys.exit(REFUSED)
 

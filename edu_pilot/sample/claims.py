@@ -31,6 +31,11 @@ CHECKS: dict[tuple[str, str], tuple[Check, Check]] = {
     ("returned", ""): (PASS, ("correct", ("RECEIPT_DETAILS_WRONG",))),
     ("paid", "corrected"): (PASS, ("correct", ("RECEIPT_DETAILS_WRONG",))),
 }
+# What the last receipt of these claims says otherwise than was entered, and the reviewers find.
+SAYS_OTHERWISE: dict[tuple[str, str], dict[str, Any]] = {
+    ("refused", ""): {"payer": "样例他人"},
+    ("returned", ""): {"amount_fen": 85_800},
+}
 # Days before the business date on which a claim that is still open was decided or left lying.
 DECIDED_AGO = {
     "approved": 3, "in_payment": 32, "not_agreed": 6, "submitted": 4, "returned": 5, "draft": 0, "objected": 3,
@@ -95,11 +100,17 @@ def _enter(me: Claimant) -> None:
     given: dict[str, Any] = {"explanation": "含重修课程学分费"} if special == "excess" else {}
     if special == "other_money":
         given["other_money_fen"] = OTHER_MONEY_FEN
+    entered = receipts(me)
     me.claim = me.hands.new(
-        "claim", me.enters, study=me.study, receipts=receipts(me), account_number=me.worker.card,
+        "claim", me.enters, study=me.study, receipts=entered, account_number=me.worker.card,
         account_holder=me.worker.name, **given,
     ).reference  # fmt: skip
-    me.hands.hand_in(me.enters, "claim", me.claim, "receipt")
+    me.hands.hand_in_receipts(me.enters, me.claim, evidence(me, entered))
+
+
+def evidence(me: Claimant, entered: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what the receipts say: what was entered, but for the claims in which a reviewer finds a fault."""
+    return [*entered[:-1], entered[-1] | SAYS_OTHERWISE.get((me.story.claim, me.story.special), {})]
 
 
 def receipts(me: Claimant) -> list[dict[str, Any]]:

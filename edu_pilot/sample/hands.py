@@ -16,7 +16,7 @@ from edu_pilot.extensions import read
 from edu_pilot.models import Application, Certification, Claim, Payment, PaymentItem, Study
 from edu_pilot.sample.accounts import short_name
 from edu_pilot.sample.calendar import Calendar, office_day
-from edu_pilot.sample.papers import picture, receipt
+from edu_pilot.sample.papers import picture, receipts
 from edu_pilot.sample.people import Population
 from edu_pilot.services import cases, papers
 from edu_pilot.services.actors import student
@@ -100,8 +100,12 @@ class Hands:
         """Upload a paper of each kind for a record."""
         with self.timed(PARTS[workflow]):
             for kind in kinds:
-                content = receipt(reference) if kind == "receipt" else picture(kind)
-                papers.add(workflow, reference, kind, content, who)
+                papers.add(workflow, reference, kind, picture(kind), who)
+
+    def hand_in_receipts(self, who: Actor, claim: str, given: Sequence[Mapping[str, Any]]) -> None:
+        """Upload the picture of a claim's receipts."""
+        with self.timed(PARTS["claim"]):
+            papers.add("claim", claim, "receipt", receipts(claim, given), who)
 
     def serial(self, series: str) -> int:
         """Count up a list of an outside body: diplomas, certificates."""

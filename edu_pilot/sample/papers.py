@@ -1,30 +1,77 @@
-"""The pictures the fictional people hand in: one small PNG of each kind, plainly marked as a sample."""
+"""The pictures the fictional people hand in, plainly marked as samples: receipts to read, the rest small and plain."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import cache
+from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
+
+from edu_pilot.services.glyphs import installed_fonts
+from edu_pilot.services.typefaces import BODY_FONT
+from edu_pilot.services.wording import capitals, yuan
 
 SIZE, PORTRAIT_SIZE = (240, 150), (120, 160)
-# The shaded squares that tell one receipt from another stand in so many lines and columns.
-LINES = 8
-PAPER, INK, SHADE = "#f4f1e8", "#4a5568", "#a0aec0"
+PAPER, INK, SHADE, STAMP = "#f4f1e8", "#4a5568", "#a0aec0", "#b3261e"
+# A sheet of receipts: two beside each other, so far apart, with letters of so many pixels.
+COLUMNS, SLIP, GAP, LETTER = 2, (360, 176), 8, 14
+# The clouds of the ground, which tell one sheet from another from afar, and how far they darken it.
+CLOUDS, DARKEST = (9, 8), 72
 
 
-def receipt(number: str) -> bytes:
-    """Return the PNG of one claim's receipt: no two are the same, nor look alike."""
-    image = Image.open(io.BytesIO(picture("receipt")))
-    pen, columns = ImageDraw.Draw(image), hashlib.sha256(number.encode()).digest()
-    width, height = SIZE[0] / LINES, SIZE[1] / LINES
-    for n, shade in enumerate(columns[: LINES * LINES // 2]):
-        left, top = 2 * n % LINES * width, 2 * n // LINES * height
-        pen.rectangle((left, top, left + width, top + height), fill=(shade, shade, shade))
+def receipts(number: str, given: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return the JPEG of one claim's receipts side by side: no two sheets are the same, nor look alike."""
+    rows = -(-len(given) // COLUMNS)
+    size = (COLUMNS * (SLIP[0] + GAP) + GAP, rows * (SLIP[1] + GAP) + GAP)
+    sheet = _ground(number, size)
+    for n, one in enumerate(given):
+        row, column = divmod(n, COLUMNS)
+        _slip(ImageDraw.Draw(sheet), (GAP + column * (SLIP[0] + GAP), GAP + row * (SLIP[1] + GAP)), one)
     target = io.BytesIO()
-    image.save(target, "PNG")
+    sheet.save(target, "JPEG", quality=80)
     return target.getvalue()
+
+
+def _ground(number: str, size: tuple[int, int]) -> Image.Image:
+    """Return a light paper whose clouds are of this number alone."""
+    clouds = hashlib.shake_256(number.encode()).digest(CLOUDS[0] * CLOUDS[1])
+    light = Image.frombytes("L", CLOUDS, bytes(255 - cloud * DARKEST // 255 for cloud in clouds))
+    return light.resize(size, Image.Resampling.BILINEAR).convert("RGB")
+
+
+def _slip(pen: ImageDraw.ImageDraw, at: tuple[int, int], given: Mapping[str, Any]) -> None:
+    """Draw one receipt: what it says, a frame, a seal that is nobody's."""
+    left, top = at
+    pen.rectangle((left, top, left + SLIP[0], top + SLIP[1]), outline=STAMP)
+    pen.text((left + 90, top + 6), "电子发票（样张 SAMPLE）", fill=STAMP, font=_letters(LETTER + 2))
+    for n, line in enumerate(_lines(given)):
+        pen.text((left + 10, top + 34 + 20 * n), line, fill="black", font=_letters(LETTER))
+    pen.ellipse((left + 270, top + 80, left + 350, top + 136), outline=STAMP, width=2)
+    pen.text((left + 282, top + 98), "样章无效", fill=STAMP, font=_letters(LETTER))
+
+
+def _lines(given: Mapping[str, Any]) -> list[str]:
+    day, amount = date.fromisoformat(given["paid_on"]), given["amount_fen"]
+    return [
+        f"发票号码：{given['number']}",
+        f"开票日期：{day.year}年{day.month}月{day.day}日",
+        f"购买方（付款人）：{given['payer']}",
+        f"项目：{given['item']}",
+        f"价税合计：{capitals(amount)}",
+        f"（小写）¥{yuan(amount)}",
+        f"销售方：{given['issuer']}",
+    ]
+
+
+@cache
+def _letters(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the font of the documents; where it is missing, one that draws figures alone."""
+    font = installed_fonts().get(BODY_FONT)
+    return ImageFont.truetype(font.path, size, font.face) if font else ImageFont.load_default(size)
 
 
 @cache

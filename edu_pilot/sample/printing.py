@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 
 from flask import current_app
 
@@ -43,18 +45,31 @@ def _left() -> int:
 
 def _share(waiting: list[str], workers: int, told: Callable[[int, int], None]) -> None:
     """Bytes are the same whoever renders them; what a process could not do the caller does itself."""
-    settings: Settings = current_app.config["SETTINGS"]
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _open, (settings,))
     try:
-        with pool:
+        with pool_of(workers) as pool:
             for n, _ in enumerate(pool.map(_render, waiting, chunksize=PAGES_A_TURN), 1):
                 told(n, len(waiting))
     except BrokenProcessPool:
         return
 
 
+def pool_of(workers: int) -> ProcessPoolExecutor:
+    """Return so many processes with this installation open; they end with this one, however it ends."""
+    settings: Settings = current_app.config["SETTINGS"]
+    return ProcessPoolExecutor(workers, get_context("spawn"), _open, (settings,))
+
+
 def _open(settings: Settings) -> None:
+    Thread(target=_end_with_parent, daemon=True).start()
     create_app(settings).app_context().push()
+
+
+def _end_with_parent() -> None:
+    """Wait for the end of the parent's pipe: a parent that is killed tells its pool nothing."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _render(number: str) -> None:

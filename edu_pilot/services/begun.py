@@ -144,6 +144,14 @@ def note(list_id: str, told: Mapping[str, Any] | None = None, **values: Any) -> 
         conn.execute(BEGUN.update().where(BEGUN.c.id == list_id).values(values))
 
 
+def judge_anew(list_id: str, told: Mapping[str, Any]) -> bool:
+    """Put something else in the place of what was found in a list; False if somebody has asked for it to be taken."""
+    sealed = vault().seal("begun.told", list_id, json.dumps(told, ensure_ascii=False))
+    free = BEGUN.c.id == list_id, BEGUN.c.asked_at.is_(None)
+    with write() as conn:
+        return conn.execute(BEGUN.update().where(*free).values(told=sealed)).rowcount == 1
+
+
 def ask(list_id: str, total: int) -> bool:
     """Ask for a list to be taken; False if somebody has asked already."""
     free = BEGUN.c.id == list_id, BEGUN.c.asked_at.is_(None)

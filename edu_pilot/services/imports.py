@@ -18,6 +18,8 @@ from edu_pilot.services.actors import require_role
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import Result, objections, perform_many, unit_of, version_of
 from edu_pilot.services.roster_reading import (
+    NONE_CHOSEN,
+    Chosen,
     HeaderNotFound,
     Heads,
     as_text,
@@ -111,6 +113,7 @@ def import_list(
     filename: str,
     actor: Actor,
     *,
+    chosen: Chosen = NONE_CHOSEN,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -121,17 +124,17 @@ def import_list(
     with read() as conn:
         definition = policies.in_force(conn, clock.today()).compiled.definition(WORKFLOW)
         require_role(actor, definition.actions[kind.action].by)
-        lines = _lines(kind, data, filename)
+        lines = _lines(kind, data, filename, chosen)
         _judge(kind, unit_of(conn, actor), lines)
     good = [line for line in lines if not line.problems]
     taken = {} if dry_run else _take(kind, good, actor, progress)
     return _report(kind, lines, taken)
 
 
-def _lines(kind: Kind, data: bytes, filename: str) -> list[Line]:
+def _lines(kind: Kind, data: bytes, filename: str, chosen: Chosen) -> list[Line]:
     try:
         grid = read_grid(data, filename)
-        header = find_header(grid, kind.heads, kind.needed)
+        header = find_header(grid, kind.heads, kind.needed, chosen)
     except (Unreadable, HeaderNotFound) as fault:
         raise Unusable(fault.reason) from None
     below = ((row, cells_of(row, header)) for row in grid.rows if row.number > header.row)

@@ -149,7 +149,10 @@ def _keep_refusal(row: Mapping[str, Any], refused: Exception) -> None:
     told = [{"code": r.code, "text": r.text, "facts": r.facts} for r in reasons]
     told = told or [{"code": type(refused).__name__, **_why(refused)}]
     _write(_of(row).values(refusal=told))
-    log.warning("follow-up refused", task=row["task"], workflow=row["workflow"], codes=[t["code"] for t in told])
+    log.warning(
+        "follow-up refused", task=row["task"], workflow=row["workflow"], reference=row["reference"],
+        codes=[t["code"] for t in told],
+    )  # fmt: skip
 
 
 def _why(fault: Exception) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from edu_pilot.services.perform import unit_of, version_of
 from edu_pilot.services.policies import Version
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import require_visible, walled
+from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Fact, Malformed, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
@@ -131,6 +132,20 @@ def _require_part(version: Version, case: Case, actor: Actor) -> None:
     steps = (definition.create, *definition.actions.values())
     roles = sorted({role for step in steps for role in step.by})
     require_role(actor, roles)
+
+
+def offered(policy: Policy, workflow: str, state: str) -> tuple[list[str], list[str]]:
+    """Return the kinds of paper that a record's state can need, and the others that its workflow knows (R1.6).
+
+    A version published before there was such a rule offers what is needed for an application, and all others.
+    """
+    first, second = list(policy.get("papers")), list(policy.find("other_papers", {}))
+    rule = policy.find("papers_offered")
+    if rule is None:
+        return first, second
+    known = {kind: states for kind in (*first, *second) if (states := rule.get(workflow, {}).get(kind)) is not None}
+    now = [kind for kind, states in known.items() if state in states]
+    return now, [kind for kind in known if kind not in now]
 
 
 def _require_kind(version: Version, kind: str) -> None:

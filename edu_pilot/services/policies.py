@@ -19,7 +19,7 @@ from edu_pilot.rules.parameters import PARAMETERS
 from edu_pilot.services import audit
 from edu_pilot.services.visibility import visible_to
 from edu_pilot.workflow.policy import Policy
-from edu_pilot.workflow.reasons import N_, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor, shipped
 from edu_pilot.workflow.versions import Compiled, Files, compile_files, fingerprint
 
@@ -157,6 +157,16 @@ def publish(conn: Connection, files: Files, holds_from: date | None, actor: Acto
     _open_quotas(conn, compiled.policy)
     _record(conn, actor, row)
     return of(conn, row["id"])
+
+
+def overtaken(conn: Connection, base: int | None) -> list[Reason]:
+    """Return why files compared with version `base` must not be published; until this commits nobody else publishes."""
+    _lock(conn)
+    newest = conn.execute(sa.select(sa.func.max(VERSION.c.number))).scalar_one()
+    if newest == base:
+        return []
+    text = N_("Version %(number)s was published meanwhile; compare the draft with it first.")
+    return [blocked(text, code="newer_version", number=newest)]
 
 
 def _lock(conn: Connection) -> None:

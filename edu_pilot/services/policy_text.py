@@ -16,6 +16,9 @@ from edu_pilot.workflow.versions import POLICIES, Files
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # A comparison is read by people; whoever needs more of a file compares it with a tool.
 MOST_LINES = 400
+KEY = re.compile(r"[A-Za-z_]\w*(?=:)")
+# A line's number and what of it is told.
+Numbered = tuple[int, str]
 
 
 @dataclass(frozen=True)
@@ -171,3 +174,19 @@ def _lines(old: Sequence[str], new: Sequence[str]) -> Iterator[Line]:
                 a + n + 1 if before else 0, old[a + n] if before else None,
                 b + n + 1 if after else 0, new[b + n] if after else None,
             )  # fmt: skip
+
+
+def outline(text: str) -> list[Numbered]:
+    """Return the top-level keys of a YAML file, each with its line."""
+    return [(n, found[0]) for n, line in enumerate(text.splitlines(), 1) if (found := KEY.match(line))]
+
+
+def matching(text: str, sought: str) -> list[Numbered]:
+    """Return the lines that hold what is sought, in small letters or capitals; none for nothing."""
+    wanted = sought.strip().casefold()
+    return [(n, line) for n, line in enumerate(text.splitlines(), 1) if wanted and wanted in line.casefold()]
+
+
+def line_of(text: str, number: int) -> str:
+    """Return one line of a text, empty where it has not so many."""
+    return next((line for n, line in enumerate(text.splitlines(), 1) if n == number), "").strip()

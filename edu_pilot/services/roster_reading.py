@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 
 from edu_pilot.rules.identity import (
     half_width,
@@ -25,6 +26,8 @@ from edu_pilot.services.spreadsheets import Cell, Grid, Row, is_empty
 from edu_pilot.workflow.reasons import N_, Fact, Reason
 
 HEAD_WITHIN = 20
+# So many known heads make a line a head, though some that are needed are not among them.
+LIKELY = 2
 # Canonical columns and the heads under which offices send them.
 Heads = Mapping[str, tuple[str, ...]]
 HEADS: Heads = {
@@ -44,6 +47,9 @@ HEADS: Heads = {
     "union_member": ("工会会员", "是否工会会员"),
 }
 NEEDED_HEADS = ("name", "id_number")
+# Heads of one file that are known to nobody else, and the columns a clerk says they are: none unless said.
+Chosen = Mapping[str, str]
+NONE_CHOSEN: Chosen = MappingProxyType({})
 # A line with one of these is data, whatever else it holds.
 TELLING = ("id_number", "phone", "major")
 NOT_DATA = ("合计", "总计", "小计", "备注", "说明", "填表", "审核", "制表")
@@ -152,14 +158,46 @@ class HeaderNotFound(Exception):
         super().__init__(self.reason.english())
 
 
-def find_header(grid: Grid, heads: Heads = HEADS, needed: Sequence[str] = NEEDED_HEADS) -> Header:
+def find_header(
+    grid: Grid, heads: Heads = HEADS, needed: Sequence[str] = NEEDED_HEADS, chosen: Chosen = NONE_CHOSEN
+) -> Header:
     """Return the line among the first 20 with the most known heads; raises HeaderNotFound."""
-    known = {_head(head): column for column, names in heads.items() for head in (column, *names)}
-    candidates = [_header(row, known) for row in grid.rows if row.number <= HEAD_WITHIN]
-    sound = [head for head in candidates if head.columns.keys() >= set(needed)]
+    sound = [head for head in _candidates(grid, heads, chosen) if head.columns.keys() >= set(needed)]
     if not sound:
         raise HeaderNotFound(heads, needed)
-    return max(sound, key=lambda head: len(head.columns))
+    return max(sound, key=_width)
+
+
+def likely_header(grid: Grid, heads: Heads, needed: Sequence[str], chosen: Chosen = NONE_CHOSEN) -> Header:
+    """Return the head, or a line that looks like one though needed heads are missing; raises HeaderNotFound."""
+    try:
+        return find_header(grid, heads, needed, chosen)
+    except HeaderNotFound:
+        best = max(_candidates(grid, heads, chosen), key=_width, default=None)
+        if best is None or _width(best) < LIKELY:
+            raise
+        return best
+
+
+def unrecognised(row: Row, heads: Heads) -> list[str]:
+    """Return the texts of a line that are nobody's head, each once."""
+    known = _known(heads, NONE_CHOSEN)
+    texts = {_head(str(cell)): as_text(cell).strip() for cell in row.cells if not _column(cell, known)}
+    return [text for text in texts.values() if text]
+
+
+def _candidates(grid: Grid, heads: Heads, chosen: Chosen) -> list[Header]:
+    known = _known(heads, chosen)
+    return [_header(row, known) for row in grid.rows if row.number <= HEAD_WITHIN]
+
+
+def _known(heads: Heads, chosen: Chosen) -> dict[str, str]:
+    known = {_head(head): column for column, names in heads.items() for head in (column, *names)}
+    return known | {_head(text): column for text, column in chosen.items()}
+
+
+def _width(header: Header) -> int:
+    return len(header.columns)
 
 
 def read_rows(grid: Grid, header: Header) -> list[RosterRow]:

@@ -22,6 +22,8 @@ from edu_pilot.services.perform import Result, enter_many
 from edu_pilot.services.roster_reading import (
     HEADS,
     NEEDED_HEADS,
+    NONE_CHOSEN,
+    Chosen,
     HeaderNotFound,
     Heads,
     RosterRow,
@@ -145,6 +147,7 @@ def import_roster(
     actor: Actor,
     *,
     kind: Kind = REGISTER,
+    chosen: Chosen = NONE_CHOSEN,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -154,7 +157,7 @@ def import_roster(
     """
     with read() as conn:
         engine, attempt = _setting(conn, kind, intake, actor)
-        rows = _rows(conn, data, filename, attempt, kind)
+        rows = _rows(conn, _table(data, filename, kind, chosen), attempt, kind)
         judged = [_Judged(row, problems) for row, problems in _judge(conn, engine, attempt, kind, rows)]
     good = [j.row for j in judged if not j.problems]
     results = [] if dry_run else _take(good, kind, intake, actor, progress)
@@ -179,12 +182,16 @@ def _setting(conn: Connection, kind: Kind, intake: str, actor: Actor) -> tuple[E
     return engine, attempt
 
 
-def _rows(conn: Connection, data: bytes, filename: str, attempt: Attempt, kind: Kind) -> list[RosterRow]:
+def _table(data: bytes, filename: str, kind: Kind, chosen: Chosen) -> list[RosterRow]:
+    heads, needed = {**HEADS, **kind.more, **kind.optional}, (*NEEDED_HEADS, *kind.more)
     try:
         grid = read_grid(data, filename)
-        rows = read_rows(grid, find_header(grid, {**HEADS, **kind.more, **kind.optional}, (*NEEDED_HEADS, *kind.more)))
+        return read_rows(grid, find_header(grid, heads, needed, chosen))
     except (Unreadable, HeaderNotFound) as fault:
         raise Unusable(fault.reason) from None
+
+
+def _rows(conn: Connection, rows: list[RosterRow], attempt: Attempt, kind: Kind) -> list[RosterRow]:
     if "student_number" in kind.more:
         mark_repeated_numbers(rows)
     note_unknown_regions(rows, known_regions(attempt.policy))

@@ -87,11 +87,12 @@ def papers(conn: Connection, session: Case, people: Sequence[Case]) -> Mapping[s
 
 @dataclass(frozen=True)
 class Seating:
-    """Who got a seat and who did not, how many are left, and whether the session's list could be closed."""
+    """Who got a seat and who did not, how many are left, whether the list could be closed, who had a seat before."""
 
     outcome: Outcome
     left: int
     closed: bool
+    before: int
 
 
 def seat_all(reference: str, actor: Actor) -> Seating:
@@ -103,6 +104,7 @@ def seat_all(reference: str, actor: Actor) -> Seating:
         session = search.get(conn, "session", reference, actor)
         closes = version_of(unit_of(conn, actor), session).compiled.definition("session").actions["seat_all"]
         is_open, ids = session.state in closes.sources, _waiting(conn, session, actor)
+        before = _seated(conn, session, actor)
     # No request takes longer than that of the fullest page.
     now, left = ids[: worklists.MOST], len(ids[worklists.MOST :])
     outcome = Outcome(tuple(perform_many("certification", now, "seat", actor)))
@@ -110,13 +112,18 @@ def seat_all(reference: str, actor: Actor) -> Seating:
     closed = is_open and not left and not outcome.skipped
     if closed:
         outbox.act("session", reference, closes.name, actor)
-    return Seating(outcome, left, closed)
+    return Seating(outcome, left, closed, before)
 
 
 def _waiting(conn: Connection, session: Case, actor: Actor) -> list[str]:
     mine = visible_to(actor, CERTIFICATION), CERTIFICATION.c.session_id == session.id
     query = sa.select(CERTIFICATION.c.id).where(*mine, CERTIFICATION.c.state == "entered")
     return list(conn.execute(query.order_by(CERTIFICATION.c.reference)).scalars())
+
+
+def _seated(conn: Connection, session: Case, actor: Actor) -> int:
+    mine = visible_to(actor, CERTIFICATION), CERTIFICATION.c.session_id == session.id
+    return conn.execute(sa.select(sa.func.count()).where(*mine, CERTIFICATION.c.seat.is_not(None))).scalar_one()
 
 
 def attend(listed: Sequence[str], absent: Sequence[str], actor: Actor) -> Outcome:

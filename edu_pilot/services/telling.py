@@ -40,6 +40,7 @@ CHANNELS = {
     "person": N_("In person"),
 }
 # Roles that act by themselves or for upkeep: nobody calls them.
+ARBITER = "arbiter"
 NO_OFFICE = frozenset({"system", "operator"})
 
 
@@ -52,7 +53,7 @@ class Stage:
     todo: str | None
     following: str | None
     mine: bool
-    holders: tuple[Contact, ...]
+    holder: Contact | None
     offers: Mapping[str, Offer]
 
     @property
@@ -138,16 +139,22 @@ def stage(shown: Shown, current: Policy) -> Stage:
     """Return where one case stands, what its person must do, what comes next, and who holds it."""
     asked = _Asked(shown, current, i18n.language())
     known, section, roles = values(asked), asked.section, holders(asked.definition, asked.case.state)
-    called = [contacts.of(shown.case, role, asked.current) for role in roles]
+    called = (contacts.of(shown.case, role, asked.current) for role in _turn(shown, roles))
     return Stage(
         shown,
         meaning=section.say("is", known),
         todo=section.say("do", known),
         following=section.say("next", known),
         mine=STUDENT in roles,
-        holders=tuple(contact for contact in called if contact),
+        # Whoever is called by several offices knows none of them: of two that check side by side the first is named.
+        holder=next((contact for contact in called if contact), None),
         offers={offer.action.name: offer for offer in shown.offers},
     )
+
+
+def _turn(shown: Shown, roles: Sequence[str]) -> Sequence[str]:
+    """Return the roles that can still move a case: a dispute that was handed over is with the arbiter alone (R5.2)."""
+    return [ARBITER] if shown.facts.get("escalated_on") and ARBITER in roles else roles
 
 
 def holders(definition: Definition, state: str) -> Sequence[str]:

@@ -25,12 +25,21 @@ from edu_pilot.services import (
 )
 from edu_pilot.services.begun import Kept
 from edu_pilot.services.perform import perform_many
-from edu_pilot.services.roster_reading import HEADS, HeaderNotFound, Heads, as_text, find_header
+from edu_pilot.services.roster_reading import (
+    HEADS,
+    NONE_CHOSEN,
+    Chosen,
+    HeaderNotFound,
+    Heads,
+    as_text,
+    likely_header,
+    unrecognised,
+)
 from edu_pilot.services.rosters import Progress, Report, Told
 from edu_pilot.services.spreadsheets import Grid, Unreadable
 from edu_pilot.services.tables import read_grid
 from edu_pilot.services.visibility import visible_to, walled
-from edu_pilot.workflow.reasons import N_, Reason, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Malformed, Reason, Refused, blocked
 from edu_pilot.workflow.registry import Actor
 
 ACCOUNT = Account.__table__
@@ -47,6 +56,8 @@ SQL_LIST = 500
 OWN_STEPS = ("create", "register")
 TAKEN_ALREADY = N_("This list was taken already.")
 NOTHING_TO_TAKE = N_("No row of this list can be taken.")
+CHOSEN_TWICE = N_("%(column)s is held by more than one column (%(heads)s): choose it for one of them.")
+NO_SUCH_FIELD = N_("Choose one of the fields that the list offers for each column.")
 NOT_TO_UNDO = N_("Only a roster that was taken can be taken back.")
 
 
@@ -54,8 +65,9 @@ class Take(Protocol):
     """How a kind of list is judged, and taken unless it is a dry run."""
 
     def __call__(
-        self, data: bytes, filename: str, about: str, actor: Actor, *, dry_run: bool, progress: Progress | None
-    ) -> Report: ...
+        self, data: bytes, filename: str, about: str, actor: Actor, *, chosen: Chosen, dry_run: bool,
+        progress: Progress | None,
+    ) -> Report: ...  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,26 +86,29 @@ class Kind:
 
 
 def _people(
-    kind: rosters.Kind, data: bytes, filename: str, about: str, actor: Actor, *, dry_run: bool,
-    progress: Progress | None,
+    kind: rosters.Kind, data: bytes, filename: str, about: str, actor: Actor, *, chosen: Chosen,
+    dry_run: bool, progress: Progress | None,
 ) -> Report:  # fmt: skip
-    found = rosters.import_roster(data, filename, about, actor, kind=kind, dry_run=dry_run, progress=progress)
+    found = rosters.import_roster(
+        data, filename, about, actor, kind=kind, chosen=chosen, dry_run=dry_run, progress=progress
+    )
     if not dry_run:
         outbox.follow_up()
     return found
 
 
 def _list(
-    kind: imports.Kind, data: bytes, filename: str, _about: str, actor: Actor, *, dry_run: bool,
-    progress: Progress | None,
+    kind: imports.Kind, data: bytes, filename: str, _about: str, actor: Actor, *, chosen: Chosen,
+    dry_run: bool, progress: Progress | None,
 ) -> Report:  # fmt: skip
-    return imports.import_list(kind, data, filename, actor, dry_run=dry_run, progress=progress)
+    return imports.import_list(kind, data, filename, actor, chosen=chosen, dry_run=dry_run, progress=progress)
 
 
 def _certificates(
-    data: bytes, filename: str, about: str, actor: Actor, *, dry_run: bool, progress: Progress | None
+    data: bytes, filename: str, about: str, actor: Actor, *, chosen: Chosen, dry_run: bool, progress: Progress | None
 ) -> Report:
-    del about, progress
+    # The only column there is must be there, so nothing is left to choose.
+    del about, chosen, progress
     return national_query.take(data, filename, actor, dry_run=dry_run)
 
 
@@ -129,9 +144,57 @@ KINDS: Mapping[str, Kind] = {
 
 def look_over(name: str, data: bytes, filename: str, about: str, actor: Actor) -> str:
     """Judge a list, keep it with what was found, and return its id; raises as the kind's import does."""
-    report = KINDS[name].take(data, filename, about, actor, dry_run=True, progress=None)
-    told = {"report": _written(report), **_bad_rows(name, data, filename, report)}
+    told = _judged(name, data, filename, about, actor, NONE_CHOSEN)
     return begun.keep_list(name, about, filename, data, told, actor)
+
+
+def choose(list_id: str, chosen: Chosen, actor: Actor) -> None:
+    """Read columns as a clerk says, {head: column}, and judge the list anew; raises Refused as well as the import."""
+    with read() as conn:
+        kept = begun.list_of(conn, list_id, actor)
+    _require_one_each(kept, chosen)
+    told = _judged(kept.row["name"], kept.data, kept.filename, kept.row["about"], actor, chosen)
+    if not begun.judge_anew(list_id, told):
+        raise Refused([blocked(TAKEN_ALREADY, code="taken_already", who="clerk")])
+
+
+def _require_one_each(kept: Kept, chosen: Chosen) -> None:
+    heads = KINDS[kept.row["name"]].heads
+    if not chosen.keys() <= set(kept.told.get("open", ())) or not set(chosen.values()) <= heads.keys():
+        raise Malformed([blocked(NO_SUCH_FIELD, code="no_such_field", who="clerk")])
+    held = {column: [text] for column, text in recognised(kept).items()}
+    for text, column in chosen.items():
+        held.setdefault(column, []).append(text)
+    twice = {column: "、".join(texts) for column, texts in held.items() if len(texts) > 1}
+    if twice:
+        told = ((heads[column][0], texts) for column, texts in twice.items())
+        raise Refused(
+            blocked(CHOSEN_TWICE, code="column_chosen_twice", who="clerk", column=c, heads=texts) for c, texts in told
+        )
+
+
+def recognised(kept: Kept) -> dict[str, str]:
+    """Return the columns whose heads are known without anybody's choice, with their heads in the file."""
+    chosen = kept.told.get("chosen", {})
+    return {column: text for column, text in kept.told.get("heads", {}).items() if text not in chosen}
+
+
+def _judged(name: str, data: bytes, filename: str, about: str, actor: Actor, chosen: Chosen) -> dict[str, Any]:
+    """Return what is found in a list; one whose needed heads are missing has no row, but columns to choose from."""
+    refused: Sequence[Reason] = ()
+    try:
+        report = KINDS[name].take(data, filename, about, actor, chosen=chosen, dry_run=True, progress=None)
+    except rosters.Unusable as fault:
+        if fault.code != "header_not_found":
+            raise
+        report, refused = Report(0, 0, (), ()), fault.reasons
+    return _found(name, data, filename, chosen, report) | {"refused": [asdict(reason) for reason in refused]}
+
+
+def _found(name: str, data: bytes, filename: str, chosen: Chosen, report: Report) -> dict[str, Any]:
+    return {
+        "report": _written(report), "chosen": dict(chosen), **_bad_rows(name, data, filename, chosen, report)
+    }  # fmt: skip
 
 
 def _written(report: Report) -> dict[str, Any]:
@@ -161,28 +224,30 @@ def _read(remark: Mapping[str, Any]) -> Told:
     return Told(remark["row"], Reason(**reason), remark["value"])
 
 
-def _bad_rows(name: str, data: bytes, filename: str, report: Report) -> dict[str, Any]:
+def _bad_rows(name: str, data: bytes, filename: str, chosen: Chosen, report: Report) -> dict[str, Any]:
     """Return the columns the file has, those that nobody reads, and the cells of its first bad rows, for the page."""
-    grid, columns, head = _table(name, data, filename)
+    grid, columns, head = _table(name, data, filename, chosen)
     bad = {told.row for told in report.problems}
     rows = [row for row in grid.rows if row.number in bad and row.number > head][:SHOWN]
     cells = {
         row.number: {c: as_text(row.cells[at]) for c, at in columns.items() if at < len(row.cells)} for row in rows
     }
-    known, heads = set(columns.values()), next(row.cells for row in grid.rows if row.number == head)
-    unread = [text for at, cell in enumerate(heads) if at not in known and (text := as_text(cell).strip())]
+    known, line = set(columns.values()), next(row for row in grid.rows if row.number == head)
+    unread = [text for at, cell in enumerate(line.cells) if at not in known and (text := as_text(cell).strip())]
     return {
         "columns": list(columns),
+        "heads": {c: as_text(line.cells[at]).strip() for c, at in columns.items()},
         "unread": unread,
+        "open": unrecognised(line, KINDS[name].heads),
         "cells": {str(number): found for number, found in cells.items()},
     }
 
 
-def _table(name: str, data: bytes, filename: str) -> tuple[Grid, Mapping[str, int], int]:
+def _table(name: str, data: bytes, filename: str, chosen: Chosen) -> tuple[Grid, Mapping[str, int], int]:
     """Return a list's table, where each of its columns stands, and the line of its head."""
     kind, grid = KINDS[name], read_grid(data, filename)
     try:
-        head = find_header(grid, kind.heads, kind.needed)
+        head = likely_header(grid, kind.heads, kind.needed, chosen)
     except HeaderNotFound as fault:
         raise rosters.Unusable(fault.reason) from None
     return grid, head.columns, head.row
@@ -238,10 +303,12 @@ def _take_now(kept: Kept, actor: Actor) -> None:
         if done % EVERY == 0 or done == total:
             begun.note(kept.id, done=done, total=total)
 
+    chosen = kept.told.get("chosen", NONE_CHOSEN)
     report = kind.take(
-        kept.data, kept.filename, kept.row["about"], actor, dry_run=False, progress=None if kind.in_person else progress
-    )
-    told = {"report": _written(report), **_bad_rows(name, kept.data, kept.filename, report)}
+        kept.data, kept.filename, kept.row["about"], actor,
+        chosen=chosen, dry_run=False, progress=None if kind.in_person else progress,
+    )  # fmt: skip
+    told = _found(name, kept.data, kept.filename, chosen, report)
     begun.note(kept.id, told, taken_at=clock.now(), asked_at=kept.row["asked_at"] or clock.now(), done=report.accepted)
 
 
@@ -320,7 +387,7 @@ def annotated(list_id: str, actor: Actor, say: Callable[[Reason], str], head: st
 
 def _told_table(kept: Kept) -> tuple[Grid, Mapping[str, int], int]:
     try:
-        return _table(kept.row["name"], kept.data, kept.filename)
+        return _table(kept.row["name"], kept.data, kept.filename, kept.told.get("chosen", NONE_CHOSEN))
     except Unreadable as fault:
         raise rosters.Unusable(fault.reason) from None
 

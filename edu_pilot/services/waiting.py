@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -12,10 +12,14 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows
 from edu_pilot.models import Application, Certification, Claim, Payment, PaymentItem, Session, Study
+from edu_pilot.rules.calendar import intake_is_known, intake_window
+from edu_pilot.rules.claim_dates import claim_deadline
 from edu_pilot.services import cases, reviewing
 from edu_pilot.services.cases import Case
+from edu_pilot.services.policies import Version
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import visible_to, walled
+from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.registry import Actor
 
 APPLICATION = Application.__table__
@@ -92,13 +96,49 @@ def ages(conn: Connection, actor: Actor, workflow: str, states: Sequence[str]) -
     return {row.state: Age(row.number, row.since) for row in rows}
 
 
-def oldest(conn: Connection, actor: Actor, workflow: str, states: Sequence[str], limit: int) -> list[Case]:
-    """Return the visible records that have stood in one of the states the longest."""
+def foremost(conn: Connection, actor: Actor, workflow: str, states: Sequence[str], limit: int) -> list[Case]:
+    """Return of each of the states the visible records that are due first, as far as their own columns tell."""
     records = cases.table(workflow)
-    query = sa.select(records).where(visible_to(actor, records), records.c.state.in_(states))
+    own_day = [records.c.answer_until] if "answer_until" in records.c else []
+    order = (*(day.is_(None) for day in own_day), *own_day, records.c.since_on, records.c.reference)
+    place = sa.func.row_number().over(partition_by=records.c.state, order_by=order).label("place")
+    ranked = sa.select(records.c.id, place).where(visible_to(actor, records), records.c.state.in_(states)).subquery()
+    query = sa.select(records).join(ranked, ranked.c.id == records.c.id).where(ranked.c.place <= limit)
     with walled(conn, actor):
-        rows = all_rows(conn, query.order_by(records.c.since_on, records.c.reference).limit(limit))
+        rows = all_rows(conn, query.order_by(records.c.since_on, records.c.reference))
     return cases.batch_of(conn, vault(), workflow, rows)
+
+
+def due_on(case: Case, version: Version) -> date | None:
+    """Return the last day a record should stand where it does: the one set for it, else by the days of its state."""
+    own = _OWN_DAYS.get((case.workflow, case.state))
+    if own and (day := own(case, version.policy)):
+        return day
+    days = version.compiled.definition(case.workflow).states[case.state].days
+    return case.since_on + timedelta(days=days) if days is not None else None
+
+
+def _sign_up_ends(case: Case, policy: Policy) -> date | None:
+    """R1.5: after the last day of sign-up a draft is no longer registered."""
+    return intake_window(policy, case.intake).closes if intake_is_known(policy, case.intake) else None
+
+
+def _claims_end(case: Case, policy: Policy) -> date | None:
+    """R5.6: after that day no claim is submitted any more."""
+    return claim_deadline(policy, case.study.diploma_on) if case.study.diploma_on else None
+
+
+def _answer_is_due(case: Case, _policy: Policy) -> date | None:
+    until: date | None = case.answer_until
+    return until
+
+
+_OWN_DAYS: Mapping[tuple[str, str], Callable[[Case, Policy], date | None]] = {
+    ("application", "draft"): _sign_up_ends,
+    ("application", "returned"): _answer_is_due,
+    ("claim", "draft"): _claims_end,
+    ("claim", "returned"): _answer_is_due,
+}
 
 
 COUNTS: Mapping[str, Count] = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -54,7 +55,7 @@ PARTS = (
 LONGEST_NUMBER = 40
 
 
-# What waits at a teaching point, the most urgent kind first.
+# What waits at a teaching point, in the order of its way.
 WAITS: Mapping[str, tuple[str, ...]] = {
     "application": ("registered", "returned", "draft"),
     "claim": ("returned", "draft"),
@@ -65,41 +66,53 @@ SHOWN = 15
 
 @dataclass(frozen=True)
 class Line:
-    """One record that waits: whose it is as far as the reader may know, and how long already."""
+    """One record that waits: whose it is as far as the reader may know, how long already, and until when it may."""
 
     case: Case
     name: str | None
     days: int
-    allowed: int | None
+    due_on: date | None
 
     @property
-    def late(self) -> bool:
-        """Whether it stands there longer than it should."""
-        return self.allowed is not None and self.days > self.allowed
+    def urgent(self) -> bool:
+        """Whether it is due today or should be gone already."""
+        return self.due_on is not None and self.due_on <= clock.today()
 
 
 def page() -> str:
-    """Return the county's work today: what waits, how long the oldest has, and the longest waiting by name."""
+    """Return the county's work today: what waits, how long the oldest has, and by name what is due first."""
     actor, today = access.actor(), clock.today()
     with read() as conn:
         compiled = presenting.in_force(conn)
         ages = {name: waiting.ages(conn, actor, name, states) for name, states in WAITS.items()}
         lines = [line for name in WAITS for line in _lines(conn, compiled, name)]
-    lines.sort(key=lambda line: (-line.days, line.case.reference))
+    lines.sort(key=_order)
     own = [w for w in WAITS if actor.roles & set(compiled.definition(w).create.by)]
     return render_template(
-        "desk/index.html", words=Words(compiled), ages=ages, waits=WAITS, lines=lines[:SHOWN], creates=own,
-        number=sum(age.number for of in ages.values() for age in of.values()), now=today,
+        "desk/index.html", words=Words(compiled), ages=ages, waits=WAITS, lines=lines[:SHOWN], due=_first_due(lines),
+        creates=own, number=sum(age.number for of in ages.values() for age in of.values()), now=today,
     )  # fmt: skip
 
 
+def _first_due(lines: Sequence[Line]) -> dict[tuple[str, str], Line]:
+    """Return of each state with a limit the line that is due first."""
+    dated = [line for line in lines if line.due_on]
+    return {(line.case.workflow, line.case.state): line for line in sorted(dated, key=_order, reverse=True)}
+
+
+def _order(line: Line) -> tuple[bool, date, str]:
+    """What is due first stands first, then what nobody set a day for, the oldest first."""
+    return line.due_on is None, line.due_on or line.case.since_on, line.case.reference
+
+
 def _lines(conn: Connection, compiled: Compiled, workflow: str) -> list[Line]:
-    actor, states = access.actor(), compiled.definition(workflow).states
-    found = waiting.oldest(conn, actor, workflow, WAITS[workflow], SHOWN)
+    actor, unit = access.actor(), unit_of(conn, access.actor())
+    found = waiting.foremost(conn, actor, workflow, WAITS[workflow], SHOWN)
     names = {case.reference: case.name if workflow == "application" else case.person.name for case in found}
     shown = {r: disclosure.disclosed({"name": n}, actor, compiled.policy)["name"] for r, n in names.items()}
     today = clock.today()
-    return [Line(c, shown[c.reference], (today - c.since_on).days, states[c.state].days) for c in found]
+    due = {case.reference: waiting.due_on(case, version_of(unit, case)) for case in found}
+    return [Line(c, shown[c.reference], (today - c.since_on).days, due[c.reference]) for c in found]
 
 
 @pages.get("/desk/register")

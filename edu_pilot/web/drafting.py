@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -20,7 +20,7 @@ from edu_pilot.web import access, sessions
 from edu_pilot.web.forms import whole
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.reading import Invalid
-from edu_pilot.workflow.reasons import N_, Refused, blocked
+from edu_pilot.workflow.reasons import N_, Reason, Refused, blocked
 from edu_pilot.workflow.versions import POLICIES, Files
 
 pages = Blueprint("drafting", __name__, url_prefix="/admin/policies/draft")
@@ -58,14 +58,17 @@ def go_on() -> Any:
     draft, step, shown = _newest(_changes()), request.form.get("step", ""), request.form.get("shown", POLICIES)
     if step == "open":
         return _page(draft, request.form.get("file", POLICIES))
+    if step == "find":
+        return _page(draft, shown)
     if step != "publish":
         return _page(draft, shown, checked=True)
     sessions.require_fresh()
     g.again = partial(_page, draft, shown)
     holds_from = read_date(request.form.get("holds_from", ""))
-    _require_sound(draft, holds_from)
     try:
         with write() as conn:
+            if reasons := [*policies.overtaken(conn, whole(request.form.get("base", ""))), *_not_coming(holds_from)]:
+                raise Refused(reasons)
             version = policies.publish(conn, draft.files, holds_from, access.actor())
     except Invalid:
         return _page(draft, shown, checked=True), 422
@@ -74,17 +77,11 @@ def go_on() -> Any:
     return redirect(url_for("admin.compare", old=draft.base, new=version.number), 303)
 
 
-def _require_sound(draft: Draft, holds_from: date | None) -> None:
-    """Refuse what would publish something else than was compared, or for days that are over."""
-    reasons = []
-    if whole(request.form.get("base", "")) != draft.base:
-        text = N_("Version %(number)s was published meanwhile; compare the draft with it first.")
-        reasons.append(blocked(text, code="newer_version", number=draft.base))
-    if holds_from is None or holds_from < clock.today():
-        text = N_("A version holds from today on, or from a later day; write the day such as 2027-01-01.")
-        reasons.append(blocked(text, code="not_a_coming_day"))
-    if reasons:
-        raise Refused(reasons)
+def _not_coming(day: date | None) -> list[Reason]:
+    if day and day >= clock.today():
+        return []
+    text = N_("A version holds from today on, or from a later day; write the day such as 2027-01-01.")
+    return [blocked(text, code="not_a_coming_day")]
 
 
 def _changes() -> dict[str, str]:
@@ -110,9 +107,11 @@ def _page(draft: Draft, shown: str, refused: Refused | None = None, *, checked: 
         words = Words(presenting.in_force(conn))
     faults = _faults(draft) if checked else []
     sound = checked and not faults
+    text, sought = draft.changes.get(name, draft.published.get(name, "")), request.form.get("find", "")
     return render_template(
         "admin/draft.html", words=words, draft=draft, name=name, refused=refused, checked=checked, faults=faults,
-        text=draft.changes.get(name, draft.published.get(name, "")),
+        text=text, sought=sought, found=policy_text.matching(text, sought),
+        outline=policy_text.outline(text) if name.endswith(".yaml") else [],
         rest={other: text for other, text in draft.changes.items() if other != name},
         changed=policy_text.changed(draft.published, draft.files) if sound else [],
         differences=policy_text.differences(draft.published, draft.files) if sound else [],
@@ -120,11 +119,26 @@ def _page(draft: Draft, shown: str, refused: Refused | None = None, *, checked: 
     )  # fmt: skip
 
 
-def _faults(draft: Draft) -> Sequence[str]:
+class Fault(NamedTuple):
+    """What is wrong with a draft, where, and what stands there."""
+
+    told: str
+    file: str
+    line: int
+    text: str
+
+
+def _faults(draft: Draft) -> Sequence[Fault]:
     """Return every fault of the draft with file and line, in the reader's language."""
     try:
         policies.check(draft.files)
     except Invalid as invalid:
         lang = i18n.language()
-        return [f"{p.file}:{p.line}: {i18n.translate(p.text, lang, **p.facts)}" for p in invalid.problems]
+        return [
+            Fault(
+                f"{p.file}:{p.line}: {i18n.translate(p.text, lang, **p.facts)}", p.file, p.line,
+                policy_text.line_of(draft.files.get(p.file, ""), p.line),
+            )
+            for p in invalid.problems
+        ]  # fmt: skip
     return []

@@ -90,7 +90,7 @@ def seat(session: str) -> Any:
     _session(session)
     g.again = partial(_session_page, session)
     seating = sittings.seat_all(session, access.actor())
-    return _told(seating.outcome, "seat", session, closed=seating.closed, left=seating.left)
+    return _told(seating.outcome, "seat", session, seating=seating)
 
 
 @pages.post("/sessions/<session>/tickets")

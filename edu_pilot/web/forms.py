@@ -249,7 +249,8 @@ def _receipt(words: Words) -> type[Part]:
     fields = {
         "kind": Choice(_("Kind of receipt"), choices=_labelled(words, "claim.receipt_kinds"), validate_choice=False),
         "code": Text(_("Code (empty for a fully digital e-invoice)")),
-        "number": Text(_("Number")),
+        # A blank one lets the style sheet see whether a number is typed.
+        "number": Text(_("Number"), render_kw={"placeholder": " "}),
         "issuer": Text(_("Issuer")),
         "payer": Text(_("Payer")),
         "item": Choice(_("Item"), choices=_labelled(words, "claim.receipt_items"), validate_choice=False),

@@ -128,6 +128,7 @@ def detail_page(
         words = Words(whole.shown.compiled)
         asked = Asked(conn, actor, words, case)
         own = actor.roles == {STUDENT}
+        now, further = papers.offered(whole.shown.version.policy, workflow, case.state)
         return render_template(
             "student/case.html" if own else "records/detail.html",
             workflow=workflow,
@@ -139,7 +140,8 @@ def detail_page(
             tried=tried,
             refused=refused,
             stuck=_stuck(conn, case),
-            kinds=_kinds(words),
+            kinds=_labelled(words, now),
+            further=_labelled(words, further),
             strikes=any(offer.action.name == "amend" for offer in whole.shown.offers),
             can_be_struck=partial(papers.can_be_struck, case),
             revealed=revealed or {},
@@ -189,9 +191,8 @@ def _stuck(conn: Connection, case: Case) -> list[Reason]:
     return [Reason(told["code"], told["text"], told["facts"]) for row in own for told in row["refusal"]]
 
 
-def _kinds(words: Words) -> list[tuple[str, str]]:
-    policy = words.compiled.policy
-    return [(kind, words.paper(kind)) for kind in (*policy.get("papers"), *policy.find("other_papers", {}))]
+def _labelled(words: Words, kinds: Sequence[str]) -> list[tuple[str, str]]:
+    return [(kind, words.paper(kind)) for kind in kinds]
 
 
 @pages.get("/<workflow>/<reference>/<action>")

@@ -23,6 +23,8 @@ from edu_pilot.workflow.reasons import Reason, Refused
 from edu_pilot.workflow.versions import Compiled
 
 pages = Blueprint("rosters", __name__)
+# Whose a row is, where a list has room for little else.
+NAMING = ("name", "student_number")
 # How often a browser without scripts asks how far a list is, in seconds.
 AGAIN = 2
 
@@ -191,6 +193,19 @@ def take(list_id: str) -> Any:
     return redirect(url_for(".looked_over", list_id=list_id), 303)
 
 
+@pages.post("/uploads/<list_id>/columns")
+@access.staff
+def choose(list_id: str) -> Any:
+    """Have columns that nobody recognised read as the sender says, and judge the list anew."""
+    kept, _words_of = _own(list_id)
+    answers = ((head, request.form.get(f"column-{n}", "")[:64]) for n, head in enumerate(kept.told.get("open", ())))
+    given = {head: column for head, column in answers if column}
+    g.again = partial(_list_page, list_id, given=given)
+    uploads.choose(list_id, given, access.actor())
+    flash(gettext("The list was looked over again with the columns you chose."))
+    return redirect(url_for(".looked_over", list_id=list_id), 303)
+
+
 @pages.post("/uploads/<list_id>/undo")
 @access.staff
 def undo(list_id: str) -> Any:
@@ -217,7 +232,7 @@ def _own(list_id: str) -> tuple[Kept, Words]:
     return kept, _words(kept.row["name"])
 
 
-def _list_page(list_id: str, refused: Refused | None = None) -> str:
+def _list_page(list_id: str, refused: Refused | None = None, given: Mapping[str, str] | None = None) -> str:
     kept, words = _own(list_id)
     kind, report = kept.row["name"], uploads.report_of(kept)
     told = report.as_dict(words.reason)
@@ -231,6 +246,9 @@ def _list_page(list_id: str, refused: Refused | None = None) -> str:
         report=told,
         names=_columns(words),
         columns=columns,
+        chosen=kept.told.get("chosen", {}) if given is None else given,
+        free=[c for c in uploads.KINDS[kind].heads if c not in uploads.recognised(kept)],
+        naming=NAMING,
         rows=_bad_rows(kept, told["problems"]),
         notices=[note | {"value": _shown(note["column"], note["value"])} for note in told["notices"]],
         shown=uploads.SHOWN,
@@ -244,7 +262,7 @@ def _list_page(list_id: str, refused: Refused | None = None) -> str:
 def _telling_first(columns: Sequence[str], problems: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the columns in the file's order, but first the one that names a row, then those with a fault."""
     faulty = {problem["column"] for problem in problems}
-    return sorted(columns, key=lambda c: 0 if c in ("name", "student_number") else 1 if c in faulty else 2)
+    return sorted(columns, key=lambda c: 0 if c in NAMING else 1 if c in faulty else 2)
 
 
 def _bad_rows(kept: Kept, problems: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

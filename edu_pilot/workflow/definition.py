@@ -18,6 +18,8 @@ OTHERWISE = "otherwise"
 SAME = "same"
 CREATE = "create"
 NOWHERE = ""
+# The workflows that a value listed in policies.yaml is offered in.
+KEPT_FOR = "for"
 
 
 @dataclass(frozen=True)
@@ -139,17 +141,19 @@ class _Parser:
     def __init__(self, reader: Reader, vocabulary: Vocabulary) -> None:
         self.read = reader
         self.vocabulary = vocabulary
+        self.name = ""
         self.fields: dict[str, Need] = {}
         self.states: dict[str, State] = {}
 
     def workflow(self, root: yaml.Node) -> Definition:
         needed = ("workflow", "label", "prefix", "initial", "create", "states", "actions")
         top = self.read.mapping(root, TOP_KEYS, needed)
+        self.name = self._name(top, "workflow")
         self.fields = self._each(top.get("fields"), self.field)
         self.states = self._each(top.get("states"), self.state)
         actions = self._each(top.get("actions"), self.action)
         definition = Definition(
-            name=self._name(top, "workflow"),
+            name=self.name,
             label=self.read.label(root, top.get("label")),
             prefix=self._name(top, "prefix"),
             initial=self._name(top, "initial"),
@@ -215,7 +219,11 @@ class _Parser:
         if not all(isinstance(text, Mapping) and {*LANGUAGES} <= {*text} for text in value.values()):
             self.read.wrong(node, N_("%(name)s in policies.yaml is no list of labels {zh: …, en: …}."), name=path)
             return {}
-        return {str(code): Label(text["zh"], text["en"]) for code, text in value.items()}
+        return {str(code): Label(text["zh"], text["en"]) for code, text in value.items() if self._is_for_me(text)}
+
+    def _is_for_me(self, text: Mapping[str, Any]) -> bool:
+        """Return whether a listed value fits this workflow; one that names no workflow fits every one."""
+        return KEPT_FOR not in text or self.name in text[KEPT_FOR]
 
     def action(self, name: str, node: yaml.Node) -> Action:
         parts = self.read.mapping(node, ACTION_KEYS, ("from", "to", "by"))

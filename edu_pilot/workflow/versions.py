@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from edu_pilot.workflow.definition import Definition, Vocabulary, parse
+from edu_pilot.workflow.definition import KEPT_FOR, Definition, Vocabulary, parse
 from edu_pilot.workflow.engine import Engine
 from edu_pilot.workflow.policy import Policy, read_tables
 from edu_pilot.workflow.reading import Invalid, Label, Problem, Reader, nearest, opened
@@ -82,6 +82,7 @@ def compile_files(files: Files, registry: Registry, number: int = 1, required: I
     vocabulary = Vocabulary(registry, roles, documents, parameters)
     definitions = _definitions(files, vocabulary, problems)
     problems += _clashes(files)
+    problems += [] if problems else _strangers(files, [definition.name for definition in definitions])
     if problems:
         raise Invalid(problems)
     policy = _policy(number, parameters, files)
@@ -186,6 +187,23 @@ def _note_taken(reader: Reader, taken: dict[str, str], found: Iterable[tuple[yam
             text = N_("%(name)s is taken already by %(file)s; choose another.")
             reader.wrong(node, text, name=node.value, file=taken[node.value])
         taken.setdefault(node.value, reader.file)
+
+
+def _strangers(files: Files, known: Sequence[str]) -> list[Problem]:
+    """Report a value that is kept for a workflow that is none; it would be offered nowhere."""
+    if POLICIES not in files:
+        return []
+    reader, root = opened(POLICIES, files[POLICIES])
+    for node in _kept_for(root) if root else ():
+        reader.check(node, reader.names(node), known, N_("for: there is no workflow %(name)s."))
+    return reader.problems
+
+
+def _kept_for(node: yaml.Node) -> Iterator[yaml.Node]:
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if key.value == KEPT_FOR:
+            yield value
+        yield from _kept_for(value)
 
 
 def _is_workflow(name: str) -> bool:

@@ -90,6 +90,26 @@ def test_what_is_half_typed_is_there_again_after_the_browser_was_closed(chromium
     page.close()
 
 
+def test_a_faulty_roster_is_read_on_a_small_screen_without_scrolling_sideways(chromium: Browser, address: str) -> None:
+    page, complaints = opened(chromium, address)
+    page.goto(f"{address}/desk/roster")
+    page.get_by_label("入学批次").fill("2209")
+    page.locator("input[type=file]").set_input_files(MESSY)
+    follow(page.get_by_role("button", name="上传并核对"))
+    page.set_viewport_size(ViewportSize(width=375, height=740))
+    assert page.locator(".cells .fault").count() == 12
+    for told in (".cells tbody th", ".cells .bad-cell", ".cells .fault"):
+        for one in page.locator(told).all():
+            box = one.bounding_box()
+            assert box and box["x"] >= 0 and box["x"] + box["width"] <= 375, (told, one.inner_text())
+    # Beside whose row it is, a small screen shows the cells in which something is wrong, each with its column.
+    seen = [cell for cell in page.locator(".cells tbody td").all() if cell.is_visible()]
+    whose = page.locator(".cells td.whose:not(.bad-cell)").count()
+    assert len(seen) == whose + 12 and all(cell.get_attribute("data-label") for cell in seen)
+    assert fits(page) and complaints == []
+    page.close()
+
+
 def mended(content: bytes, target: Path) -> Path:
     """Give the workbook that was sent back, with one fault mended: a number typed again as text."""
     book = load_workbook(io.BytesIO(content))

@@ -59,6 +59,14 @@ def judge(page: Page, outcome: str, reason: str = "") -> str:
     return reference
 
 
+def shares(page: Page) -> tuple[float, float]:
+    """Give how much of the desk's width the evidence has, and where its top is while the decision is looked at."""
+    page.evaluate("document.querySelector('#decision').scrollIntoView({block: 'end', behavior: 'instant'})")
+    boxes = [page.locator(name).bounding_box() for name in (".desk", ".evidence")]
+    desk, seen = (box for box in boxes if box)
+    return seen["width"] / desk["width"], seen["y"]
+
+
 @pytest.fixture
 def claims(site: Flask) -> Iterator[list[str]]:
     """Give five claims that wait for both bodies."""
@@ -76,6 +84,8 @@ def test_five_claims_are_checked_blind_and_one_conflict_is_settled(
     page.keyboard.press("j")
     with page.expect_navigation(url="**/review/R*"):
         page.keyboard.press("Enter")
+    width, top = shares(page)
+    assert width >= 0.5 and 0 <= top < DESK["height"] / 2
     done = [judge(page, "2", "不是工会会员"), *(judge(page, "1") for _ in range(4))]
     assert done == claims and "没有待办事项" in page.locator("main").inner_text()
     page = university.goes("/review")

@@ -57,6 +57,12 @@ def sized(page: Page) -> bool:
     return bool(page.evaluate("parseFloat(getComputedStyle(document.body).fontSize)") >= BASE)
 
 
+def above(page: Page, first: str, second: str) -> bool:
+    """Tell whether one part of the page stands higher than another."""
+    tops = [box["y"] for name in (first, second) if (box := page.locator(name).first.bounding_box())]
+    return tops == sorted(tops) and len(tops) == len({*tops}) == len((first, second))
+
+
 def test_a_graduate_finds_the_status_and_claims_with_two_photos_in_five_screens(
     chromium: Browser, on_site: str, code: str, photos: list[Path], site: Flask
 ) -> None:
@@ -84,9 +90,12 @@ def test_a_graduate_finds_the_status_and_claims_with_two_photos_in_five_screens(
     assert "请在2026年7月31日前申请学费报销" in page.inner_text("main")
     follow(page.get_by_role("link", name="申请学费报销"))
     screen("申请学费报销")
+    assert above(page, "#photos", ".receipt") and page.get_by_text("再加一张票据").filter(visible=True).count() == 0
     page.get_by_label("编号").first.fill("24372000000012345678")
     page.get_by_label("支付日期").first.fill("20220912")
     page.get_by_label("金额").first.fill("4790")
+    page.get_by_text("再加一张票据").filter(visible=True).click()
+    assert page.locator(".receipt[open]").count() == 1 and page.get_by_label("编号").nth(1).is_visible()
     page.get_by_label("票据照片").set_input_files(photos)
     page.get_by_label("银行卡号").fill(f"{CARD[:4]} {CARD[4:8]} {CARD[8:]}")
     follow(page.get_by_role("button", name="保存并核对"))

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Document
-from edu_pilot.services import documents, keys, offline, proof, rendering, revocations
+from edu_pilot.services import documents, keys, offline, proof, revocations
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.vault import vault
 from tests.browser.offline import Verifier, opened
@@ -20,15 +20,10 @@ from tests.factories import Pilot, rows
 from tests.pages.test_in_browser import NARROW, faults, too_wide
 from tests.people import LIU_WEI, worker
 
+pytestmark = pytest.mark.usefixtures("renderer")
+
 DOCUMENT = Document.__table__
 LIMIT = 100_000
-
-
-@pytest.fixture(autouse=True)
-def renderer() -> None:
-    """Skip where the renderer is not installed: the application runs without it."""
-    if rendering.missing_pieces():
-        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
 
 
 @pytest.fixture

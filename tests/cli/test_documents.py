@@ -20,12 +20,7 @@ from tests.cli.test_cli import typed
 from tests.factories import A_PDF, GRADUATED, SIGN_UP, Pilot, on, rows
 from tests.people import worker
 
-
-@pytest.fixture(autouse=True)
-def renderer() -> None:
-    """Skip where the renderer is not installed: the application runs without it."""
-    if rendering.missing_pieces():
-        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
+pytestmark = pytest.mark.usefixtures("renderer")
 
 
 def told(result: Result) -> Any:

@@ -42,10 +42,8 @@ def twin_of(kind: str) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def renderer() -> None:
-    """Skip where the renderer is not installed: the application runs without it."""
-    if rendering.missing_pieces():
-        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
+def papers(renderer: None) -> None:
+    """Every test of this folder draws papers."""
 
 
 @pytest.fixture(params=sorted(CONTEXTS))

@@ -7,15 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pikepdf
 import pypdf
+import pypdfium2 as pdfium
 import pytest
 
 from edu_pilot import sandboxed
 from edu_pilot.services import cut_fonts, glyphs, press, rendering
-from edu_pilot.services.specimens import COMPLETION_CERTIFICATE, QR
+from edu_pilot.services.specimens import COMPLETION_CERTIFICATE, CONTEXTS, QR
 from edu_pilot.services.typefaces import CUTS
 
 SECONDS = 2.0
@@ -24,6 +27,12 @@ SECONDS = 2.0
 @pytest.fixture
 def own_press(monkeypatch: pytest.MonkeyPatch) -> Iterator[press.Press]:
     """Give a press that may be broken."""
+    with fresh_press(monkeypatch) as fresh:
+        yield fresh
+
+
+@contextmanager
+def fresh_press(monkeypatch: pytest.MonkeyPatch) -> Iterator[press.Press]:
     fresh = press.Press()
     monkeypatch.setattr(press, "press", fresh)
     yield fresh
@@ -174,3 +183,29 @@ def test_a_blank_is_drawn_beside_any_character(char: str) -> None:
     """The text library draws a blank in the font of what stands before it, without asking whether it is there."""
     css = 'p { font-family: "Noto Serif CJK SC", "LXGW WenKai", "HanaMinA", "HanaMinB", "BabelStone Han" }'
     assert page_of(f"<p>{char} a {char}\u3000b {char}&nbsp;{char} </p>", css)
+
+
+def test_a_document_after_others_of_its_build_is_the_same_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The press keeps the styles of a build; nothing of an earlier document may show in a later one."""
+
+    def drawn_by_a_fresh_press(*rounds: str) -> list[bytes]:
+        with fresh_press(monkeypatch):
+            return [
+                rendering.render(kind, context | {"number": number, "lang": lang}, QR)
+                for number in rounds for lang in ("zh", "en") for kind, context in CONTEXTS.items()
+            ]  # fmt: skip
+
+    alone = drawn_by_a_fresh_press("JY2025-000031")
+    assert drawn_by_a_fresh_press("JY2025-777777", "JY2025-000031")[len(alone) :] == alone
+
+
+def test_pages_of_the_same_elements_with_other_classes_are_set_each_in_its_own_style() -> None:
+    css = ".large { font-size: 40pt } .small { font-size: 8pt }"
+    pages = [page_of(f'<p class="{size}">{"农民工" * 20}</p></body></html>', css) for size in ("large", "small")]
+    assert [len(pdfium.PdfDocument(page)[0].get_textpage().get_text_bounded().splitlines()) for page in pages] == [6, 2]
+
+
+def test_every_template_is_read_as_the_xml_it_is() -> None:
+    for kind, context in CONTEXTS.items():
+        for more in ({}, {"lang": "en"}, {"copy_mark": "副本"}):
+            ElementTree.fromstring(rendering.html_of(kind, context | more, "token"))

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 import pypdf
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -96,13 +95,6 @@ def spellings(kind: str, field: str, value: Any) -> list[str]:
     if field.endswith(("_on", "_until")):
         return [wording.date_zh(value)]
     return [squeezed(wording.grouped_id(value)) if field == "id_number" else value]
-
-
-@pytest.fixture(autouse=True)
-def renderer() -> None:
-    """Skip where the renderer is not installed: the application runs without it."""
-    if rendering.missing_pieces():
-        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
 
 
 @RANDOM(max_examples=12)

@@ -5,22 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
 
 import pytest
 from flask import Flask
 
 from edu_pilot import clock
-from edu_pilot.sample import accounts, printing
-from edu_pilot.sample.load import load
-from edu_pilot.services import instance
-from tests.app import Place, opened
-from tests.trust.figures import column
+from edu_pilot.sample import accounts
+from tests.app import opened
+from tests.crowd import TODAY, Crowd
 from tests.web.queries import MOST, counted
 from tests.web.visitor import Visitor, text
 
-TODAY = date(2026, 11, 23)
-PEOPLE = {"small": 75}.get(column(), 1000)
 STAFF = ("clerk.qihe", "union.qihe", *accounts.CITY_ROLES)
 # So many of the pages that differ in their record alone.
 ALIKE = 12
@@ -31,15 +26,9 @@ pytestmark = pytest.mark.xdist_group("sample")
 
 
 @pytest.fixture(scope="module")
-def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """Give the sample of 75 people, in a campaign of 1,000, its documents not rendered."""
-    place = Place(tmp_path_factory.mktemp("crowded") / "instance")
-    with pytest.MonkeyPatch.context() as patch, opened(place) as app, app.app_context(), clock.on(TODAY):
-        patch.setattr(printing, "render_all", lambda told: 0)
-        instance.init()
-        load(PEOPLE, 7)
-    # Opened anew: with the keys that the installation was given.
-    with opened(place) as app, clock.on(TODAY):
+def crowded(crowd: Crowd) -> Iterator[Flask]:
+    """Give the application of the crowd, on its day."""
+    with opened(crowd.place) as app, clock.on(TODAY):
         yield app
 
 

@@ -168,7 +168,7 @@ def test_r5_5_every_refusal_code_is_there_in_both_languages() -> None:
     assert "DEATH" in groups["withdraw"]
     labels = [(code, label) for group in groups.values() for code, label in group.items()]
     assert all(code.isupper() and label["zh"] and label["en"] for code, label in labels)
-    assert all(dict(labels)[code] == label for code, label in labels)
+    assert all(dict(labels)[code][lang] == label[lang] for code, label in labels for lang in ("zh", "en"))
 
 
 def test_r1_6_what_is_read_at_the_claim_exists() -> None:

@@ -3,56 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from random import Random
 
 import pytest
 import sqlalchemy as sa
 
-from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.models import Ban, Certification, Claim, Document, Payment, PaymentItem, Session
-from edu_pilot.sample import printing
-from edu_pilot.sample.load import load
 from edu_pilot.sample.stories import WAITING, cast
-from edu_pilot.sample.summary import Summary
-from edu_pilot.services import audit, instance, outbox
-from tests.app import Place, opened
+from edu_pilot.services import audit, outbox
+from tests.app import at_work, opened
+from tests.crowd import TODAY, Crowd
 from tests.rules.shipped import POLICY
 
-TODAY = date(2026, 11, 23)
-PEOPLE, SEED = 75, 7
 FOUR = {"registration_form", "admission_notice", "completion_certificate", "claim_form"}
 CLAIM, DOCUMENT = Claim.__table__, Document.__table__
 
 pytestmark = pytest.mark.xdist_group("sample")
 
 
-@pytest.fixture(scope="module")
-def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Summary]:
-    """Give the sample on 23 November 2026, its context open."""
-    place = Place(tmp_path_factory.mktemp("crowd") / "instance")
-    with pytest.MonkeyPatch.context() as patch, opened(place) as app, app.app_context(), clock.on(TODAY):
-        patch.setattr(printing, "render_all", lambda told: 0)
-        instance.init()
-        yield load(PEOPLE, SEED)
+@pytest.fixture(scope="module", autouse=True)
+def crowded(crowd: Crowd) -> Iterator[None]:
+    """Let every test work inside the application of the crowd, on its day."""
+    with opened(crowd.place) as app, at_work(app, TODAY):
+        yield
 
 
-def test_every_state_but_the_waiting_list_and_the_expiry_is_reached(crowd: Summary) -> None:
-    told = crowd.as_dict()
+def test_every_state_but_the_waiting_list_and_the_expiry_is_reached(crowd: Crowd) -> None:
+    told = crowd.summary.as_dict()
     missed = {(m["workflow"], m["state"]): (m["code"], m["text"]) for m in told["not_reached"]}
     assert missed.keys() == {("application", "waitlisted"), ("study", "expired")}
     assert missed["application", "waitlisted"][0] == "needs_a_full_year"
     assert missed["study", "expired"] == ("not_before", "not before 2030-09-01")
 
 
-def test_no_follow_up_of_the_crowd_is_refused(crowd: Summary) -> None:
+def test_no_follow_up_of_the_crowd_is_refused() -> None:
     with read() as conn:
         assert audit.verify(conn).ok
         assert outbox.refused(conn) == []
 
 
-def test_money_sent_back_is_paid_in_a_later_batch(crowd: Summary) -> None:
+def test_money_sent_back_is_paid_in_a_later_batch() -> None:
     items, payments = PaymentItem.__table__.c, Payment.__table__.c
     query = sa.select(CLAIM.c.reference, items.result).join_from(CLAIM, PaymentItem, items.claim_id == CLAIM.c.id)
     query = query.join(Payment, payments.id == items.payment_id).where(items.result.is_not(None))
@@ -64,7 +56,7 @@ def test_money_sent_back_is_paid_in_a_later_batch(crowd: Summary) -> None:
     assert waiting and {result for _, result in waiting} == {"bounced"}
 
 
-def test_paid_lines_of_the_crowd_come_to_the_sum_of_their_claims(crowd: Summary) -> None:
+def test_paid_lines_of_the_crowd_come_to_the_sum_of_their_claims() -> None:
     items, kept = PaymentItem.__table__.c, ("paid", "recovering", "recovered")
     with read() as conn:
         lines = conn.execute(sa.select(sa.func.sum(items.amount_fen)).where(items.result == "paid")).scalar_one()
@@ -75,7 +67,7 @@ def test_paid_lines_of_the_crowd_come_to_the_sum_of_their_claims(crowd: Summary)
     assert {rest == 0 for state, rest in owed if state == "recovering"} == {False}
 
 
-def test_who_was_absent_sits_again_and_who_cheated_is_banned(crowd: Summary) -> None:
+def test_who_was_absent_sits_again_and_who_cheated_is_banned() -> None:
     columns = Certification.__table__.c
     with read() as conn:
         again = conn.execute(sa.select(columns.previous_id).where(columns.previous_id.is_not(None))).scalars().all()
@@ -85,7 +77,7 @@ def test_who_was_absent_sits_again_and_who_cheated_is_banned(crowd: Summary) -> 
     assert set(absent) <= set(again) and set(void) == set(banned)
 
 
-def test_nobody_is_left_in_a_cancelled_session(crowd: Summary) -> None:
+def test_nobody_is_left_in_a_cancelled_session() -> None:
     sessions, columns = Session.__table__.c, Certification.__table__.c
     query = sa.select(columns.id).join(Session, sessions.id == columns.session_id)
     with read() as conn:
@@ -94,7 +86,7 @@ def test_nobody_is_left_in_a_cancelled_session(crowd: Summary) -> None:
     assert set(seated) == {TODAY + timedelta(days=1)}
 
 
-def test_everybody_of_the_crowd_who_is_paid_has_the_four_documents(crowd: Summary) -> None:
+def test_everybody_of_the_crowd_who_is_paid_has_the_four_documents() -> None:
     with read() as conn:
         paid = set(conn.execute(sa.select(CLAIM.c.person_id).where(CLAIM.c.state == "paid")).scalars())
         query = sa.select(DOCUMENT.c.person_id, DOCUMENT.c.kind).where(DOCUMENT.c.person_id.in_(paid))

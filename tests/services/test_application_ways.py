@@ -12,7 +12,7 @@ from edu_pilot.models import Account
 from edu_pilot.services import documents, papers, presenting, search, statistics
 from edu_pilot.services.actors import OPERATOR, student
 from edu_pilot.services.perform import create
-from edu_pilot.workflow.reasons import Refused
+from edu_pilot.workflow.reasons import Malformed, Refused
 from tests.factories import (
     A_PDF,
     ADMITTED,
@@ -79,6 +79,19 @@ def test_edge_53_a_second_return_with_new_faults_needs_another_persons_permit(an
         send_back(any_pilot, reference, "PORTRAIT_UNSUITABLE", by="chen_hui")
     assert codes(refused) == ["new_faults_are_permitted"]
     assert send_back(any_pilot, reference, "PORTRAIT_UNSUITABLE") == "returned"
+
+
+CLAIMS_ALONE = ["RECEIPT_DETAILS_WRONG", "AMOUNT_WRONG", "ACCOUNT_WRONG"]
+
+
+@pytest.mark.parametrize("code", CLAIMS_ALONE)
+def test_r3_3_a_return_takes_only_what_an_application_can_lack(pilot: Pilot, code: str) -> None:
+    reference = pilot.registered()
+    before = contents()
+    with pytest.raises(Malformed) as refused:
+        send_back(pilot, reference, code)
+    assert [(reason.code, reason.field) for reason in refused.value.reasons] == [("field_malformed", "faults")]
+    assert contents() == before
 
 
 def test_edge_53_the_same_fault_again_needs_no_permit(pilot: Pilot) -> None:

@@ -10,22 +10,17 @@ from PIL import Image
 
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Document
-from edu_pilot.services import documents, outbox, papers, rendering, verification
+from edu_pilot.services import documents, outbox, papers, verification
 from edu_pilot.services.actors import OPERATOR, student
 from edu_pilot.services.cases import NotFound
 from edu_pilot.workflow.reasons import Forbidden, Refused
 from tests.factories import GRADUATED, SIGN_UP, Pilot, on, rows
 from tests.people import LIU_WEI, staff
 
+pytestmark = pytest.mark.usefixtures("renderer")
+
 DOCUMENT = Document.__table__
 TWINS = (documents.translation, documents.duplicate)
-
-
-@pytest.fixture(autouse=True)
-def renderer() -> None:
-    """Skip where the renderer is not installed: the application runs without it."""
-    if rendering.missing_pieces():
-        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
 
 
 def words(pdf: bytes) -> str:

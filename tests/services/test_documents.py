@@ -13,7 +13,7 @@ from flask import Flask
 
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Document
-from edu_pilot.services import documents, outbox, proof, rendering, store, verification
+from edu_pilot.services import documents, outbox, proof, store, verification
 from edu_pilot.services.actors import OPERATOR, student
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.vault import vault
@@ -33,14 +33,9 @@ from tests.factories import (
 )
 from tests.people import LIU_WEI, QIHE, STAFF, staff, worker
 
+pytestmark = pytest.mark.usefixtures("renderer")
+
 DOCUMENT = Document.__table__
-
-
-@pytest.fixture(autouse=True)
-def renderer() -> None:
-    """Skip where the renderer is not installed: the application runs without it."""
-    if rendering.missing_pieces():
-        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
 
 
 def rendered(kind: str) -> bytes:

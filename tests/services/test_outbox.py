@@ -106,10 +106,13 @@ def test_a_refused_follow_up_is_kept_with_its_reasons(any_pilot: Pilot) -> None:
     assert {state("claim", claim) for claim in claims} == {"approved"}
 
 
-def test_a_follow_up_on_a_record_that_is_gone_is_kept(pilot: Pilot) -> None:
+def test_a_follow_up_on_a_record_that_is_gone_is_kept_and_logged(
+    pilot: Pilot, capsys: pytest.CaptureFixture[str]
+) -> None:
     pilot.draft()
     _plant(reference="R2503-999999")
     assert outbox.drain() == 1
+    assert "reference=R2503-999999" in capsys.readouterr().err
     with read() as conn:
         assert [r["refusal"][0]["code"] for r in outbox.refused(conn)] == ["NotFound"]
 
@@ -202,7 +205,9 @@ def test_due_tries_a_refused_follow_up_again(any_pilot: Pilot) -> None:
     assert (state("claim", claim), steps(claim, "pay")) == ("in_payment", 1)
 
 
-def test_due_tries_a_refused_rendering_again(pilot: Pilot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_due_tries_a_refused_rendering_again(
+    pilot: Pilot, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pilot.registered()
 
     def no_font(*_: object) -> bytes:
@@ -213,6 +218,7 @@ def test_due_tries_a_refused_rendering_again(pilot: Pilot, monkeypatch: pytest.M
         outbox.drain(task="render")
         with read() as conn:
             assert [r["task"] for r in outbox.refused(conn)] == ["render"]
+    assert f"reference={rows('document')[0]['number']}" in capsys.readouterr().err
     monkeypatch.setattr(documents, "made_of", lambda _document: documents.Made(b"%PDF", "", ""))
     due.run()
     with read() as conn:

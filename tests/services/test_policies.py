@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from threading import Event
 
 import pytest
 import sqlalchemy as sa
@@ -269,3 +271,25 @@ def test_the_case_tells_the_version_that_judges_it(pilot: Pilot) -> None:
     application = pilot.registered()
     with on(SIGN_UP):
         assert case("application", application).policy_version_id == rows("policy_version")[0]["id"]
+
+
+def test_of_two_drafts_of_one_version_only_one_is_published(any_app: Flask) -> None:
+    """The second waits until the first is published, and then learns that it was overtaken."""
+    told, began = [], Event()
+
+    def second() -> None:
+        with any_app.app_context():
+            began.set()
+            with write() as conn:
+                told.extend(policies.overtaken(conn, 1))
+
+    with ThreadPoolExecutor(max_workers=1) as others:
+        with write() as conn:
+            assert policies.overtaken(conn, 1) == []
+            waiting = others.submit(second)
+            began.wait()
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+            policies.publish(conn, files_in_force() | {"more.csv": "a\n"}, None, OPERATOR)
+        waiting.result(timeout=30)
+    assert [reason.code for reason in told] == ["newer_version"]

@@ -15,7 +15,7 @@ from edu_pilot import clock
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Document, Person, PrintStack
 from edu_pilot.models.base import new_id
-from edu_pilot.services import audit, documents, erasure, look_ups, notices, outbox, prints, rendering, store, upkeep
+from edu_pilot.services import audit, documents, erasure, look_ups, notices, outbox, prints, store, upkeep
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.prints import Found, Wanted
@@ -24,15 +24,9 @@ from edu_pilot.workflow.registry import Actor
 from tests.factories import SIGN_UP, Pilot, on, rows
 from tests.people import LIU_WEI, worker
 
+pytestmark = pytest.mark.usefixtures("renderer")
 FORMS = Wanted("application", "registration_form")
 LATER = clock.today().replace(year=2026)
-
-
-@pytest.fixture(autouse=True)
-def renderer() -> None:
-    """Skip where the renderer is not installed: the application runs without it."""
-    if rendering.missing_pieces():
-        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
 
 
 @pytest.fixture(autouse=True)

@@ -301,10 +301,15 @@ READERS: Mapping[str, Callable[[Any, Any], Any]] = {
     "text": _text, "date": _date, "choice": _choice, "list": _list, "object": _object, "money": _money,
 }  # fmt: skip
 CHOICES: Mapping[str, frozenset[str]] = {
-    "CORRECT": frozenset(
+    "RETURN": frozenset(
         names(
             "PAPER_MISSING ILLEGIBLE PAPER_EXPIRED PORTRAIT_UNSUITABLE NAME_DIFFERS ID_NUMBER_DIFFERS "
-            "DIPLOMA_UNCLEAR WORK_NOT_PROVEN EMPLOYER_MISSING UNION_MEMBERSHIP_UNCLEAR "
+            "DIPLOMA_UNCLEAR WORK_NOT_PROVEN EMPLOYER_MISSING UNION_MEMBERSHIP_UNCLEAR OTHER"
+        )
+    ),
+    "CORRECT": frozenset(
+        names(
+            "PAPER_MISSING ILLEGIBLE PAPER_EXPIRED NAME_DIFFERS ID_NUMBER_DIFFERS UNION_MEMBERSHIP_UNCLEAR "
             "RECEIPT_DETAILS_WRONG AMOUNT_WRONG ACCOUNT_WRONG OTHER"
         )
     ),
@@ -330,9 +335,9 @@ CHOICES: Mapping[str, frozenset[str]] = {
         )
     ),
     "SUSPEND": frozenset(names("WORK ILLNESS FAMILY MILITARY_SERVICE OTHER")),
-    "CANCEL": frozenset(
-        names("NOT_REGISTERED FALSE_PAPERS DISCIPLINE SITE_NOT_AVAILABLE ENTERED_BY_MISTAKE OTHER")
-    ),
+    "CANCEL": frozenset(names("NOT_REGISTERED FALSE_PAPERS DISCIPLINE ENTERED_BY_MISTAKE OTHER")),
+    "CALL_OFF": frozenset(names("SITE_NOT_AVAILABLE ENTERED_BY_MISTAKE OTHER")),
+    "CANCEL_BATCH": frozenset(names("ENTERED_BY_MISTAKE OTHER")),
     "REVOKE": frozenset(["FALSE_PAPERS", "ACADEMIC_FRAUD", "ISSUED_BY_MISTAKE", "OTHER"]),
     "VOID": frozenset(["CHEATING", "IMPERSONATION", "IRREGULAR_SESSION", "OTHER"]),
     "BOUNCE": frozenset(names("ACCOUNT_CLOSED NAME_MISMATCH NUMBER_WRONG ACCOUNT_FROZEN OTHER")),

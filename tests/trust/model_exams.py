@@ -414,6 +414,6 @@ def publish(t: Try) -> None:
 
 @step("session", by="examiner", of="planned open seated", to="cancelled")
 def cancel(t: Try) -> None:
-    t.read(cancellation="choice CANCEL")
+    t.read(cancellation="choice CALL_OFF")
     for one in _candidates(t):
         t.world.then("certification", one.reference, "leave_session")

@@ -551,7 +551,7 @@ def settle__batch(t: Try) -> None:
 
 @step("payment", by="finance_maker", of="drawn", to="cancelled")
 def cancel(t: Try) -> None:
-    t.read(cancellation="choice CANCEL")
+    t.read(cancellation="choice CANCEL_BATCH")
     for one in _claims(t):
         one.batch = ""
 

@@ -268,7 +268,7 @@ def new_faults(t: Try, faults: list[str]) -> bool:
 
 @step("application", by="clerk registrar", of="registered verified", to="returned")
 def return_for_correction(t: Try) -> None:
-    given = t.read(faults="list CORRECT", note="text?")
+    given = t.read(faults="list RETURN", note="text?")
     t.require(new_faults_are_permitted=not new_faults(t, given["faults"]))
     t.case.answer_until = working_days_after(t.day, 10)
     t.case.named |= set(given["faults"])
@@ -278,7 +278,7 @@ def return_for_correction(t: Try) -> None:
 @step("application", by="registrar", of="registered verified")
 def permit_new_faults(t: Try) -> None:
     t.require(not_own_record=t.not_own, was_returned_before=bool(t.case.named))
-    given = t.read(faults="list CORRECT", note="text?")
+    given = t.read(faults="list RETURN", note="text?")
     t.case.permits.append(Permit(t.who, None, set(given["faults"])))
 
 

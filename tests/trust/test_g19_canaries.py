@@ -30,7 +30,7 @@ from edu_pilot.models import Person
 from edu_pilot.services import keys, outbox, search
 from edu_pilot.services.actors import OPERATOR
 from tests.app import TODAY, Place, at_work, opened
-from tests.browser.served import ARGUMENTS, CHROMIUM
+from tests.browser.served import ARGUMENTS, CHROMIUM, follow
 from tests.factories import CLAIMED, Pilot, application_form, on
 from tests.people import Human, fresh_code, id_number
 from tests.trust.client import Caller, callers
@@ -218,16 +218,15 @@ def by_browser(chromium: Browser, site: Site, traces: Traces, one: Human, refere
         page.fill("[name=username]", "wang.fang")
         page.fill("[name=password]", "demowang.fang")
         page.fill("[name=code]", code)
-        page.click("main button")
-        page.wait_for_url(lambda found: "/login" not in found)
+        follow(page.locator("main button"))
         page.goto(f"{site.base}/records/application/{reference}")
         page.locator("details.look-up summary").first.click()
-        page.locator("details.look-up button").first.click()
+        follow(page.locator("details.look-up button").first)
         assert one.id_number in page.content()
         page.goto(f"{site.base}/records/application")
         page.fill("#top-number", one.id_number)
-        page.press("#top-number", "Enter")
-        page.wait_for_url("**/search/**")
+        with page.expect_navigation(url="**/search/**"):
+            page.press("#top-number", "Enter")
         assert reference in page.content()
         traces.keep("address", page.url)
         stored = page.evaluate("JSON.stringify([Object.entries(localStorage), Object.entries(sessionStorage)])")

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser
 from edu_pilot import clock
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Document
-from edu_pilot.services import documents, offline, proof, rendering, revocations, vault, verification
+from edu_pilot.services import documents, offline, proof, revocations, vault, verification
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.documents import About, file_away
 from edu_pilot.services.perform import in_force, unit_of
@@ -34,17 +34,12 @@ from tests.people import worker
 from tests.trust.alterations import ALTERATIONS, LEFT_OPEN, Case
 from tests.trust.figures import figure, seed, size
 
+pytestmark = pytest.mark.usefixtures("renderer")
+
 DOCUMENT = Document.__table__
 KIND = "completion_certificate"
 GIVEN_BY_ISSUE = ("number", "code", "verify_at")
 FIRST_DAY = date(2025, 1, 31)
-
-
-@pytest.fixture(autouse=True)
-def renderer() -> None:
-    """Skip where the renderer is not installed: the application runs without it."""
-    if rendering.missing_pieces():
-        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
 
 
 def certificate(n: int) -> bytes:

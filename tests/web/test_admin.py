@@ -308,6 +308,23 @@ def test_a_draft_with_faults_names_them_all_and_is_not_published(hands: Pilot, a
         assert len(policies.versions(conn)) == 1
 
 
+def test_a_long_file_of_a_draft_is_searched_and_its_headings_and_faults_stand_with_their_lines(
+    hands: Pilot, at_desk: AtDesk
+) -> None:
+    admin = at_desk("admin")
+    sent = drafted(step="find", find="CAP_FEN")["file:policies.yaml"].splitlines()
+    line = next(n for n, one in enumerate(sent, 1) if "cap_fen: 500000" in one)
+    page = text(admin.send("/admin/policies/draft", **drafted(step="find", find="CAP_FEN")))
+    head = next(n for n, one in enumerate(sent, 1) if one.startswith("claim:"))
+    assert f'<a href="#line-{head}" data-line="{head}">{head} claim</a>' in page and f'id="line-{len(sent)}"' in page
+    found = page.partition('id="found"')[2].partition("</section>")[0]
+    assert f'href="#line-{line}"' in found and "cap_fen: 500000" in found and "The draft has faults" not in page
+    assert "No line holds" in text(admin.send("/admin/policies/draft", **drafted(step="find", find="dragon")))
+    wrong = {"file:roles.yaml": "clerk: 7\n", "shown": "roles.yaml"}
+    faults = text(admin.send("/admin/policies/draft", **drafted(**wrong))).partition('role="alert"')[2]
+    assert "<code>clerk: 7</code>" in faults.partition("</div>")[0] and 'href="#line-1"' in faults
+
+
 def test_a_draft_of_an_older_version_or_for_days_that_are_over_is_refused(hands: Pilot, at_desk: AtDesk) -> None:
     admin = at_desk("admin")
     publish(a=("min: 16", "min: 17"))

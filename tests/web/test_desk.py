@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from datetime import date
 
@@ -12,16 +13,19 @@ from flask import Flask
 from PIL import Image
 
 from edu_pilot import clock
-from edu_pilot.extensions import read
-from edu_pilot.services import begun, cards, erasure, rendering
+from edu_pilot.extensions import read, write
+from edu_pilot.models import Application
+from edu_pilot.rules.claim_dates import claim_deadline
+from edu_pilot.services import begun, cards, erasure, policies, rendering
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.documents import grouped
 from edu_pilot.services.vault import vault
-from tests.factories import Pilot, application_form, contents, row, rows, state
+from tests.factories import CLAIMED, Pilot, application_form, contents, row, rows, state
 from tests.people import LIU_WEI, worker
 from tests.web.queries import MOST, counted
 from tests.web.visitor import Visitor, text
 
+APPLICATION = Application.__table__
 AtDesk = Callable[[str], Visitor]
 JSON = {"Accept": "application/json"}
 
@@ -233,8 +237,47 @@ def test_my_county_today_tells_how_long_the_oldest_waits(at_desk: AtDesk, hands:
     reference = hands.registered()
     with clock.on(date(2022, 9, 1)):
         page = text(at_desk("wang.fang").get("/desk"))
-    assert reference in page and "too long" in page
+    assert reference in page and "overdue" in page
     assert reference not in text(at_desk("decheng.clerk").get("/desk"))
+
+
+def test_what_is_due_today_or_overdue_stands_first_with_its_day(at_desk: AtDesk, hands: Pilot) -> None:
+    draft, (late, today, later) = hands.draft(worker(20)), (hands.registered(worker(n)) for n in range(3))
+    returned = hands.registered(worker(3))
+    hands.act("application", returned, "return_for_correction", hands.wang_fang, faults=["ILLEGIBLE"])
+    # Registered by the state's five days; the draft by the last day of sign-up; the correction by its own day.
+    for reference, since in ((late, 18), (today, 20), (later, 21)):
+        with write() as conn:
+            known = APPLICATION.c.reference == reference
+            conn.execute(APPLICATION.update().where(known).values(since_on=date(2022, 8, since)))
+    with clock.on(date(2022, 8, 25)):
+        page = text(at_desk("wang.fang").get("/desk"))
+    lines = page.partition('id="due"')[2].partition("</table>")[0]
+    told = [(r, re.sub(r"<[^>]+>", " ", line)) for r in (late, today, later, draft, returned)
+            for line in lines.split("<tr>") if f">{r}</a>" in line]  # fmt: skip
+    order = sorted(told, key=lambda one: lines.index(f">{one[0]}</a>"))
+    assert [r for r, _line in order][:3] == [late, today, later] and len(order) == 5
+    said = dict(told)
+    assert "23 August 2022" in said[late] and "overdue" in said[late]
+    assert "25 August 2022" in said[today] and "due today" in said[today]
+    assert "26 August 2022" in said[later] and "due" not in said[later].partition("2022")[2]
+    until = row("application", returned)["answer_until"]
+    assert f"{until.day} {until:%B %Y}" in said[returned]
+    # Of a state with a limit the first due day stands above; no dash where there is a day.
+    above = page.partition('id="ages"')[2].partition("</table>")[0]
+    assert "23 August 2022" in above and "overdue" in above and "—" not in above
+
+
+def test_a_claim_at_the_desk_is_due_by_its_last_day(at_desk: AtDesk, hands: Pilot) -> None:
+    study = hands.graduated()
+    reference = hands.claim(study)
+    with clock.on(CLAIMED):
+        page = text(at_desk("wang.fang").get("/desk"))
+    with read() as conn:
+        policy = policies.in_force(conn, CLAIMED).policy
+    until = claim_deadline(policy, row("study", study)["diploma_on"])
+    line = next(part for part in page.split("<tr>") if f">{reference}</a>" in part)
+    assert f"{until.day} {until:%B %Y}" in line
 
 
 def test_the_desk_asks_no_more_with_many_rows(at_desk: AtDesk, hands: Pilot, site: Flask) -> None:

@@ -45,7 +45,7 @@ def test_r4_4_who_gets_no_seat_is_told_why_and_the_list_stays_open(hands: Pilot,
         answer = examiner.send(f"/exams/sessions/{session}/seats")
         told = text(answer)
         assert answer.status_code == 200 and "Banned from exams until" in told
-        assert re.findall(r"<dd>(\d+)</dd>", told) == ["3", "2", "1"]
+        assert re.findall(r"<dd>(\d+)</dd>", told) == ["2", "0", "1"]
         assert "The list stays open" in told and state("session", session) == "open"
         hands.act("certification", found[1], "leave_session", hands.examiner)
         assert "Everybody has a seat" in text(examiner.send(f"/exams/sessions/{session}/seats"))
@@ -53,6 +53,18 @@ def test_r4_4_who_gets_no_seat_is_told_why_and_the_list_stays_open(hands: Pilot,
     assert states(found) == ["seated", "trained", "seated"] and state("session", session) == "seated"
     assert "A101–01" in page and "A101–02" in page and "Door list" in page and "Exam ticket" in page
     assert (state("session", other), states(more)) == ("open", ["entered"])
+
+
+def test_who_was_seated_one_by_one_is_told_as_seated(hands: Pilot, at_desk: Desk) -> None:
+    session, found = crowds.entered(hands, 2, seats=2)
+    with clock.on(EXAM):
+        examiner = at_desk("examiner")
+        crowds.step("certification", found, "seat", hands.examiner, EXAM)
+        for _again in range(2):
+            told = text(examiner.send(f"/exams/sessions/{session}/seats"))
+            assert "<dt>Given a seat now</dt><dd>0</dd>" in told and "<dt>Had a seat before</dt><dd>2</dd>" in told
+            assert "<dt>Without a seat</dt><dd>0</dd>" in told and "<dt>Sent</dt>" not in told
+    assert states(found) == ["seated"] * 2 and state("session", session) == "seated"
 
 
 def test_the_tickets_of_a_page_come_in_one_file(hands: Pilot, at_desk: Desk) -> None:

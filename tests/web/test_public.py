@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import DataError
 
+from edu_pilot import paths
 from edu_pilot.services import accounts, documents
 from edu_pilot.services.actors import OPERATOR
 from tests.app import TODAY
@@ -139,3 +140,12 @@ def test_too_much_is_told_as_such(site: Flask, stranger: Visitor) -> None:
     answer = stranger.send("/verify", file=(io.BytesIO(b"x" * 5000), "paper.pdf"))
     assert answer.status_code == 413
     assert "too large" in text(answer)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("/", "registration slip or form"), ("/status", "registration slip and on")]
+)
+def test_where_the_query_code_stands_is_told_as_it_is_printed(stranger: Visitor, path: str, said: str) -> None:
+    papers = (paths.templates() / "documents" / kind / "body.html" for kind in ("slip", "registration_form"))
+    assert all("{{ query_code }}" in paper.read_text() for paper in papers)
+    assert said in text(stranger.get(path))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from edu_pilot import paths
-from edu_pilot.services import documents, papers
+from edu_pilot import clock, paths
+from edu_pilot.extensions import read
+from edu_pilot.services import documents, papers, policies
 from edu_pilot.workflow.versions import read_folder
 from tests.app import TODAY
 from tests.factories import (
@@ -377,3 +379,31 @@ def test_what_was_said_is_shown_in_the_form_and_emptied_it_is_taken_back(at_desk
     kept = row("claim", claim)
     assert (kept["heir"], kept["employer_gone"], str(kept["member_since_on"])) == (None, "no", "2021-01-01")
     assert "—" in text(clerk.get(path))
+
+
+def _offered(part: str) -> set[str]:
+    """Give the kinds of paper that a part of a page has a place for."""
+    return set(re.findall(r'type="file" id="paper-(\w+)"', part))
+
+
+def test_only_papers_that_a_record_can_need_are_offered(at_desk: AtDesk, hands: Pilot) -> None:
+    draft, study = hands.draft(), hands.studying(worker(7))
+    clerk = at_desk("wang.fang")
+    first, _more, second = text(clerk.get(f"/records/application/{draft}")).partition('<details class="more-papers">')
+    now, further = _offered(first), _offered(second)
+    assert now == {"id_front", "id_back", "previous_diploma", "portrait", "migrant_work"}
+    assert "other" in further and not further & {"death_proof", "heir_proof", "receipt", "employer_letter"}
+    page = text(at_desk("chen.hui").get(f"/records/study/{study}"))
+    kinds = re.findall(r'<option value="(\w+)"', page.partition('id="kind"')[2].partition("</select>")[0])
+    assert kinds == ["identity_proof", "consent", "other"]
+
+
+def test_the_rule_of_papers_names_kinds_and_states_that_there_are(hands: Pilot) -> None:
+    with read() as conn:
+        compiled = policies.in_force(conn, clock.today()).compiled
+    policy, rule = compiled.policy, compiled.policy.get("papers_offered")
+    known = {*policy.get("papers"), *policy.get("other_papers")}
+    assert {kind for kinds in rule.values() for kind in kinds} == known
+    assert rule.keys() == compiled.engines.keys()
+    for workflow, kinds in rule.items():
+        assert {s for states in kinds.values() for s in states} <= compiled.definition(workflow).states.keys()

@@ -136,6 +136,9 @@ def test_r3_7_those_who_meet_everything_complete_together(hands: Pilot, at_desk:
         registrar = at_desk("chen.hui")
         page = text(registrar.get("/registry/graduation/complete"))
         assert "1 on this page meet everything" in page and page.count('name="chosen"') == 1
+        assert "required, elective or free" in page
+        [(earned, wanted), none] = re.findall(r"free credits: (\d+) of (\d+)", page)
+        assert none == ("0", wanted) and int(earned) >= int(wanted) > 0
         answer = registrar.send("/registry/graduation/complete", chosen=[ready, other])
         assert "of 79 credits are reached" in text(answer)
     assert (state("study", ready), state("study", other)) == ("completed", "studying")

@@ -89,12 +89,25 @@ def test_other_wants_an_explanation_which_the_claimant_reads(at_desk: AtDesk, ha
     assert context("return_notice")["note"] == "齐河县总工会：票据缺章"
 
 
+def test_r5_2_a_refusal_needs_the_own_reading_and_the_page_says_why(at_desk: AtDesk, claims: list[str]) -> None:
+    union = at_desk("zhao.min")
+    bare = {"reading-line_0": "", "reading-id_tail": "", "reading-diploma_on": ""}
+    answer = judged(union, claims[0], outcome="refuse", reasons="NOT_MEMBER", **bare)
+    assert answer.status_code == 422 and rows("claim_check") == []
+    reading = text(answer).partition('id="check-reading"')[2].partition("</section>")[0]
+    assert "a refusal too" in reading and "side by side" in reading
+    unread = bare | {"reading-line_0": "0", "reading-id_tail": "002X", "reading-diploma_on": "20250131"}
+    assert judged(union, claims[0], outcome="refuse", reasons="ILLEGIBLE", **unread).status_code == 303
+    assert rows("claim_check")[0]["reading"]["amount_fen"] == 0
+
+
 def test_the_reasons_stand_in_families_each_offered_once(at_desk: AtDesk, claims: list[str]) -> None:
     page = text(at_desk("zhao.min").get(f"/review/{claims[0]}"))
     refuse = page.partition('data-family="refuse"')[2].partition("</fieldset>")[0]
     correct = page.partition('data-family="correct"')[2].partition("</fieldset>")[0]
     assert 'value="NOT_MEMBER"' in refuse and 'value="PAPER_MISSING"' not in refuse
     assert 'value="PAPER_MISSING"' in correct and 'value="NOT_MEMBER"' not in correct
+    assert 'value="RECEIPT_DETAILS_WRONG"' in correct and 'value="PORTRAIT_UNSUITABLE"' not in correct
     ids = re.findall(r'id="([^"]+)"', page)
     assert len(ids) == len(set(ids))
 

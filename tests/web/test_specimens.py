@@ -9,19 +9,15 @@ import pypdf
 import pytest
 from flask import Flask
 
-from edu_pilot.services import rendering, specimens
+from edu_pilot.services import specimens
 from tests.factories import Pilot, contents
 from tests.web.queries import MOST, counted
 from tests.web.visitor import Visitor, text
 
+pytestmark = pytest.mark.usefixtures("renderer")
+
 AtDesk = Callable[[str], Visitor]
 PAGES = ("/admin/specimens", "/admin/specimens.pdf")
-
-
-@pytest.fixture(autouse=True)
-def renderer() -> None:
-    if rendering.missing_pieces():
-        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
 
 
 def test_the_page_offers_every_kind_and_names_what_no_font_draws(hands: Pilot, at_desk: AtDesk, site: Flask) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -13,8 +14,9 @@ from PIL import Image
 
 from edu_pilot import clock
 from edu_pilot.extensions import db
+from edu_pilot.services import deadlines
 from edu_pilot.services.vault import vault
-from tests.factories import CARD, CLAIMED, Pilot, row, rows, state
+from tests.factories import CARD, CLAIMED, Pilot, refused, row, rows, state
 from tests.people import LIU_WEI, Human
 from tests.web.visitor import Visitor, text
 
@@ -68,6 +70,31 @@ def test_the_page_says_where_i_stand_who_holds_it_and_whom_to_call(
     assert "Please hand in: ID card, portrait side" in page
     assert "Qihe Teaching Point" in page and 'href="tel:0534-0002501"' in page
     assert "Since 5 July 2022" in page and LIU_WEI.id_number not in page
+
+
+@pytest.mark.parametrize(("reach", "office"), [("registered", "齐河县教学点"), ("submitted", "齐河县总工会")])
+def test_one_office_is_named_to_call_the_one_that_holds_the_case(
+    hands: Pilot, come_in: Callable[[date], Visitor], reach: str, office: str
+) -> None:
+    hands.registered() if reach == "registered" else hands.submitted(hands.graduated())
+    student = come_in(date(2022, 8, 20) if reach == "registered" else CLAIMED)
+    student.headers["Accept-Language"] = "zh"
+    with_whom = re.findall(r"<dt>现由谁办</dt><dd>(.*?)</dd>", text(student.get("/status")), re.S)
+    held = [told for told in with_whom if office in told]
+    assert len(held) == 1 and all(told.count('class="contact"') <= 1 for told in with_whom)
+
+
+def test_a_dispute_that_was_handed_over_is_with_the_arbiter(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
+    claim = hands.submitted(hands.graduated())
+    hands.check(claim, hands.zhao_min)
+    hands.check(claim, hands.sun_li, refused("RECEIPT_VOID"))
+    over = row("claim", claim)["recheck_until"] + timedelta(days=1)
+    with clock.on(over):
+        assert deadlines.claims()["escalated"] == 1
+    page = text(come_in(over).get("/status"))
+    told = re.findall(r"<dt>Now with</dt><dd>(.*?)</dd>", page, re.S)
+    assert re.findall(r"0534-\d+", told[-1].partition("</a>")[0])[-1:] == ["0534-0000004"]
+    assert told[-1].count('class="contact"') == 1
 
 
 def test_nobody_elses_step_is_offered(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
@@ -137,8 +164,19 @@ def test_one_part_of_a_claim_is_changed_and_the_others_stay(hands: Pilot, come_i
     assert "join the union of the township" in page and "I declare this and submit" not in page
     assert "to do" in text(student.get("/my/claim"))
     assert row("claim", claim)["union_of"] == "none" and row("claim", claim)["account_holder"] is not None
-    assert "1".zfill(6) in text(student.get("/my/claim/receipts"))
+    there = text(student.get("/my/claim/receipts"))
+    assert "1".zfill(6) in there and there.count('<details class="receipt empty"') == 5
+    assert not re.search(r'<details class="receipt[^>]* open', there)
     assert student.get("/my/claim/nothing").status_code == 404
+
+
+def test_a_faulty_receipt_stands_open_whichever_it_is(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
+    hands.graduated()
+    wrong = {"receipts-1-number": "2".zfill(20), "receipts-1-amount_fen": "many", "account_number": CARD}
+    page = text(come_in(CLAIMED).send("/my/claim", **receipt_fields("receipts"), **wrong, account_holder=LIU_WEI.name))
+    blocks = re.findall(r'<details class="receipt[^>]*>', page)
+    assert [" open" in block for block in blocks] == [False, True, False, False, False, False]
+    assert not any("name=" in block for block in blocks)
 
 
 def test_a_card_that_was_mistyped_is_put_right(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from edu_pilot.workflow.definition import Definition, Vocabulary, parse
@@ -54,7 +56,14 @@ def vocabulary() -> Vocabulary:
         registry.rule(_named(name))
     registry.effect(_named("take_book"))
     registry.condition(_named("in_time"))
-    whys = {"whys": {"OLD": {"zh": "旧", "en": "Old"}}, "plain": "text"}
+    whys: dict[str, Any] = {
+        "whys": {
+            "OLD": {"zh": "旧", "en": "Old", "for": ["loan"]},
+            "LATE": {"zh": "迟", "en": "Late"},
+            "SOLD": {"zh": "售", "en": "Sold", "for": ["shop"]},
+        },
+        "plain": "text",
+    }
     return Vocabulary(registry, ("reader", "librarian"), ("slip",), whys)
 
 
@@ -80,7 +89,8 @@ def test_a_sound_file_has_no_fault() -> None:
     assert definition is not None
     assert (definition.name, definition.prefix, definition.initial) == ("loan", "L", "asked")
     assert definition.states["asked"].days == 3
-    assert definition.actions["give_back"].needs[0].choices["OLD"].en == "Old"
+    choices = definition.actions["give_back"].needs[0].choices
+    assert {code: label.en for code, label in choices.items()} == {"OLD": "Old", "LATE": "Late"}
     assert definition.actions["give_back"].dangerous
 
 

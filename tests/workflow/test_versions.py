@@ -135,6 +135,14 @@ LIST_FAULTS: dict[str, tuple[str, str, str, str, str]] = {
         "king",
         "king is no role",
     ),
+    "code kept for a workflow that is none": (
+        "policies.yaml",
+        "for: [claim]",
+        "for: [claims]",
+        "for: [claims]",
+        "there is no workflow claims",
+    ),
+    "code kept for no list": ("policies.yaml", "for: [claim]", "for: claim", "for: claim}", "list in brackets"),
     "choices without labels": (
         "policies.yaml",
         "    PERSONAL: {",

@@ -150,7 +150,7 @@ def release_live_case(change: Change) -> None:
 
 @effect
 def give_query_code(change: Change) -> None:
-    """The code on the registration form with which the applicant asks for the status."""
+    """The code on the slip and the registration form with which the applicant asks for the status."""
     if change.case.query_index:
         return
     code = change.unit.vault.code("query", change.reference, QUERY_CODE_LENGTH)

@@ -131,6 +131,17 @@ def test_an_unknown_action_of_a_visible_record_is_missing(clerk: Caller, pilot: 
     told(clerk.post(f"/records/application/{pilot.draft()}/actions/fly", {"version": 1}), 404, "not_found")
 
 
+def test_a_step_offers_and_takes_only_the_reasons_of_its_own_workflow(clerk: Caller, pilot: Pilot) -> None:
+    path = f"/records/application/{pilot.registered()}"
+    record = clerk.get(path).get_json()
+    [needs] = [offer["needs"] for offer in record["offers"] if offer["action"] == "return_for_correction"]
+    [offered] = [{choice["value"] for choice in need["choices"]} for need in needs if need["name"] == "faults"]
+    assert "EMPLOYER_MISSING" in offered and "RECEIPT_DETAILS_WRONG" not in offered
+    given = {"version": record["version"], "input": {"faults": ["RECEIPT_DETAILS_WRONG"]}}
+    [reason] = told(clerk.post(f"{path}/actions/return_for_correction", given), 422, "malformed")
+    assert reason["field"] == "faults"
+
+
 def test_every_miss_of_the_status_is_the_same(anybody: Caller, pilot: Pilot) -> None:
     code = case("application", pilot.registered()).query_code
     tail = LIU_WEI.id_number[-6:]
