@@ -20,7 +20,7 @@ from granian.server import Server
 from edu_pilot import faults
 from edu_pilot.config import LOOPBACK, Misconfigured, Settings
 from edu_pilot.process import at_work
-from edu_pilot.services import archive, due, outbox, readiness, snapshots, uploads
+from edu_pilot.services import archive, cut_fonts, due, outbox, readiness, snapshots, uploads
 
 POLL_SECONDS = 1.0
 DUE_SECONDS = 3600.0
@@ -115,6 +115,8 @@ def work(settings: Settings) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, told)
+    # Once on each computer, and here rather than while somebody waits for the first paper.
+    cut_fonts.folder()
     rounds = Rounds()
     while not stop.is_set():
         stop.wait(0 if rounds.busy() else POLL_SECONDS)

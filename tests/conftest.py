@@ -16,8 +16,8 @@ from tests import app as installations
 from tests import postgres as postgres_server
 from tests.app import TODAY, Place
 from tests.browser.served import opened_browser, served_here
-from tests.crowd import Crowd, crowd_at
 from tests.factories import Pilot
+from tests.full_sample import Crowd, crowd_at
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 # The fonts of the documents are cut once for all installations of all tests.

@@ -12,7 +12,7 @@ from flask import Flask
 from edu_pilot import clock
 from edu_pilot.sample import accounts
 from tests.app import opened
-from tests.crowd import TODAY, Crowd
+from tests.full_sample import TODAY, Crowd
 from tests.web.queries import MOST, counted
 from tests.web.visitor import Visitor, text
 

@@ -14,7 +14,7 @@ from edu_pilot.models import Ban, Certification, Claim, Document, Payment, Payme
 from edu_pilot.sample.stories import WAITING, cast
 from edu_pilot.services import audit, outbox
 from tests.app import at_work, opened
-from tests.crowd import TODAY, Crowd
+from tests.full_sample import TODAY, Crowd
 from tests.rules.shipped import POLICY
 
 FOUR = {"registration_form", "admission_notice", "completion_certificate", "claim_form"}
