@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -11,11 +12,11 @@ from typing import Any
 import pypdf
 import pytest
 
-from edu_pilot import clock
+from edu_pilot import clock, server
 from edu_pilot.extensions import read, write
 from edu_pilot.models import Document, Person, PrintStack
 from edu_pilot.models.base import new_id
-from edu_pilot.services import audit, documents, erasure, look_ups, notices, outbox, prints, rendering, store, upkeep
+from edu_pilot.services import audit, documents, erasure, look_ups, notices, outbox, prints, store, upkeep
 from edu_pilot.services.actors import OPERATOR
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.prints import Found, Wanted
@@ -24,15 +25,9 @@ from edu_pilot.workflow.registry import Actor
 from tests.factories import SIGN_UP, Pilot, on, rows
 from tests.people import LIU_WEI, worker
 
+pytestmark = pytest.mark.usefixtures("renderer")
 FORMS = Wanted("application", "registration_form")
 LATER = clock.today().replace(year=2026)
-
-
-@pytest.fixture(autouse=True)
-def renderer() -> None:
-    """Skip where the renderer is not installed: the application runs without it."""
-    if rendering.missing_pieces():
-        pytest.skip("documents cannot be rendered here: " + ", ".join(rendering.missing_pieces()))
 
 
 @pytest.fixture(autouse=True)
@@ -105,6 +100,17 @@ def test_a_run_is_made_stack_by_stack_and_opened_in_order(pilot: Pilot) -> None:
         assert audit.verify(conn).ok
     (entry,) = rows("audit_entry", workflow="print_run")
     assert (entry["reference"], entry["action"], entry["actor"]) == (number, "ask", "wang.fang")
+
+
+def test_the_worker_makes_one_stack_a_round(pilot: Pilot) -> None:
+    forms(pilot, 3)
+    number, rounds = asked(pilot.wang_fang), server.Rounds()
+    # Not what is due by the hour.
+    rounds.next_due = math.inf
+    assert [(rounds.busy(), run_of(number)["made"]) for _ in range(2)] == [(True, 1), (True, 2)]
+    while rounds.busy():
+        pass
+    assert run_of(number)["done_at"] and not rows("outbox", task="print", done_at=None)
 
 
 def test_the_kept_files_of_a_stack_come_as_a_zip_with_safe_names(pilot: Pilot) -> None:
