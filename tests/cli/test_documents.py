@@ -15,7 +15,7 @@ from flask import Flask
 
 from edu_pilot.extensions import write
 from edu_pilot.models import Document
-from edu_pilot.services import documents, papers, rendering
+from edu_pilot.services import documents, papers, sandbox
 from tests.cli.test_cli import typed
 from tests.factories import A_PDF, GRADUATED, SIGN_UP, Pilot, on, rows
 from tests.people import worker
@@ -149,12 +149,12 @@ def test_a_print_run_tells_what_it_leaves_out(app: Flask, pilot: Pilot, tmp_path
 def test_sheets_that_cannot_be_joined_end_a_print_run_with_a_reason(
     app: Flask, pilot: Pilot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def beyond(_numbers: list[str]) -> bytes:
-        raise rendering.BeyondLimits
+    def beyond(_task: str, _content: bytes, **_facts: str) -> sandbox.Done:
+        raise sandbox.Beyond
 
     reference, folder = pilot.registered(), tmp_path / "run"
     with on(SIGN_UP):
-        monkeypatch.setattr(documents, "printer_file", beyond)
+        monkeypatch.setattr(sandbox, "run", beyond)
         result = typed(app)("documents", "print", str(folder), "application", "registration_form", reference, "--json")
     assert result.exit_code == 1 and "Traceback" not in result.output
     assert "not_rendered" in result.output and list(folder.iterdir()) == []
