@@ -74,7 +74,7 @@ def version() -> str:
 
 
 def _kept(sources: dict[str, InstalledFont]) -> Path:
-    place = paths.cache() / f"fonts-{_key(sources)}"
+    place = paths.cache() / f"fonts-{_key(paths.cache(), sources)}"
     if not (place / CONFIGURATION).exists():
         with _alone(place):
             if not (place / CONFIGURATION).exists():
@@ -82,8 +82,9 @@ def _kept(sources: dict[str, InstalledFont]) -> Path:
     return place
 
 
-def _key(sources: dict[str, InstalledFont]) -> str:
-    digest = hashlib.sha256(f"{RECIPE} {fontTools.version}".encode())
+def _key(cache: Path, sources: dict[str, InstalledFont]) -> str:
+    """Return what the cut depends on; its configuration names the folder, so one that was moved is cut anew."""
+    digest = hashlib.sha256(f"{RECIPE} {fontTools.version}\0{cache}".encode())
     for family, font in sorted(sources.items()):
         digest.update(f"{family}\0{font.face}\0".encode() + Path(font.path).read_bytes())
     return digest.hexdigest()[:16]

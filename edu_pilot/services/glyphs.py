@@ -48,6 +48,7 @@ NEVER_OURS = (
 )  # fmt: skip
 
 # What the fields of a document are called where a character is reported.
+MOST_TOLD = 12
 PLACES = {
     "name": "姓名",
     "employer": "工作单位",
@@ -183,8 +184,13 @@ def unprintable(context: object) -> list[UnprintableCharacter]:
 
 
 def told(characters: Iterable[UnprintableCharacter]) -> str:
-    """Name characters as a clerk finds them: the character, its code, and its place in both languages."""
-    return ", ".join(f"{_shown(c.char)}{c.codepoint} ({_place(c.field)})" for c in characters)
+    """Name characters as a clerk finds them: the character, its code, and its place in both languages.
+
+    Of very many, which is no matter of names any more, the first are named and the rest counted.
+    """
+    found = list(characters)
+    named = ", ".join(f"{_shown(c.char)}{c.codepoint} ({_place(c.field)})" for c in found[:MOST_TOLD])
+    return named if len(found) <= MOST_TOLD else f"{named} … (+{len(found) - MOST_TOLD})"
 
 
 def _shown(char: str) -> str:

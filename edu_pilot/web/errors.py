@@ -46,6 +46,10 @@ TEXTS = {
     500: (N_("Something went wrong"), N_("Nothing was changed. Try again, or tell the administrator when it was.")),
     503: (N_("Not available now"), N_("The system is starting or under repair. Try again in some minutes.")),
 }  # fmt: skip
+NOT_DRAWN = (
+    N_("This paper cannot be drawn yet"),
+    N_("It is issued and nothing is lost; it is drawn by itself once what is named here is mended. Tell the office."),
+)
 # What one can do next, under each page.
 WAYS: dict[int, tuple[str, ...]] = {
     400: (N_("If you came from a form, go back in your browser: what you typed is usually still there."),),
@@ -88,10 +92,10 @@ def init_app(app: Flask) -> None:
         app.register_error_handler(kind, handler)
 
 
-def page(status: int, detail: str = "") -> Answer:
-    """Return the page of a status; the same one whoever asks for whatever."""
-    title, text = TEXTS.get(status, TEXTS[400 if status < 500 else 500])
-    ways = [_(way) for way in WAYS.get(status, ())]
+def page(status: int, detail: str = "", said: tuple[str, str] | None = None) -> Answer:
+    """Return the page of a status, or with a title and text of its own; the same one whoever asks for whatever."""
+    title, text = said or TEXTS.get(status, TEXTS[400 if status < 500 else 500])
+    ways = [] if said else [_(way) for way in WAYS.get(status, ())]
     at = clock.now() if status >= 500 else None
     told = {"title": _(title), "text": _(text), "detail": detail, "ways": ways, "at": at, "status": status}
     return render_template("public/error.html", **told), status
@@ -137,7 +141,7 @@ def _unproved(_refused: StepUpNeeded) -> Answer:
 
 
 def _not_rendered(error: RenderingRefused) -> Answer:
-    return page(503, _(error.text, **error.facts))
+    return page(503, _(error.text, **error.facts), NOT_DRAWN)
 
 
 def status_of(refused: Refused) -> int:

@@ -19,7 +19,7 @@ import pytest
 from edu_pilot import sandboxed
 from edu_pilot.services import cut_fonts, glyphs, press, rendering
 from edu_pilot.services.specimens import COMPLETION_CERTIFICATE, CONTEXTS, QR
-from edu_pilot.services.typefaces import CUTS
+from edu_pilot.services.typefaces import CONFIGURATION, CUTS
 
 SECONDS = 2.0
 
@@ -169,6 +169,14 @@ def test_without_cut_fonts_the_whole_ones_serve_and_the_log_tells(
         for cached in (cut_fonts.folder, cut_fonts.version):
             cached.cache_clear()
     assert "字" in text_of(pdf) and b"cut" in "\n".join(caplog.messages).encode()
+
+
+def test_a_cut_that_was_moved_with_its_folder_is_not_taken_for_ours(tmp_path: Path) -> None:
+    """Its configuration names the place it was cut in, which the press does not see: every paper would be refused."""
+    sources = {family: font for family, font in glyphs.installed_fonts().items() if family in CUTS}
+    assert cut_fonts._key(tmp_path / "before", sources) != cut_fonts._key(tmp_path / "after", sources)
+    cut = cut_fonts.folder()
+    assert cut is not None and str(cut.parent) in (cut / CONFIGURATION).read_text("utf-8")
 
 
 def test_the_border_is_one_object_however_often_it_stands_there() -> None:

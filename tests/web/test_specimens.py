@@ -56,6 +56,7 @@ def test_a_name_that_no_font_draws_is_told_and_not_printed(at_desk: AtDesk) -> N
     place = [hard.name for hard in specimens.hard_names()].index("谢\U0002ebf0") + 1
     answer = at_desk("admin").get(f"/admin/specimens.pdf?name={place}")
     assert answer.status_code == 503 and "U+2EBF0" in text(answer)
+    assert "This paper cannot be drawn yet" in text(answer) and "starting" not in text(answer)
 
 
 @pytest.mark.parametrize("asked", ["kind=nothing", "name=0", "name=51", "kind=../claim_form"])
