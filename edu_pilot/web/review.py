@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -120,8 +121,10 @@ def claim(reference: str) -> str:
     return claim_page(reference)
 
 
-def claim_page(reference: str, tried: Answers | None = None, refused: Refused | None = None) -> str:
-    """Render the page of one claim; a form that was tried keeps its entries."""
+def claim_page(
+    reference: str, tried: Answers | None = None, refused: Refused | None = None, *, doubted: bool = False
+) -> str:
+    """Render the page of one claim; a form that was tried keeps its entries, one in doubt asks whether it is meant."""
     actor, queue = access.actor(), _queue()
     with read() as conn:
         case = search.get(conn, "claim", reference, actor)
@@ -144,6 +147,7 @@ def claim_page(reference: str, tried: Answers | None = None, refused: Refused | 
             steps=[s for s in steps if s.offer.action.name not in DECISIONS],
             tried=tried,
             refused=refused,
+            doubted=doubted,
             queue=queue,
             titles=TITLES,
             filters=_filters(queue),
@@ -198,10 +202,22 @@ def act(reference: str, action: str) -> Any:
     form = _entered(reference, action)
     if not form.validate():
         return claim_page(reference, form), 422
+    if _passes_another_amount(reference, form.given) and "meant" not in request.form:
+        return claim_page(reference, form, doubted=True), 422
     g.again = partial(claim_page, reference, form)
     outbox.act("claim", reference, action, access.actor(), form.given, form.seen)
     flash(_("Done: %(action)s", action=f"{reference} {form.action.label.say(i18n.language())}"))
     return redirect(_onward(reference), 303)
+
+
+def _passes_another_amount(reference: str, given: Mapping[str, Any]) -> bool:
+    """Whether a claim is passed though another amount was read than is claimed: what is claimed would be paid."""
+    reading = given.get("reading")
+    if given.get("outcome") != "pass" or not reading:
+        return False
+    with read() as conn:
+        receipts = search.get(conn, "claim", reference, access.actor()).receipts
+        return bool(reading["amount_fen"] != sum(receipt.amount_fen for receipt in receipts))
 
 
 @pages.get("/<reference>/<action>")

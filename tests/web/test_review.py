@@ -74,7 +74,9 @@ def test_every_receipt_is_read_by_itself(at_desk: AtDesk, hands: Pilot) -> None:
     union = at_desk("zhao.min")
     short = judged(union, claim, **{"reading-line_0": "1000"})
     assert short.status_code == 422 and rows("claim_check") == []
-    assert judged(union, claim, **{"reading-line_0": "1000", "reading-line_1": "3790.5"}).status_code == 303
+    assert (
+        judged(union, claim, **{"reading-line_0": "1000", "reading-line_1": "3790.5"}, meant="yes").status_code == 303
+    )
     assert rows("claim_check")[0]["reading"]["amount_fen"] == 479_050
 
 
@@ -278,3 +280,13 @@ def test_the_navigation_counts_what_the_queues_hold(hands: Pilot, claims: list[s
             queues = reviewing.counted(conn, actor)
             assert waiting.numbers(conn, actor, ["review"])["review"] == sum(queues.values())
         assert sum(queues.values()) == (0 if actor is hands.arbiter else 3)
+
+
+def test_r5_2_a_claim_passed_on_another_amount_asks_whether_that_is_meant(hands: Pilot, at_desk: AtDesk) -> None:
+    claim = hands.submitted(hands.graduated())
+    union = at_desk("zhao.min")
+    asked = judged(union, claim, **{"reading-line_0": "4,340.00"})
+    assert asked.status_code == 422 and "read another amount than is claimed" in text(asked)
+    assert 'value="4,340.00"' in text(asked) and state("claim", claim) == "submitted" and not rows("claim_check")
+    assert judged(union, claim, **{"reading-line_0": "4,340.00"}, meant="yes").status_code == 303
+    assert rows("claim_check")[0]["reading"]["amount_fen"] == 434_000
