@@ -32,6 +32,8 @@ from edu_pilot.workflow.reasons import Reason, Refused
 pages = Blueprint("claiming", __name__, url_prefix="/my/claim")
 # What says that a row of the receipts is meant: the rest is filled in beforehand.
 TYPED = ("number", "paid_on", "amount_fen")
+# As long as nothing is decided, papers that are missing can still be brought.
+UNDECIDED = frozenset({"draft", "submitted", "returned", "not_agreed"})
 RECEIPT = ("kind", "code", "number", "issuer", "payer", "item", "paid_on", "evidence")
 MORE = (
     "other_money_fen", "explanation", "union_of", "member_since_on", "member_until_on", "employer_gone",
@@ -112,6 +114,7 @@ def _new_page(conn: Connection, study: Case, form: Answers, refused: Refused | N
         study=shown,
         form=form,
         refused=refused,
+        photos_lost=files.chosen("photos"),
         more=[form[name] for name in MORE],
         words=Words(shown.compiled),
         certificates=study.certificates,
@@ -165,7 +168,7 @@ def _with_photos(reference: str) -> Any:
     """Keep the photos sent along; the ones that cannot be taken are named, and nothing else is lost."""
     faults = papers.add_all("claim", reference, "receipt", files.several("photos"), access.actor())
     if faults:
-        return _part_page("receipts", faults=faults), 422
+        return _part_page("receipts", faults=faults, taken=True), 422
     return redirect(url_for(".check"), 303)
 
 
@@ -200,8 +203,7 @@ def _tasks(conn: Connection, shown: Shown) -> list[Task]:
     for reason in offer.reasons if offer else ():
         against.setdefault(MENDED.get(reason.field or "") or MENDED.get(reason.code, "more"), []).append(reason)
     total = sum(receipt["amount_fen"] for receipt in told["receipts"])
-    photos = sum(row["kind"] == "receipt" and not row["erased_at"] for row in papers.of_record(conn, case))
-    numbers = {"number": len(told["receipts"]), "amount": yuan(total), "photos": photos}
+    numbers = {"number": len(told["receipts"]), "amount": yuan(total), "photos": len(_photos(conn, case))}
     words, held = Words(shown.compiled), case.certificates
     card = _("%(holder)s, ending in %(tail)s", holder=told["account_holder"], tail=told["account_tail"])
     has = ", ".join(words.row("occupations", one.occupation) for one in held)
@@ -271,6 +273,7 @@ def done() -> str:
             "student/claim_done.html",
             shown=shown,
             stage=telling.stage(shown, current.policy),
+            no_photo=case.state in UNDECIDED and not _photos(conn, case),
             issued=[row for row in documents.of_record(conn, "claim", case.id) if not row["voided_at"]],
             readable=documents.readable(conn, actor),
             words=Words(current),
@@ -297,6 +300,8 @@ def _part_page(
     tried: Answers | None = None,
     refused: Refused | None = None,
     faults: Sequence[tuple[int, Reason]] = (),
+    *,
+    taken: bool = False,
 ) -> str:
     with read() as conn:
         shown = _shown(conn)
@@ -310,6 +315,7 @@ def _part_page(
             form=form,
             refused=refused,
             faults=faults,
+            photos_lost=files.chosen("photos") and not taken,
             photos=_photos(conn, shown.case),
             words=Words(shown.compiled),
         )

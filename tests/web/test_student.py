@@ -28,6 +28,11 @@ def photo(colour: str) -> bytes:
     return target.getvalue()
 
 
+def picture(colour: str) -> tuple[io.BytesIO, str]:
+    """Give a picture as a browser sends it."""
+    return io.BytesIO(photo(colour)), f"{colour}.png"
+
+
 def query_code(who: Human) -> str:
     """Give the code on a person's registration form."""
     known = next(r for r in rows("application", id_index=vault().index("id_number", who.id_number)) if r["query_code"])
@@ -253,3 +258,33 @@ def test_the_clerk_copies_a_text_and_notes_that_it_was_told(hands: Pilot, at_des
     assert "Told so far" in text(clerk.get(path)) and "Papers missing · SMS" in text(clerk.get(path))
     again = clerk.send(f"{path}/told", message="send.papers", channel="pigeon")
     assert again.status_code == 422 and "Choose what was told and how." in text(again)
+
+
+def test_photos_lost_with_a_faulty_form_are_asked_for_once_more(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    hands.graduated()
+    student = come_in(CLAIMED)
+    given = receipt_fields("receipts") | {"account_number": CARD, "account_holder": LIU_WEI.name}
+    lost = "Your photos were not kept; choose them once more."
+    unread = student.send("/my/claim", **given | {"receipts-0-amount_fen": "many"}, photos=[picture("red")])
+    assert unread.status_code == 422 and text(unread).count(lost) == 2
+    refused_by_rule = student.send("/my/claim", **given | {"receipts-0-number": "12"}, photos=[picture("red")])
+    assert refused_by_rule.status_code == 409 and lost in text(refused_by_rule)
+    assert lost not in text(student.send("/my/claim", **given | {"receipts-0-number": "12"}))
+    assert student.send("/my/claim", **given).status_code == 303
+    version = str(rows("claim")[0]["version"])
+    part = receipt_fields("new_receipts") | {"seen_version": version, "new_receipts-0-amount_fen": "many"}
+    assert lost in text(student.send("/my/claim/receipts", **part, photos=[picture("red")]))
+
+
+def test_a_claim_without_a_photo_says_so_before_and_after_it_is_submitted(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    claim = hands.claim(hands.graduated())
+    student, warned = come_in(CLAIMED), "This claim has no photo of a receipt"
+    page = text(student.get("/my/claim/check"))
+    assert warned in page and 'href="/my/claim/receipts#photos"' in page and "I declare this and submit" in page
+    student.send("/my/claim/submit", seen_version=str(row("claim", claim)["version"]))
+    page = text(student.get("/my/claim/done"))
+    assert warned in page and "teaching point" in page and 'href="/my/claim/receipts#photos"' not in page
