@@ -108,6 +108,8 @@ def _again(form: Answers, refused: Refused | None = None) -> str:
 
 def _new_page(conn: Connection, study: Case, form: Answers, refused: Refused | None = None) -> str:
     shown = presenting.show(conn, study, access.actor())
+    against = refused.reasons if refused else ()
+    form.blame_rows(against, Words(shown.compiled))
     _fill_up(form["receipts"], _known(conn, study))
     return render_template(
         "student/claim_new.html",
@@ -116,6 +118,7 @@ def _new_page(conn: Connection, study: Case, form: Answers, refused: Refused | N
         refused=refused,
         photos_lost=files.chosen("photos"),
         more=[form[name] for name in MORE],
+        more_open=any(form[name].errors for name in MORE) or any(reason.field in MORE for reason in against),
         words=Words(shown.compiled),
         certificates=study.certificates,
     )
@@ -306,6 +309,7 @@ def _part_page(
     with read() as conn:
         shown = _shown(conn)
         form = tried or _part_form(shown, name, _standing(shown) if name == "receipts" else None)
+        form.blame_rows(refused.reasons if refused else (), Words(shown.compiled))
         if name == "receipts":
             study = own_claims.study(conn, access.actor())
             _fill_up(form["new_receipts"], _known(conn, study))

@@ -16,7 +16,8 @@ from edu_pilot import clock
 from edu_pilot.extensions import db
 from edu_pilot.services import deadlines
 from edu_pilot.services.vault import vault
-from tests.factories import CARD, CLAIMED, Pilot, refused, row, rows, state
+from edu_pilot.workflow.reasons import Refused
+from tests.factories import CARD, CLAIMED, Pilot, receipt, refused, row, rows, state
 from tests.people import LIU_WEI, Human
 from tests.web.visitor import Visitor, text
 
@@ -288,3 +289,42 @@ def test_a_claim_without_a_photo_says_so_before_and_after_it_is_submitted(
     student.send("/my/claim/submit", seen_version=str(row("claim", claim)["version"]))
     page = text(student.get("/my/claim/done"))
     assert warned in page and "teaching point" in page and 'href="/my/claim/receipts#photos"' not in page
+
+
+def test_a_fault_of_a_receipt_names_its_form_and_leads_to_its_field(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    hands.graduated()
+    student = come_in(CLAIMED)
+    page = text(student.get("/my/claim"))
+    first = page.partition('class="rest"')[0]
+    assert 'id="receipts-0-item"' in first and 'id="receipts-0-code"' in first
+    assert "Fiscal e-bill: code of 8 digits, number of 10 digits" in first
+    assert "Fully digital e-invoice: no code, number of 20 digits" in first
+    second = {
+        name.replace("-0-", "-1-"): value
+        for name, value in receipt_fields("receipts").items()
+        if name.startswith("receipts-0-")
+    } | {"receipts-1-kind": "fiscal_ebill", "receipts-1-number": "1234567890"}
+    answer = student.send(
+        "/my/claim", **receipt_fields("receipts") | second, account_number=CARD, account_holder=LIU_WEI.name
+    )
+    page = text(answer)
+    assert answer.status_code == 409 and 'href="#receipts-1-code"' in page
+    assert "Fiscal e-bill has a code of 8 digits and a number of 10 digits" in page
+    blocks = re.findall(r'<details class="receipt[^>]*>', page)
+    assert [" open" in block for block in blocks] == [False, True, False, False, False, False]
+    assert 'id="receipts-1-code-fault"' in page and not re.search(r'class="rest" open', page)
+    assert "<details><summary>Other particulars" in page
+    assert "You can mend it yourself; so can: " in page
+
+
+def test_the_program_is_told_as_the_page_is_that_the_student_can_mend_a_receipt(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    study = hands.graduated()
+    with pytest.raises(Refused) as caught:
+        hands.claim(study, receipts=[receipt("1", LIU_WEI.name) | {"number": "7"}])
+    [reason] = caught.value.reasons
+    assert reason.who == ("student", "clerk")
+    assert reason.facts["digits"] == 20
