@@ -52,6 +52,11 @@ MENDED: Mapping[str, str] = {
     "diploma_recorded": "diploma", "diploma_holds": "diploma", "within_claim_window": "diploma",
     "reimbursement_not_lost": "diploma", "gone_employer_is_proved": "receipts",
 }  # fmt: skip
+# Which part of the page a reason of a return is about; any other names none.
+NAMED: Mapping[str, str] = {
+    "PAPER_MISSING": "receipts", "ILLEGIBLE": "receipts", "RECEIPT_DETAILS_WRONG": "receipts",
+    "AMOUNT_WRONG": "receipts", "ACCOUNT_WRONG": "card", "NAME_DIFFERS": "card", "UNION_MEMBERSHIP_UNCLEAR": "more",
+}  # fmt: skip
 FormData = MultiDict[str, str]
 
 
@@ -64,6 +69,7 @@ class Task:
     told: str
     reasons: Sequence[Reason]
     address: str | None = None
+    named: bool = False
 
     @property
     def optional(self) -> bool:
@@ -196,7 +202,9 @@ def _tasks_page(conn: Connection, claim: Case) -> Any:
         return redirect(url_for(".done"))
     stage = telling.stage(shown, presenting.in_force(conn).policy)
     tasks, words = _tasks(conn, shown), Words(shown.compiled)
-    return render_template("student/claim.html", shown=shown, stage=stage, tasks=tasks, words=words)
+    return render_template(
+        "student/claim.html", shown=shown, stage=stage, tasks=tasks, words=words, returned=_returned(shown)
+    )
 
 
 def _tasks(conn: Connection, shown: Shown) -> list[Task]:
@@ -205,6 +213,7 @@ def _tasks(conn: Connection, shown: Shown) -> list[Task]:
     against: dict[str, list[Reason]] = {}
     for reason in offer.reasons if offer else ():
         against.setdefault(MENDED.get(reason.field or "") or MENDED.get(reason.code, "more"), []).append(reason)
+    named = {NAMED.get(code) for check in _returned(shown) for code in check["reasons"]}
     total = sum(receipt["amount_fen"] for receipt in told["receipts"])
     numbers = {"number": len(told["receipts"]), "amount": yuan(total), "photos": len(_photos(conn, case))}
     words, held = Words(shown.compiled), case.certificates
@@ -218,9 +227,19 @@ def _tasks(conn: Connection, shown: Shown) -> list[Task]:
         "more": (_("Other particulars"), _("only where they apply to you")),
     }
     return [
-        Task(name, title, text, against.get(name, ()), url_for(".part", part=name) if name in PARTS else None)
+        Task(name, title, text, against.get(name, ()), _address(name), name in named)
         for name, (title, text) in texts.items()
     ]
+
+
+def _address(name: str) -> str | None:
+    return url_for(".part", part=name) if name in PARTS else None
+
+
+def _returned(shown: Shown) -> list[Mapping[str, Any]]:
+    """Return the checks that sent the claim back, as long as it is with the claimant."""
+    checks = shown.facts["checks"] if shown.case.state == "returned" else ()
+    return [check for check in checks if check["outcome"] == "correct"]
 
 
 @pages.get("/check")
@@ -241,6 +260,7 @@ def _check_page(refused: Refused | None = None) -> Any:
             shown=shown,
             offer=offer,
             refused=refused,
+            returned=_returned(shown),
             tasks=_tasks(conn, shown),
             photos=_photos(conn, shown.case),
             words=Words(shown.compiled),
@@ -316,6 +336,7 @@ def _part_page(
         return render_template(
             f"student/claim_{name}.html",
             shown=shown,
+            returned=_returned(shown),
             form=form,
             refused=refused,
             faults=faults,

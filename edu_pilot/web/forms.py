@@ -26,8 +26,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from edu_pilot import i18n
-from edu_pilot.rules.claim import RECEIPT_FIELDS
-from edu_pilot.services import answers
+from edu_pilot.services import answers, own_claims
 from edu_pilot.services.cases import Case
 from edu_pilot.services.wording import yuan
 from edu_pilot.web.words import Words
@@ -195,12 +194,11 @@ def _result(chosen: str) -> dict[str, str]:
 class Table(FieldList):
     """A list of values of several parts; rows left empty do not count."""
 
-    def blame(self, row: Fact, parts: str, text: str) -> str | None:
-        """Write what the rules say of a row at its parts, named as they name them; return the id of the first."""
+    def blame(self, row: Fact, names: Sequence[str], text: str) -> str | None:
+        """Write what the rules say of a row at the parts named; return the id of the first."""
         typed = [one for one in self if one.answer]
         if not (isinstance(row, int) and 0 < row <= len(typed)):
             return None
-        names = [name for name, label in RECEIPT_FIELDS.items() if label in parts.split(",")]
         wrong = [field for field in typed[row - 1].form if field.short_name in names]
         for field in wrong:
             field.errors = [text]
@@ -366,7 +364,7 @@ class Answers(FlaskForm):
             id(reason): place
             for reason in reasons
             if reason.field in self and isinstance(table := self[reason.field], Table)
-            if (place := table.blame(reason.facts.get("row"), _parts(reason), words.reason(reason)))
+            if (place := table.blame(reason.facts.get("row"), own_claims.faulty_parts(reason), words.reason(reason)))
         }
 
     def place(self, found: Reason | Field) -> str | None:
@@ -384,10 +382,6 @@ class Answers(FlaskForm):
                 field, label = self[reason.field], needs[reason.field].label
                 text = i18n.translate(reason.text, field=label.say(i18n.language()))
                 field.errors = [*field.errors, text]
-
-
-def _parts(reason: Reason) -> str:
-    return str(reason.facts.get("parts", "")).removeprefix("names:")
 
 
 def _first_wrong(field: Field) -> Field:

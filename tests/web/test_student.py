@@ -17,7 +17,7 @@ from edu_pilot.extensions import db
 from edu_pilot.services import deadlines
 from edu_pilot.services.vault import vault
 from edu_pilot.workflow.reasons import Refused
-from tests.factories import CARD, CLAIMED, Pilot, receipt, refused, row, rows, state
+from tests.factories import CARD, CHECKED, CLAIMED, Pilot, corrected, receipt, refused, row, rows, state
 from tests.people import LIU_WEI, Human
 from tests.web.visitor import Visitor, text
 
@@ -328,3 +328,34 @@ def test_the_program_is_told_as_the_page_is_that_the_student_can_mend_a_receipt(
     [reason] = caught.value.reasons
     assert reason.who == ("student", "clerk")
     assert reason.facts["digits"] == 20
+
+
+def test_a_returned_claim_says_why_on_each_page_and_shows_nothing_named_as_done(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    claim = hands.submitted(hands.graduated())
+    hands.check(claim, hands.zhao_min, corrected("RECEIPT_DETAILS_WRONG", "OTHER") | {"note": "第二张票据看不清"})
+    hands.check(claim, hands.sun_li)
+    student = come_in(CHECKED)
+    for path in ("/my/claim", "/my/claim/receipts", "/my/claim/check"):
+        page = text(student.get(path))
+        assert "Details of a receipt are wrong" in page and "第二张票据看不清" in page, path
+    tasks = re.findall(r"<li><span class=.task-name.*?</li>", text(student.get("/my/claim")), re.S)
+    assert "tag-returned" in tasks[0] and "tag-passed" not in tasks[0]
+    assert "Bank card" in tasks[3] and "tag-passed" in tasks[3]
+
+
+def test_a_missed_code_stays_typed_and_every_miss_reads_the_same(site: Flask, hands: Pilot) -> None:
+    hands.registered()
+    known = query_code(LIU_WEI)
+    pages = [
+        text(Visitor(site).send("/status", code=code, id_tail=tail))
+        for code, tail in ((known, "000000"), ("ABCDEFGHJKMN", LIU_WEI.id_number[-6:]))
+    ]
+    assert f'value="{known}"' in pages[0] and LIU_WEI.id_number[-6:] not in pages[1]
+    assert "Your teaching point gives you a new one" in pages[0] and 'href="tel:0534-0002501"' in pages[0]
+    assert _plain(pages[0].replace(known, "")) == _plain(pages[1].replace("ABCDEFGHJKMN", ""))
+
+
+def _plain(page: str) -> str:
+    return re.sub(r'(csrf_token" value|nonce)="[^"]*"', "", page)
