@@ -138,7 +138,9 @@ def _roles(names: str, version: Compiled, lang: str) -> str:
 def _policy(path: str, version: Compiled, lang: str) -> str:
     where, _, codes = path.partition(":")
     labels = version.policy.get(where)
-    return _joined([labels[code][lang] if code in labels else code for code in codes.split(",")], lang)
+    found = ((code, labels.get(code)) for code in codes.split(","))
+    # Some codes carry more than their label.
+    return _joined([label.get("label", label)[lang] if label else code for code, label in found], lang)
 
 
 def _row(path: str, version: Compiled, lang: str) -> str:

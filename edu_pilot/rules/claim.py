@@ -14,6 +14,8 @@ from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, condition, rule
 
+# Who can mend what was entered.
+CLAIMANT = ("student", "clerk")
 BODIES = ("union_reviewer", "university_reviewer")
 FILE_IN_USE = N_("This file stands for a receipt of another claim; hand in the claimant's own.")
 FILE_TWICE = N_("This file has been handed in for this claim already.")
@@ -202,20 +204,34 @@ def new_receipts_are_sound(attempt: Attempt) -> Blocked:
 
 
 def _receipt_faults(policy: Policy, given: list[Any], field: str) -> list[Reason]:
-    found = [(n, read_receipt(policy, receipt).faults) for n, receipt in enumerate(given, 1)]
-    text = N_("Receipt %(row)s is not complete or not in its form: %(parts)s")
-    return [
-        blocked(
-            text,
-            code="receipts_are_sound",
-            field=field,
-            who="clerk",
-            row=row,
-            parts="names:" + ",".join(RECEIPT_FIELDS[part] for part in parts),
+    read = [(row, read_receipt(policy, receipt)) for row, receipt in enumerate(given, 1)]
+    return [_receipt_fault(policy, receipt, field, row) for row, receipt in read if receipt.faults]
+
+
+def _receipt_fault(policy: Policy, receipt: ReceiptGiven, field: str, row: int) -> Reason:
+    """R5.3: name the parts that are faulty, and the form of code and number where one of them is."""
+    parts = "names:" + ",".join(RECEIPT_FIELDS[part] for part in receipt.faults)
+    text, form = N_("Receipt %(row)s is not complete or not in its form: %(parts)s"), _form(policy, receipt)
+    if form.get("code_digits"):
+        text = N_(
+            "Receipt %(row)s is not complete or not in its form: %(parts)s. %(kind)s has a code of "
+            "%(code_digits)s digits and a number of %(digits)s digits."
         )
-        for row, parts in found
-        if parts
-    ]
+    elif form:
+        text = N_(
+            "Receipt %(row)s is not complete or not in its form: %(parts)s. %(kind)s has no code, and a number of "
+            "%(digits)s digits."
+        )
+    return blocked(text, code="receipts_are_sound", field=field, who=CLAIMANT, row=row, parts=parts, **form)
+
+
+def _form(policy: Policy, receipt: ReceiptGiven) -> dict[str, Any]:
+    """Return the form of code and number as facts; nothing where both are in it."""
+    if not {"code", "number"} & set(receipt.faults):
+        return {}
+    kind = policy.get("claim.receipt_kinds")[receipt.kind]
+    named_kind = f"policy:claim.receipt_kinds:{receipt.kind}"
+    return {"kind": named_kind, "code_digits": kind["code_digits"], "digits": kind["number_digits"]}
 
 
 @rule(on_input=True)
@@ -226,12 +242,12 @@ def receipts_are_new(attempt: Attempt) -> Blocked:
     keys = [r.key for r in given]
     twice = sorted({key.number for key in keys if keys.count(key) > 1})
     again, used = N_("Receipt %(number)s is entered twice."), N_("Receipt %(number)s is used in another claim.")
-    return [blocked(again, code="receipt_twice", field=field, who="clerk", number=n) for n in twice] + [
+    return [blocked(again, code="receipt_twice", field=field, who=CLAIMANT, number=n) for n in twice] + [
         blocked(
             used,
             code="receipts_not_used",
             field=field,
-            who="clerk",
+            who=CLAIMANT,
             number=key.number,
             kind=key.kind,
             receipt_code=key.code,
@@ -245,7 +261,7 @@ def receipts_complete(attempt: Attempt) -> Blocked:
     """R5.3: there is a receipt, each was paid within the school status by the student or the employer."""
     record = attempt.record
     if not record.receipts:
-        return blocked(N_("No receipt is entered."), who="clerk", field="receipts")
+        return blocked(N_("No receipt is entered."), who=CLAIMANT, field="receipts")
     return [*_paid_outside(record), *_paid_by_strangers(record)]
 
 
@@ -255,7 +271,7 @@ def _paid_outside(record: Any) -> list[Reason]:
     return [
         blocked(
             text,
-            who="clerk",
+            who=CLAIMANT,
             number=r.number,
             first=study.from_on.isoformat(),
             last=study.diploma_on.isoformat(),
@@ -275,7 +291,7 @@ def _paid_by_strangers(record: Any) -> list[Reason]:
     return [
         blocked(
             text,
-            who="clerk",
+            who=CLAIMANT,
             number=r.number,
             payer=r.payer,
             student=record.person.name,
@@ -296,7 +312,7 @@ def receipt_evidence_suffices(attempt: Attempt) -> Blocked:
         blocked(
             text,
             field="receipts",
-            who=("student", "clerk"),
+            who=CLAIMANT,
             number=r.number,
             evidence=f"policy:claim.receipt_evidence:{r.evidence}",
             accepted=f"policy:claim.receipt_evidence:{accepted}",
@@ -311,7 +327,7 @@ def receipts_not_used(attempt: Attempt) -> Blocked:
     """R5.3: a receipt counts in one claim only, over all counties and years."""
     text = N_("Receipt %(number)s is used in another claim.")
     return [
-        blocked(text, who="clerk", number=key.number, kind=key.kind, receipt_code=key.code)
+        blocked(text, who=CLAIMANT, number=key.number, kind=key.kind, receipt_code=key.code)
         for key in attempt.record.receipts_elsewhere
     ]
 
@@ -320,7 +336,7 @@ def receipts_not_used(attempt: Attempt) -> Blocked:
 def receipt_files_not_used(attempt: Attempt) -> Blocked:
     """R5.3: the file of a receipt stands in one claim only, over all counties and years."""
     number = attempt.record.receipt_files_elsewhere
-    return blocked(FILE_IN_USE, who=("student", "clerk")) if number else None
+    return blocked(FILE_IN_USE, who=CLAIMANT) if number else None
 
 
 def receipt_signs(record: Any) -> list[Reason]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from edu_pilot.rules.claim import RECEIPT_FIELDS
 from edu_pilot.services import search
 from edu_pilot.services.cases import Case, NotFound
 from edu_pilot.services.search import Wanted
+from edu_pilot.workflow.reasons import Reason
 from edu_pilot.workflow.registry import Actor
 
 
@@ -49,3 +51,9 @@ def newest(conn: Connection, actor: Actor) -> Case:
     if found is None:
         raise NotFound("claim")
     return found
+
+
+def faulty_parts(reason: Reason) -> list[str]:
+    """Return the parts of a receipt that a reason names, by their fields."""
+    told = str(reason.facts.get("parts", "")).removeprefix("names:").split(",")
+    return [name for name, label in RECEIPT_FIELDS.items() if label in told]

@@ -32,6 +32,8 @@ from edu_pilot.workflow.reasons import Reason, Refused
 pages = Blueprint("claiming", __name__, url_prefix="/my/claim")
 # What says that a row of the receipts is meant: the rest is filled in beforehand.
 TYPED = ("number", "paid_on", "amount_fen")
+# As long as nothing is decided, papers that are missing can still be brought.
+UNDECIDED = frozenset({"draft", "submitted", "returned", "not_agreed"})
 RECEIPT = ("kind", "code", "number", "issuer", "payer", "item", "paid_on", "evidence")
 MORE = (
     "other_money_fen", "explanation", "union_of", "member_since_on", "member_until_on", "employer_gone",
@@ -50,6 +52,11 @@ MENDED: Mapping[str, str] = {
     "diploma_recorded": "diploma", "diploma_holds": "diploma", "within_claim_window": "diploma",
     "reimbursement_not_lost": "diploma", "gone_employer_is_proved": "receipts",
 }  # fmt: skip
+# Which part of the page a reason of a return is about; any other names none.
+NAMED: Mapping[str, str] = {
+    "PAPER_MISSING": "receipts", "ILLEGIBLE": "receipts", "RECEIPT_DETAILS_WRONG": "receipts",
+    "AMOUNT_WRONG": "receipts", "ACCOUNT_WRONG": "card", "NAME_DIFFERS": "card", "UNION_MEMBERSHIP_UNCLEAR": "more",
+}  # fmt: skip
 FormData = MultiDict[str, str]
 
 
@@ -62,6 +69,7 @@ class Task:
     told: str
     reasons: Sequence[Reason]
     address: str | None = None
+    named: bool = False
 
     @property
     def optional(self) -> bool:
@@ -106,13 +114,17 @@ def _again(form: Answers, refused: Refused | None = None) -> str:
 
 def _new_page(conn: Connection, study: Case, form: Answers, refused: Refused | None = None) -> str:
     shown = presenting.show(conn, study, access.actor())
+    against = refused.reasons if refused else ()
+    form.blame_rows(against, Words(shown.compiled))
     _fill_up(form["receipts"], _known(conn, study))
     return render_template(
         "student/claim_new.html",
         study=shown,
         form=form,
         refused=refused,
+        photos_lost=files.chosen("photos"),
         more=[form[name] for name in MORE],
+        more_open=any(form[name].errors for name in MORE) or any(reason.field in MORE for reason in against),
         words=Words(shown.compiled),
         certificates=study.certificates,
     )
@@ -165,7 +177,7 @@ def _with_photos(reference: str) -> Any:
     """Keep the photos sent along; the ones that cannot be taken are named, and nothing else is lost."""
     faults = papers.add_all("claim", reference, "receipt", files.several("photos"), access.actor())
     if faults:
-        return _part_page("receipts", faults=faults), 422
+        return _part_page("receipts", faults=faults, taken=True), 422
     return redirect(url_for(".check"), 303)
 
 
@@ -190,7 +202,9 @@ def _tasks_page(conn: Connection, claim: Case) -> Any:
         return redirect(url_for(".done"))
     stage = telling.stage(shown, presenting.in_force(conn).policy)
     tasks, words = _tasks(conn, shown), Words(shown.compiled)
-    return render_template("student/claim.html", shown=shown, stage=stage, tasks=tasks, words=words)
+    return render_template(
+        "student/claim.html", shown=shown, stage=stage, tasks=tasks, words=words, returned=_returned(shown)
+    )
 
 
 def _tasks(conn: Connection, shown: Shown) -> list[Task]:
@@ -199,9 +213,9 @@ def _tasks(conn: Connection, shown: Shown) -> list[Task]:
     against: dict[str, list[Reason]] = {}
     for reason in offer.reasons if offer else ():
         against.setdefault(MENDED.get(reason.field or "") or MENDED.get(reason.code, "more"), []).append(reason)
+    named = {NAMED.get(code) for check in _returned(shown) for code in check["reasons"]}
     total = sum(receipt["amount_fen"] for receipt in told["receipts"])
-    photos = sum(row["kind"] == "receipt" and not row["erased_at"] for row in papers.of_record(conn, case))
-    numbers = {"number": len(told["receipts"]), "amount": yuan(total), "photos": photos}
+    numbers = {"number": len(told["receipts"]), "amount": yuan(total), "photos": len(_photos(conn, case))}
     words, held = Words(shown.compiled), case.certificates
     card = _("%(holder)s, ending in %(tail)s", holder=told["account_holder"], tail=told["account_tail"])
     has = ", ".join(words.row("occupations", one.occupation) for one in held)
@@ -213,9 +227,19 @@ def _tasks(conn: Connection, shown: Shown) -> list[Task]:
         "more": (_("Other particulars"), _("only where they apply to you")),
     }
     return [
-        Task(name, title, text, against.get(name, ()), url_for(".part", part=name) if name in PARTS else None)
+        Task(name, title, text, against.get(name, ()), _address(name), name in named)
         for name, (title, text) in texts.items()
     ]
+
+
+def _address(name: str) -> str | None:
+    return url_for(".part", part=name) if name in PARTS else None
+
+
+def _returned(shown: Shown) -> list[Mapping[str, Any]]:
+    """Return the checks that sent the claim back, as long as it is with the claimant."""
+    checks = shown.facts["checks"] if shown.case.state == "returned" else ()
+    return [check for check in checks if check["outcome"] == "correct"]
 
 
 @pages.get("/check")
@@ -236,6 +260,7 @@ def _check_page(refused: Refused | None = None) -> Any:
             shown=shown,
             offer=offer,
             refused=refused,
+            returned=_returned(shown),
             tasks=_tasks(conn, shown),
             photos=_photos(conn, shown.case),
             words=Words(shown.compiled),
@@ -271,6 +296,7 @@ def done() -> str:
             "student/claim_done.html",
             shown=shown,
             stage=telling.stage(shown, current.policy),
+            no_photo=case.state in UNDECIDED and not _photos(conn, case),
             issued=[row for row in documents.of_record(conn, "claim", case.id) if not row["voided_at"]],
             readable=documents.readable(conn, actor),
             words=Words(current),
@@ -297,19 +323,24 @@ def _part_page(
     tried: Answers | None = None,
     refused: Refused | None = None,
     faults: Sequence[tuple[int, Reason]] = (),
+    *,
+    taken: bool = False,
 ) -> str:
     with read() as conn:
         shown = _shown(conn)
         form = tried or _part_form(shown, name, _standing(shown) if name == "receipts" else None)
+        form.blame_rows(refused.reasons if refused else (), Words(shown.compiled))
         if name == "receipts":
             study = own_claims.study(conn, access.actor())
             _fill_up(form["new_receipts"], _known(conn, study))
         return render_template(
             f"student/claim_{name}.html",
             shown=shown,
+            returned=_returned(shown),
             form=form,
             refused=refused,
             faults=faults,
+            photos_lost=files.chosen("photos") and not taken,
             photos=_photos(conn, shown.case),
             words=Words(shown.compiled),
         )

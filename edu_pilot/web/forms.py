@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -25,12 +26,12 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from edu_pilot import i18n
-from edu_pilot.services import answers
+from edu_pilot.services import answers, own_claims
 from edu_pilot.services.cases import Case
 from edu_pilot.services.wording import yuan
 from edu_pilot.web.words import Words
 from edu_pilot.workflow.definition import Action, Need
-from edu_pilot.workflow.reasons import Malformed, Reason
+from edu_pilot.workflow.reasons import Fact, Malformed, Reason
 
 ROWS = 6
 LARGEST_FEN = 10**12
@@ -193,6 +194,16 @@ def _result(chosen: str) -> dict[str, str]:
 class Table(FieldList):
     """A list of values of several parts; rows left empty do not count."""
 
+    def blame(self, row: Fact, names: Sequence[str], text: str) -> str | None:
+        """Write what the rules say of a row at the parts named; return the id of the first."""
+        typed = [one for one in self if one.answer]
+        if not (isinstance(row, int) and 0 < row <= len(typed)):
+            return None
+        wrong = [field for field in typed[row - 1].form if field.short_name in names]
+        for field in wrong:
+            field.errors = [text]
+        return wrong[0].id if wrong else None
+
     @property
     def answer(self) -> list[dict[str, Any]]:
         """The rows that hold something."""
@@ -248,7 +259,7 @@ class Room(Part):
 def _receipt(words: Words) -> type[Part]:
     fields = {
         "kind": Choice(_("Kind of receipt"), choices=_labelled(words, "claim.receipt_kinds"), validate_choice=False),
-        "code": Text(_("Code (empty for a fully digital e-invoice)")),
+        "code": Text(_("Receipt code"), description=_forms(words)),
         # A blank one lets the style sheet see whether a number is typed.
         "number": Text(_("Number"), render_kw={"placeholder": " "}),
         "issuer": Text(_("Issuer")),
@@ -264,6 +275,19 @@ def _receipt(words: Words) -> type[Part]:
         "refunded_fen": Yuan(_("Refunded of it (yuan, empty for nothing)")),
     }
     return type("Receipt", (Part,), fields)
+
+
+def _forms(words: Words) -> str:
+    """R5.3: return for each kind of receipt the digits of its code and number."""
+    kinds = words.compiled.policy.get("claim.receipt_kinds")
+    return " · ".join(_form_told(words.policy("claim.receipt_kinds", code), kind) for code, kind in kinds.items())
+
+
+def _form_told(label: str, kind: Mapping[str, Any]) -> str:
+    digits = {"kind": label, "code": kind["code_digits"], "number": kind["number_digits"]}
+    if not kind["code_digits"]:
+        return str(_("%(kind)s: no code, number of %(number)s digits", **digits))
+    return str(_("%(kind)s: code of %(code)s digits, number of %(number)s digits", **digits))
 
 
 def _payments(words: Words, payments: Sequence[tuple[str, str]]) -> type[Part]:
@@ -298,6 +322,7 @@ class Answers(FlaskForm):
     # What stands in the fields that can be cleared: they are shown filled in, so that emptying them says something.
     standing: Mapping[str, str]
     seen_version = HiddenField()
+    places: Mapping[int, str] = MappingProxyType({})
 
     @property
     def fields(self) -> list[Field]:
@@ -333,6 +358,22 @@ class Answers(FlaskForm):
             return sound and not fresh
         return sound
 
+    def blame_rows(self, reasons: Iterable[Reason], words: Words) -> None:
+        """Write the reasons that are about one row of a table at the parts of the row, and remember where."""
+        self.places = {
+            id(reason): place
+            for reason in reasons
+            if reason.field in self and isinstance(table := self[reason.field], Table)
+            if (place := table.blame(reason.facts.get("row"), own_claims.faulty_parts(reason), words.reason(reason)))
+        }
+
+    def place(self, found: Reason | Field) -> str | None:
+        """Return the id of the field a reason is about, or of the first part that is wrong of a field of several."""
+        if isinstance(found, Field):
+            return _first_wrong(found).id
+        known = found.field and found.field in self
+        return self.places.get(id(found)) or (self[found.field].id if known else None)
+
     def blame(self, reasons: Iterable[Reason]) -> None:
         """Write reasons at the fields they are about."""
         needs = {need.name: need for need in self.action.needs}
@@ -341,6 +382,12 @@ class Answers(FlaskForm):
                 field, label = self[reason.field], needs[reason.field].label
                 text = i18n.translate(reason.text, field=label.say(i18n.language()))
                 field.errors = [*field.errors, text]
+
+
+def _first_wrong(field: Field) -> Field:
+    parts = list(field) if isinstance(field, Table) else list(field.form) if isinstance(field, Group) else []
+    wrong = next((part for part in parts if part.errors), None)
+    return field if wrong is None else _first_wrong(wrong)
 
 
 def form_of(

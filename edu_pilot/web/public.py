@@ -30,7 +30,7 @@ def status() -> str:
     """Ask for the query code, or show the standing to whom it was proved already."""
     actor: Actor | None = g.actor
     if actor is None or actor.roles != {STUDENT}:
-        return render_template("public/status.html", missed=False, back=_back())
+        return _ask()
     with read() as conn:
         return standing_page(conn, actor)
 
@@ -42,12 +42,21 @@ def ask_status() -> Any:
     code, tail = (request.form.get(name, "")[:CODE_LIMIT] for name in ("code", "id_tail"))
     person = query_codes.person_of(code, tail, request.remote_addr or "")
     if person is None:
-        return render_template("public/status.html", missed=True, back=_back()), 404
+        return _ask(missed=code), 404
     actor = sessions.open_for_student(person)
     if back := _back():
         return redirect(back, 303)
     with read() as conn:
         return standing_page(conn, actor)
+
+
+def _ask(missed: str | None = None) -> str:
+    """Return the question for the code; after a miss with what was typed, whichever of the two was wrong."""
+    with read() as conn:
+        version = presenting.in_force(conn)
+    return render_template(
+        "public/status.html", missed=missed, back=_back(), points=version.policy.table("points"), words=Words(version)
+    )
 
 
 def _back() -> str | None:

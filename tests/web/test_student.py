@@ -16,7 +16,8 @@ from edu_pilot import clock
 from edu_pilot.extensions import db
 from edu_pilot.services import deadlines
 from edu_pilot.services.vault import vault
-from tests.factories import CARD, CLAIMED, Pilot, refused, row, rows, state
+from edu_pilot.workflow.reasons import Refused
+from tests.factories import CARD, CHECKED, CLAIMED, Pilot, corrected, receipt, refused, row, rows, state
 from tests.people import LIU_WEI, Human
 from tests.web.visitor import Visitor, text
 
@@ -26,6 +27,11 @@ def photo(colour: str) -> bytes:
     target = io.BytesIO()
     Image.new("RGB", (60, 80), colour).save(target, "PNG")
     return target.getvalue()
+
+
+def picture(colour: str) -> tuple[io.BytesIO, str]:
+    """Give a picture as a browser sends it."""
+    return io.BytesIO(photo(colour)), f"{colour}.png"
 
 
 def query_code(who: Human) -> str:
@@ -253,3 +259,103 @@ def test_the_clerk_copies_a_text_and_notes_that_it_was_told(hands: Pilot, at_des
     assert "Told so far" in text(clerk.get(path)) and "Papers missing · SMS" in text(clerk.get(path))
     again = clerk.send(f"{path}/told", message="send.papers", channel="pigeon")
     assert again.status_code == 422 and "Choose what was told and how." in text(again)
+
+
+def test_photos_lost_with_a_faulty_form_are_asked_for_once_more(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    hands.graduated()
+    student = come_in(CLAIMED)
+    given = receipt_fields("receipts") | {"account_number": CARD, "account_holder": LIU_WEI.name}
+    lost = "Your photos were not kept; choose them once more."
+    unread = student.send("/my/claim", **given | {"receipts-0-amount_fen": "many"}, photos=[picture("red")])
+    assert unread.status_code == 422 and text(unread).count(lost) == 2
+    refused_by_rule = student.send("/my/claim", **given | {"receipts-0-number": "12"}, photos=[picture("red")])
+    assert refused_by_rule.status_code == 409 and lost in text(refused_by_rule)
+    assert lost not in text(student.send("/my/claim", **given | {"receipts-0-number": "12"}))
+    assert student.send("/my/claim", **given).status_code == 303
+    version = str(rows("claim")[0]["version"])
+    part = receipt_fields("new_receipts") | {"seen_version": version, "new_receipts-0-amount_fen": "many"}
+    assert lost in text(student.send("/my/claim/receipts", **part, photos=[picture("red")]))
+
+
+def test_a_claim_without_a_photo_says_so_before_and_after_it_is_submitted(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    claim = hands.claim(hands.graduated())
+    student, warned = come_in(CLAIMED), "This claim has no photo of a receipt"
+    page = text(student.get("/my/claim/check"))
+    assert warned in page and 'href="/my/claim/receipts#photos"' in page and "I declare this and submit" in page
+    student.send("/my/claim/submit", seen_version=str(row("claim", claim)["version"]))
+    page = text(student.get("/my/claim/done"))
+    assert warned in page and "teaching point" in page and 'href="/my/claim/receipts#photos"' not in page
+
+
+def test_a_fault_of_a_receipt_names_its_form_and_leads_to_its_field(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    hands.graduated()
+    student = come_in(CLAIMED)
+    page = text(student.get("/my/claim"))
+    first = page.partition('class="rest"')[0]
+    assert 'id="receipts-0-item"' in first and 'id="receipts-0-code"' in first
+    assert "Fiscal e-bill: code of 8 digits, number of 10 digits" in first
+    assert "Fully digital e-invoice: no code, number of 20 digits" in first
+    second = {
+        name.replace("-0-", "-1-"): value
+        for name, value in receipt_fields("receipts").items()
+        if name.startswith("receipts-0-")
+    } | {"receipts-1-kind": "fiscal_ebill", "receipts-1-number": "1234567890"}
+    answer = student.send(
+        "/my/claim", **receipt_fields("receipts") | second, account_number=CARD, account_holder=LIU_WEI.name
+    )
+    page = text(answer)
+    assert answer.status_code == 409 and 'href="#receipts-1-code"' in page
+    assert "Fiscal e-bill has a code of 8 digits and a number of 10 digits" in page
+    blocks = re.findall(r'<details class="receipt[^>]*>', page)
+    assert [" open" in block for block in blocks] == [False, True, False, False, False, False]
+    assert 'id="receipts-1-code-fault"' in page and not re.search(r'class="rest" open', page)
+    assert "<details><summary>Other particulars" in page
+    assert "You can mend it yourself; so can: " in page
+
+
+def test_the_program_is_told_as_the_page_is_that_the_student_can_mend_a_receipt(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    study = hands.graduated()
+    with pytest.raises(Refused) as caught:
+        hands.claim(study, receipts=[receipt("1", LIU_WEI.name) | {"number": "7"}])
+    [reason] = caught.value.reasons
+    assert reason.who == ("student", "clerk")
+    assert reason.facts["digits"] == 20
+
+
+def test_a_returned_claim_says_why_on_each_page_and_shows_nothing_named_as_done(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    claim = hands.submitted(hands.graduated())
+    hands.check(claim, hands.zhao_min, corrected("RECEIPT_DETAILS_WRONG", "OTHER") | {"note": "第二张票据看不清"})
+    hands.check(claim, hands.sun_li)
+    student = come_in(CHECKED)
+    for path in ("/my/claim", "/my/claim/receipts", "/my/claim/check"):
+        page = text(student.get(path))
+        assert "Details of a receipt are wrong" in page and "第二张票据看不清" in page, path
+    tasks = re.findall(r"<li><span class=.task-name.*?</li>", text(student.get("/my/claim")), re.S)
+    assert "tag-returned" in tasks[0] and "tag-passed" not in tasks[0]
+    assert "Bank card" in tasks[3] and "tag-passed" in tasks[3]
+
+
+def test_a_missed_code_stays_typed_and_every_miss_reads_the_same(site: Flask, hands: Pilot) -> None:
+    hands.registered()
+    known = query_code(LIU_WEI)
+    pages = [
+        text(Visitor(site).send("/status", code=code, id_tail=tail))
+        for code, tail in ((known, "000000"), ("ABCDEFGHJKMN", LIU_WEI.id_number[-6:]))
+    ]
+    assert f'value="{known}"' in pages[0] and LIU_WEI.id_number[-6:] not in pages[1]
+    assert "Your teaching point gives you a new one" in pages[0] and 'href="tel:0534-0002501"' in pages[0]
+    assert _plain(pages[0].replace(known, "")) == _plain(pages[1].replace("ABCDEFGHJKMN", ""))
+
+
+def _plain(page: str) -> str:
+    return re.sub(r'(csrf_token" value|nonce)="[^"]*"', "", page)
