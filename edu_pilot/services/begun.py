@@ -27,6 +27,8 @@ KEPT = timedelta(days=30)
 # More than any form here holds; a browser that sends more is not ours.
 LONGEST_FORM = 64 * 1024
 LATEST = 8
+# Longer than any request lives: a short list that is not taken by then was dropped halfway.
+IN_HAND = timedelta(minutes=10)
 # So many lists of a kind an account may have lying about.
 LISTS = 20
 PLAIN = tuple(column for column in BEGUN.c if column.name not in ("content", "told"))
@@ -159,9 +161,13 @@ def ask(list_id: str, total: int) -> bool:
         return conn.execute(BEGUN.update().where(*free).values(asked_at=clock.now(), total=total)).rowcount == 1
 
 
-def asked() -> list[tuple[str, str]]:
-    """Return the lists that wait to be taken, oldest first, as (id, account)."""
-    waits = BEGUN.c.asked_at.is_not(None), BEGUN.c.taken_at.is_(None)
+def asked(at_once: int) -> list[tuple[str, str]]:
+    """Return the lists that wait to be taken, oldest first, as (id, account).
+
+    One of so many rows as are taken at once is in somebody's hands, and waits only when these let it fall.
+    """
+    fallen = sa.or_(BEGUN.c.total > at_once, BEGUN.c.asked_at < clock.now() - IN_HAND)
+    waits = BEGUN.c.asked_at.is_not(None), BEGUN.c.taken_at.is_(None), fallen
     with read() as conn:
         rows = conn.execute(sa.select(BEGUN.c.id, BEGUN.c.account_id).where(*waits).order_by(BEGUN.c.asked_at))
         return [(row.id, row.account_id) for row in rows]

@@ -276,7 +276,7 @@ def take(list_id: str, actor: Actor) -> None:
 
 def take_waiting() -> int:
     """Take the lists that wait, for the accounts that asked; return how many there were."""
-    waiting = begun.asked()
+    waiting = begun.asked(AT_ONCE)
     for list_id, account in waiting:
         _take_for(list_id, account)
     return len(waiting)
@@ -287,6 +287,9 @@ def _take_for(list_id: str, account: str) -> None:
     with read() as conn:
         actor = accounts.active(conn, ACCOUNT.c.id == account)
         kept = begun.list_of(conn, list_id, actor) if actor else None
+    if kept and kept.phase != "taking":
+        # Taken meanwhile: judged once more, its own rows would count as registered already.
+        return
     try:
         if actor and kept:
             _take_now(kept, actor)

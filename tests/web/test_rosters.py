@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -248,6 +249,46 @@ def test_what_keeps_the_worker_from_a_list_is_told_on_its_page(
         assert uploads.take_waiting() == 1
         assert uploads.take_waiting() == 0
     assert rows("application") == [] and 'role="alert"' in text(clerk.get(kept))
+
+
+def test_the_worker_leaves_a_list_alone_that_is_being_taken(
+    at_desk: AtDesk, hands: Pilot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk, note = at_desk("wang.fang"), begun.note
+    seen: list[object] = []
+    kept = looked_over(clerk, "/desk/roster", intake="2209", file=messy())
+
+    def watched(*told: Any, **values: Any) -> None:
+        seen.append(begun.asked(uploads.AT_ONCE))
+        note(*told, **values)
+
+    monkeypatch.setattr(begun, "note", watched)
+    clerk.send(f"{kept}/take")
+    assert seen and not any(seen)
+
+
+def test_a_list_that_fell_from_the_hands_of_a_request_is_left_to_the_worker(at_desk: AtDesk, hands: Pilot) -> None:
+    kept = looked_over(at_desk("wang.fang"), "/desk/roster", intake="2209", file=messy())
+    assert begun.ask(kept.rpartition("/")[2], 20) and uploads.take_waiting() == 0
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=11), tick=False):
+        assert uploads.take_waiting() == 1
+
+
+def test_a_list_that_was_taken_tells_for_good_what_it_did(
+    at_desk: AtDesk, hands: Pilot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round of the worker that saw the list waiting while it was being taken, and comes to it afterwards."""
+    clerk = at_desk("wang.fang")
+    kept = looked_over(clerk, "/desk/roster", intake="2209", file=messy())
+    clerk.send(f"{kept}/take")
+    (found,) = rows("begun")
+    monkeypatch.setattr(begun, "asked", lambda _at_once: [(found["id"], found["account_id"])])
+    uploads.take_waiting()
+    for again in (clerk, at_desk("wang.fang")):
+        page = text(again.get(kept))
+        assert "<dt>Taken</dt><dd>20</dd>" in page and "already registered at" not in page
+        assert "Take the whole list back" in page
+    assert clerk.send(f"{kept}/undo").status_code == 303
 
 
 def test_a_list_is_for_the_account_that_sent_it(at_desk: AtDesk, hands: Pilot) -> None:
