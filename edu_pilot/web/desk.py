@@ -44,8 +44,8 @@ from edu_pilot.workflow.versions import Compiled
 
 pages = Blueprint("desk", __name__)
 WORKFLOW = entry.WORKFLOW
-# What is the same for one applicant after another; none of it says anything of a person.
-STICKY = ("county", "point", "intake", "level", "major", "occupation", "previous_diploma")
+# What is the same for a whole stack of applicants; none of it says anything of a person.
+STICKY = ("county", "point", "intake", "level", "major")
 # The order of the page: who it is, what for, where from.
 PARTS = (
     ("person", ("id_number", "name", "sex", "birth_on", "phone")),
@@ -152,6 +152,7 @@ def _blank(entered: MultiDict[str, str] | None) -> Answers:
 def _page(form: Answers, refused: Refused | None = None, *, since: Any = None, read_from: bool = False) -> str:
     with read() as conn:
         words = Words(policies.in_force(conn, clock.today()).compiled)
+        form.mark(refused.reasons if refused else (), words.reason)
         return render_template(
             "desk/register.html",
             form=form,

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from datetime import date
+from urllib.parse import parse_qsl, urlsplit
 
 import pypdf
 import pytest
@@ -48,6 +49,23 @@ def test_draft_and_registration_are_one_step_and_the_next_form_keeps_what_stays_
     page = text(clerk.get(answer.location))
     assert 'value="371425" selected' in page or 'selected value="371425"' in page
     assert f"/desk/slip/{made['reference']}" in page and f'value="{LIU_WEI.name}"' not in page
+
+
+def test_only_what_a_whole_stack_has_in_common_is_kept_for_the_next(at_desk: AtDesk, hands: Pilot) -> None:
+    given = typed(county="371425", point="371425-01", occupation="ecommerce_specialist", previous_diploma="高中")
+    answer = at_desk("wang.fang").send("/desk/register", step="register", **given)
+    kept = {name for name, _text in parse_qsl(urlsplit(answer.location).query)}
+    assert kept == {"last", "county", "point", "intake", "level", "major"}
+
+
+def test_a_major_the_point_does_not_take_is_named_at_its_field(at_desk: AtDesk, hands: Pilot) -> None:
+    given = typed(county="371425", point="371425-02", major="460301", intake="2303")
+    with clock.on(date(2022, 12, 5)):
+        answer = at_desk("wang.fang").send("/desk/register", step="register", **given)
+    page = text(answer)
+    told = "does not take Mechatronics (460301); in this county it is taken at: Qihe Teaching Point."
+    assert answer.status_code == 409 and page.count(told) == 2
+    assert re.search(r'id="create-major-fault">[^<]*Mechatronics', page)
 
 
 def test_a_character_no_font_draws_is_told_while_the_card_lies_there(at_desk: AtDesk, hands: Pilot) -> None:
