@@ -270,6 +270,7 @@ def test_what_is_due_today_or_overdue_stands_first_with_its_day(at_desk: AtDesk,
             conn.execute(APPLICATION.update().where(known).values(since_on=date(2022, 8, since)))
     with clock.on(date(2022, 8, 25)):
         page = text(at_desk("wang.fang").get("/desk"))
+    assert "Due today: 1 · overdue: 1<" in page
     lines = page.partition('id="due"')[2].partition("</table>")[0]
     told = [(r, re.sub(r"<[^>]+>", " ", line)) for r in (late, today, later, draft, returned)
             for line in lines.split("<tr>") if f">{r}</a>" in line]  # fmt: skip
@@ -284,6 +285,16 @@ def test_what_is_due_today_or_overdue_stands_first_with_its_day(at_desk: AtDesk,
     # Of a state with a limit the first due day stands above; no dash where there is a day.
     above = page.partition('id="ages"')[2].partition("</table>")[0]
     assert "23 August 2022" in above and "overdue" in above and "—" not in above
+
+
+def test_nothing_due_is_said_and_the_rest_of_a_long_list_is_one_press_away(at_desk: AtDesk, hands: Pilot) -> None:
+    references = [hands.draft(worker(n)) for n in range(17)]
+    with clock.on(date(2022, 7, 5)):
+        clerk = at_desk("wang.fang")
+        page, whole = text(clerk.get("/desk")), text(clerk.get("/desk?all=1"))
+    assert "Due today: 0 · overdue: 0<" in page and sum(f">{r}</a>" in page for r in references) == 15
+    assert 'href="/desk?all=1#due">Show the other 2 as well<' in page
+    assert all(f">{r}</a>" in whole for r in references) and "as well<" not in whole
 
 
 def test_a_claim_at_the_desk_is_due_by_its_last_day(at_desk: AtDesk, hands: Pilot) -> None:
