@@ -47,6 +47,19 @@ def offered_at(policy: Policy, point: str | None, major: str) -> bool:
     return not majors or major in majors.split()
 
 
+def majors_at(policy: Policy, point: str | None, intake: str) -> list[str]:
+    """R1.2, R3.4: the majors that take an intake at a teaching point."""
+    return [
+        row["code"] for row in policy.table("majors") if takes(row, intake) and offered_at(policy, point, row["code"])
+    ]
+
+
+def points_with(policy: Policy, county: str | None, major: str, intake: str) -> list[str]:
+    """R3.4: the teaching points of a county that take the intake and offer a major."""
+    rows = [row for row in policy.table("points") if row["county"] == county and takes(row, intake)]
+    return [row["code"] for row in rows if offered_at(policy, row["code"], major)]
+
+
 def holds_the_level(policy: Policy, text: str | None) -> bool:
     """R3.2: whether the previous diploma is of the programme's level already, or higher."""
     return _tidy(text) in map(_tidy, policy.find("diplomas_of_the_level", ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from edu_pilot.rules.calendar import intake_is_known, registration_day
@@ -23,7 +24,10 @@ from edu_pilot.rules.lookups import (
     diploma_qualifies,
     level_code,
     major_code,
+    majors_at,
+    offered_at,
     point_code,
+    points_with,
     takes,
 )
 from edu_pilot.workflow.policy import Row
@@ -51,6 +55,10 @@ NO_POINT = N_("Enter the teaching point.")
 NO_LEVEL = N_("Enter the level.")
 NO_MAJOR = N_("Enter the major.")
 NO_DIPLOMA = N_("Enter the previous diploma.")
+CLOSED = N_("%(major)s (%(number)s) takes no applicants of this intake. This teaching point takes: %(majors)s.")
+CLOSED_AS_ALL = N_("%(major)s (%(number)s) takes no applicants of this intake.")
+ELSEWHERE = N_("%(point)s does not take %(major)s (%(number)s); in this county it is taken at: %(points)s.")
+OTHERS_HERE = N_("%(point)s does not take %(major)s (%(number)s); it takes: %(majors)s.")
 
 _SEXES = {
     "male": "male",
@@ -204,15 +212,9 @@ def major_is_open(attempt: Attempt) -> Blocked:
     if major is None:
         none = N_("%(value)s is no major of the programme.")
         return _unknown("major_unknown", "major", text, NO_MAJOR, none)
-    if _takes(attempt, major) and _offered_at_point(attempt, major["code"]):
-        return None
-    return blocked(
-        N_("%(value)s takes no applicants of this intake at this teaching point."),
-        code="major_not_open",
-        field="major",
-        who="clerk",
-        value=text,
-    )
+    if not _takes(attempt, major):
+        return _closed(attempt, major["code"])
+    return None if _offered_at_point(attempt, major["code"]) else _not_offered(attempt, major["code"])
 
 
 @rule
@@ -287,11 +289,42 @@ def _takes(attempt: Attempt, row: Row) -> bool:
 
 
 def _offered_at_point(attempt: Attempt, major: str) -> bool:
-    """A point that lists no majors offers them all; an unknown one is its own fault."""
-    county = county_code(attempt.policy, attempt.record.county)
-    point = attempt.policy.row("points", point_code(attempt.policy, attempt.record.point, county))
-    majors = (point or {}).get("majors") or ""
-    return not majors or major in majors.split()
+    """An unknown point is its own fault."""
+    return offered_at(attempt.policy, _point(attempt), major)
+
+
+def _point(attempt: Attempt) -> str | None:
+    return point_code(attempt.policy, attempt.record.point, county_code(attempt.policy, attempt.record.county))
+
+
+def _closed(attempt: Attempt, major: str) -> Reason:
+    """Name the majors that can be chosen instead, where the point has any."""
+    others = majors_at(attempt.policy, _point(attempt), attempt.record.intake)
+    if others:
+        return _major_not_open(CLOSED, major, {"majors": _rows("majors", others)})
+    return _major_not_open(CLOSED_AS_ALL, major, {})
+
+
+def _not_offered(attempt: Attempt, major: str) -> Reason:
+    """Name the points of the county that offer the major; where there is none, what this point offers."""
+    intake = attempt.record.intake or ""
+    point = _point(attempt) or ""
+    points = points_with(attempt.policy, county_code(attempt.policy, attempt.record.county), major, intake)
+    told = {"point": _rows("points", [point])}
+    if points:
+        return _major_not_open(ELSEWHERE, major, told | {"points": _rows("points", points)})
+    others = _rows("majors", majors_at(attempt.policy, point, intake))
+    return _major_not_open(OTHERS_HERE, major, told | {"majors": others})
+
+
+def _major_not_open(text: str, major: str, told: Mapping[str, str]) -> Reason:
+    named = {"major": _rows("majors", [major]), "number": major}
+    return blocked(text, code="major_not_open", field="major", who="clerk", **named, **told)
+
+
+def _rows(table: str, codes: Sequence[str]) -> str:
+    """Return rows of the catalogue as a fact that is spelt out with their names."""
+    return f"table:{table}:{','.join(codes)}"
 
 
 @rule(on_input=True)

@@ -36,6 +36,18 @@ class Outcome:
         """The records the step was not taken on, each with its reasons."""
         return [result for result in self.results if result.reasons]
 
+    @property
+    def skipped_alike(self) -> list[tuple[tuple[Reason, ...], list[Result]]]:
+        """The skipped ones by what stood against them, the most frequent first."""
+        groups: list[tuple[tuple[Reason, ...], list[Result]]] = []
+        for result in self.skipped:
+            same = next((group for reasons, group in groups if reasons == result.reasons), None)
+            if same is None:
+                groups.append((result.reasons, [result]))
+            else:
+                same.append(result)
+        return sorted(groups, key=lambda one: -len(one[1]))
+
     def in_state(self, *states: str) -> int:
         """Return how many of the taken ones stand in one of these states now."""
         return sum(result.state in states for result in self.taken)

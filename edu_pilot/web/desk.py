@@ -44,8 +44,8 @@ from edu_pilot.workflow.versions import Compiled
 
 pages = Blueprint("desk", __name__)
 WORKFLOW = entry.WORKFLOW
-# What is the same for one applicant after another; none of it says anything of a person.
-STICKY = ("county", "point", "intake", "level", "major", "occupation", "previous_diploma")
+# What is the same for a whole stack of applicants; none of it says anything of a person.
+STICKY = ("county", "point", "intake", "level", "major")
 # The order of the page: who it is, what for, where from.
 PARTS = (
     ("person", ("id_number", "name", "sex", "birth_on", "phone")),
@@ -62,16 +62,22 @@ WAITS: Mapping[str, tuple[str, ...]] = {
     "certification": ("planned", "training", "trained"),
 }
 SHOWN = 15
+# Records of a state that are looked at to say how many are due; more than a county ever has.
+COUNTED = 1000
 
 
 @dataclass(frozen=True)
 class Line:
-    """One record that waits: whose it is as far as the reader may know, how long already, and until when it may."""
+    """One record that waits: how long already, and until when it may."""
 
     case: Case
-    name: str | None
     days: int
     due_on: date | None
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it should be gone already."""
+        return self.due_on is not None and self.due_on < clock.today()
 
     @property
     def urgent(self) -> bool:
@@ -85,12 +91,16 @@ def page() -> str:
     with read() as conn:
         compiled = presenting.in_force(conn)
         ages = {name: waiting.ages(conn, actor, name, states) for name, states in WAITS.items()}
-        lines = [line for name in WAITS for line in _lines(conn, compiled, name)]
-    lines.sort(key=_order)
+        lines = sorted((line for name in WAITS for line in _lines(conn, name)), key=_order)
+        shown = lines if request.args.get("all") == "1" else lines[:SHOWN]
+        names = {line.case.reference: _name(compiled, line.case) for line in shown}
     own = [w for w in WAITS if actor.roles & set(compiled.definition(w).create.by)]
+    numbers = [age.number for of in ages.values() for age in of.values()]
     return render_template(
-        "desk/index.html", words=Words(compiled), ages=ages, waits=WAITS, lines=lines[:SHOWN], due=_first_due(lines),
-        creates=own, number=sum(age.number for of in ages.values() for age in of.values()), now=today,
+        "desk/index.html", words=Words(compiled), ages=ages, waits=WAITS, lines=shown, names=names,
+        left=len(lines) - len(shown), due=_first_due(lines), creates=own, number=sum(numbers), now=today,
+        due_today=sum(line.due_on == today for line in lines), more=any(number > COUNTED for number in numbers),
+        overdue=sum(line.overdue for line in lines),
     )  # fmt: skip
 
 
@@ -105,14 +115,17 @@ def _order(line: Line) -> tuple[bool, date, str]:
     return line.due_on is None, line.due_on or line.case.since_on, line.case.reference
 
 
-def _lines(conn: Connection, compiled: Compiled, workflow: str) -> list[Line]:
-    actor, unit = access.actor(), unit_of(conn, access.actor())
-    found = waiting.foremost(conn, actor, workflow, WAITS[workflow], SHOWN)
-    names = {case.reference: case.name if workflow == "application" else case.person.name for case in found}
-    shown = {r: disclosure.disclosed({"name": n}, actor, compiled.policy)["name"] for r, n in names.items()}
-    today = clock.today()
-    due = {case.reference: waiting.due_on(case, version_of(unit, case)) for case in found}
-    return [Line(c, shown[c.reference], (today - c.since_on).days, due[c.reference]) for c in found]
+def _lines(conn: Connection, workflow: str) -> list[Line]:
+    actor, unit, today = access.actor(), unit_of(conn, access.actor()), clock.today()
+    found = waiting.foremost(conn, actor, workflow, WAITS[workflow], COUNTED)
+    return [Line(case, (today - case.since_on).days, waiting.due_on(case, version_of(unit, case))) for case in found]
+
+
+def _name(compiled: Compiled, case: Case) -> str | None:
+    """Return whose record it is, as far as the reader may know."""
+    name = case.name if case.workflow == "application" else case.person.name
+    found: str | None = disclosure.disclosed({"name": name}, access.actor(), compiled.policy)["name"]
+    return found
 
 
 @pages.get("/desk/register")
@@ -152,6 +165,7 @@ def _blank(entered: MultiDict[str, str] | None) -> Answers:
 def _page(form: Answers, refused: Refused | None = None, *, since: Any = None, read_from: bool = False) -> str:
     with read() as conn:
         words = Words(policies.in_force(conn, clock.today()).compiled)
+        form.mark(refused.reasons if refused else (), words.reason)
         return render_template(
             "desk/register.html",
             form=form,

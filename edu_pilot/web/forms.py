@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -345,6 +345,13 @@ class Answers(FlaskForm):
     def seen(self) -> int:
         """The version of the record the form was shown with; none that ever was if it is garbled."""
         return whole(str(self.seen_version.data or "")) or 0
+
+    def mark(self, reasons: Iterable[Reason], say: Callable[[Reason], str]) -> None:
+        """Show why the step was refused at the fields it is said of."""
+        for field in self.fields:
+            told = [say(reason) for reason in reasons if reason.field == field.short_name]
+            if told:
+                field.errors = told
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Ask the fields, then the services' reader; all faults stand at their fields."""

@@ -45,6 +45,16 @@ ABOUT_THE_READER = frozenset(
 DONE_BY_ONES_OWN = frozenset({"my_body_has_not_checked"})
 # Who acts without an account.
 WITHOUT_ACCOUNT = (STUDENT, "system", "operator")
+# What a step sets going that nobody takes back: said before it is pressed.
+BEFOREHAND = {
+    ("application", "renew_query_code"): N_(
+        "The old query code and the registration form that bears it stop working at once; hand out the new form."
+    ),
+    ("session", "publish"): N_(
+        "Everybody with marks in this session gets a score notice and sees the result. Objections can be made for "
+        "%(days)s working days from today on. What is published is not taken back."
+    ),
+}
 Office = tuple[Sequence[str], str | None]
 # What is noted beside a record without a step of its own.
 FILE_NOTES = {"add_file": N_("File added"), "strike_file": N_("File struck")}
@@ -108,6 +118,11 @@ class Words:
             return _(NOTES[name])
         definition = self.compiled.definition(workflow)
         return self._say(definition.create if name == definition.create.name else definition.actions.get(name)) or name
+
+    def beforehand(self, workflow: str, name: str) -> str:
+        """Return what is to be said before a step is pressed; empty for most."""
+        text = BEFOREHAND.get((workflow, name))
+        return _(text, days=self.compiled.policy.get("certification.objection_working_days")) if text else ""
 
     def roles(self, names: Iterable[str]) -> str:
         """Return roles as people call them."""

@@ -51,8 +51,9 @@ def test_a_registrar_admits_thirty_and_reads_why_three_were_skipped(
     follow(page.get_by_role("button", name="录取（所选人员）").first)
     figures = page.locator(".figures dd").all_inner_texts()
     assert figures == ["33", "30", "3"]
-    skipped = page.locator("tbody tr").all_inner_texts()
-    assert len(skipped) == 3 and all("的状态为" in row or "不能" in row or "不可" in row for row in skipped)
+    assert page.locator("tbody tr").count() == 3
+    reasons = page.locator(".reasons li").all_inner_texts()
+    assert len(reasons) == 2 and all("的状态为" in row or "不能" in row or "不可" in row for row in reasons)
     assert fits(page) and complaints == []
     with site.app_context():
         assert sum(state("application", reference) == "admitted" for reference in references) == 30
@@ -69,7 +70,7 @@ def test_an_examiner_seats_forty_types_their_marks_and_publishes(
     page.goto(f"{served}/exams")
     follow(page.get_by_role("link", name=session))
     follow(page.get_by_role("button", name="全部编排座位"))
-    assert page.locator(".figures dd").all_inner_texts() == ["40", "40", "0"]
+    assert page.locator(".figures dd").all_inner_texts() == ["40", "0", "0"]
     follow(page.get_by_role("link", name="返回列表"))
     follow(page.get_by_role("button", name="举行"))
     follow(page.get_by_role("button", name="保存到考情况"))
@@ -80,8 +81,10 @@ def test_an_examiner_seats_forty_types_their_marks_and_publishes(
     follow(page.get_by_role("button", name="保存正确的行"))
     assert "已保存 40 行" in page.get_by_role("status").first.inner_text()
     follow(page.get_by_role("link", name="考场与座位"))
-    for step in ("成绩登记完毕", "公布成绩"):
-        follow(page.get_by_role("button", name=step))
+    follow(page.get_by_role("button", name="成绩登记完毕"))
+    page.locator("summary", has_text="公布成绩").click()
+    assert "5个工作日内可申请复核" in page.locator(".step .warn").inner_text()
+    follow(page.get_by_role("button", name="公布成绩"))
     assert page.locator(".identity .tag").inner_text() == "成绩已公布"
     assert fits(page) and complaints == []
     with site.app_context():

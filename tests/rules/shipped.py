@@ -14,7 +14,8 @@ from edu_pilot.workflow.reasons import Reason
 from edu_pilot.workflow.registry import Actor, Attempt, shipped
 from edu_pilot.workflow.versions import compile_files, read_folder
 
-POLICY = compile_files(read_folder(paths.workflows()), shipped).policy
+COMPILED = compile_files(read_folder(paths.workflows()), shipped)
+POLICY = COMPILED.policy
 CLERK = Actor("1", "wang.fang", frozenset({"clerk"}), "371425", "key of wang fang")
 
 

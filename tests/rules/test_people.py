@@ -1,16 +1,19 @@
 """Who may register (rulebook §1 to §3), one table per rule, against a tiny policy."""
 
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from edu_pilot import i18n
 from edu_pilot.rules import calendar, lookups, people
 from edu_pilot.rules.identity import id_checksum
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.reasons import Reason
 from edu_pilot.workflow.registry import Actor, Attempt, shipped
+from tests.rules import shipped as under_shipped
 
 POLICY = Policy(
     number=1,
@@ -279,6 +282,36 @@ def test_level_is_known(typed: str | None, found: list[str]) -> None:
 )
 def test_major_is_open(major: str, changes: dict[str, Any], found: list[str]) -> None:
     assert codes("major_is_open", major=major, **changes) == found
+
+
+def _closing(major: str) -> Policy:
+    """Give the shipped policy with one major that takes nobody yet."""
+    shipped_now = under_shipped.POLICY
+    rows = tuple(r | {"from_intake": "2909"} if r["code"] == major else r for r in shipped_now.table("majors"))
+    return replace(shipped_now, tables={**shipped_now.tables, "majors": rows})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"point": "371425-02", "intake": "2303"},
+            "Jiaomiao Teaching Point, Qihe does not take Mechatronics (460301); "
+            "in this county it is taken at: Qihe Teaching Point.",
+        ),
+        (
+            {"point": "371425-01", "intake": "2209", "closed": "460301"},
+            "Mechatronics (460301) takes no applicants of this intake. This teaching point takes: Big Data and "
+            "Accounting, E-commerce, Construction Engineering, Business Administration, Public Administration.",
+        ),
+    ],
+)
+def test_a_major_that_is_not_open_is_named_and_so_is_where_it_is(changes: dict[str, str], said: str) -> None:
+    policy = _closing(changes.pop("closed", ""))
+    tried = under_shipped.attempt({"major": "460301", "county": "371425", **changes}, policy=policy)
+    [reason] = under_shipped.reasons("major_is_open", tried)
+    assert (i18n.say(reason, under_shipped.COMPILED, "en"), reason.field) == (said, "major")
+    assert "机电一体化技术（460301）" in i18n.say(reason, under_shipped.COMPILED, "zh")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from datetime import date
+from urllib.parse import parse_qsl, urlsplit
 
 import pypdf
 import pytest
@@ -48,6 +49,23 @@ def test_draft_and_registration_are_one_step_and_the_next_form_keeps_what_stays_
     page = text(clerk.get(answer.location))
     assert 'value="371425" selected' in page or 'selected value="371425"' in page
     assert f"/desk/slip/{made['reference']}" in page and f'value="{LIU_WEI.name}"' not in page
+
+
+def test_only_what_a_whole_stack_has_in_common_is_kept_for_the_next(at_desk: AtDesk, hands: Pilot) -> None:
+    given = typed(county="371425", point="371425-01", occupation="ecommerce_specialist", previous_diploma="高中")
+    answer = at_desk("wang.fang").send("/desk/register", step="register", **given)
+    kept = {name for name, _text in parse_qsl(urlsplit(answer.location).query)}
+    assert kept == {"last", "county", "point", "intake", "level", "major"}
+
+
+def test_a_major_the_point_does_not_take_is_named_at_its_field(at_desk: AtDesk, hands: Pilot) -> None:
+    given = typed(county="371425", point="371425-02", major="460301", intake="2303")
+    with clock.on(date(2022, 12, 5)):
+        answer = at_desk("wang.fang").send("/desk/register", step="register", **given)
+    page = text(answer)
+    told = "does not take Mechatronics (460301); in this county it is taken at: Qihe Teaching Point."
+    assert answer.status_code == 409 and page.count(told) == 2
+    assert re.search(r'id="create-major-fault">[^<]*Mechatronics', page)
 
 
 def test_a_character_no_font_draws_is_told_while_the_card_lies_there(at_desk: AtDesk, hands: Pilot) -> None:
@@ -252,6 +270,7 @@ def test_what_is_due_today_or_overdue_stands_first_with_its_day(at_desk: AtDesk,
             conn.execute(APPLICATION.update().where(known).values(since_on=date(2022, 8, since)))
     with clock.on(date(2022, 8, 25)):
         page = text(at_desk("wang.fang").get("/desk"))
+    assert "Due today: 1 · overdue: 1<" in page
     lines = page.partition('id="due"')[2].partition("</table>")[0]
     told = [(r, re.sub(r"<[^>]+>", " ", line)) for r in (late, today, later, draft, returned)
             for line in lines.split("<tr>") if f">{r}</a>" in line]  # fmt: skip
@@ -266,6 +285,16 @@ def test_what_is_due_today_or_overdue_stands_first_with_its_day(at_desk: AtDesk,
     # Of a state with a limit the first due day stands above; no dash where there is a day.
     above = page.partition('id="ages"')[2].partition("</table>")[0]
     assert "23 August 2022" in above and "overdue" in above and "—" not in above
+
+
+def test_nothing_due_is_said_and_the_rest_of_a_long_list_is_one_press_away(at_desk: AtDesk, hands: Pilot) -> None:
+    references = [hands.draft(worker(n)) for n in range(17)]
+    with clock.on(date(2022, 7, 5)):
+        clerk = at_desk("wang.fang")
+        page, whole = text(clerk.get("/desk")), text(clerk.get("/desk?all=1"))
+    assert "Due today: 0 · overdue: 0<" in page and sum(f">{r}</a>" in page for r in references) == 15
+    assert 'href="/desk?all=1#due">Show the other 2 as well<' in page
+    assert all(f">{r}</a>" in whole for r in references) and "as well<" not in whole
 
 
 def test_a_claim_at_the_desk_is_due_by_its_last_day(at_desk: AtDesk, hands: Pilot) -> None:

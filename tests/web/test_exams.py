@@ -142,6 +142,10 @@ def test_r4_3_faults_stand_in_their_cells_and_the_right_rows_are_saved(hands: Pi
         page = text(answer)
         assert answer.status_code == 409 and "1 rows are saved." in page and "1 rows are not taken yet" in page
         assert page.count("A score is a whole number from 0 to 100.") == 4
+        summary = page.partition('id="grid-title"')[2].partition("</section>")[0]
+        seat = "{room}–{seat:02d}".format(**row("certification", second))
+        name = re.findall(rf'certification/{second}">([^<]+)</a>', page)[0]
+        assert f"{name} {seat} · " in summary and f">{second}" not in summary
         assert f'id="theory-{second}-fault"' in page and f'id="practical-{second}-fault"' in page
         assert 'value="101"' in page and f'id="theory-{first}"' not in page
         assert states(everybody) == ["passed", "sat", "sat"]
@@ -158,6 +162,10 @@ def test_r4_5_the_marks_are_published_from_the_page_of_the_session(hands: Pilot,
     with clock.on(EXAM):
         examiner = at_desk("examiner")
         for action in ("score_all", "publish"):
+            page = text(examiner.get(path))
+            told = "gets a score notice and sees the result. Objections can be made for 5 working days"
+            assert (told in page) is (action == "publish")
+            assert ('<details class="step"><summary' in page) is (action == "publish")
             seen = row("session", session)["version"]
             assert examiner.send(f"{path}/steps/{action}", seen_version=str(seen)).status_code == 303
         stale = examiner.send(f"{path}/steps/publish", seen_version="1")

@@ -116,6 +116,13 @@ def test_a_blocked_step_shows_every_reason_and_who_can_mend_it(at_desk: AtDesk, 
     assert "<button" not in section
 
 
+def test_what_leaves_a_record_where_it_stands_is_no_main_button(at_desk: AtDesk, hands: Pilot) -> None:
+    page = text(at_desk("wang.fang").get(f"/records/application/{hands.registered()}"))
+    assert re.search(r'id="step-reissue_form">.*?<button class="button quiet-button">', page, re.DOTALL)
+    renewed = page.partition('<details class="step" id="step-renew_query_code">')[2].partition("</details>")[0]
+    assert "stop working at once" in renewed.partition("<button")[0]
+
+
 def test_a_refusal_shows_the_record_again_with_all_reasons(at_desk: AtDesk, hands: Pilot) -> None:
     reference = hands.registered(employer="", job="", union_member="")
     path, clerk, before = f"/records/application/{reference}", at_desk("wang.fang"), contents()

@@ -66,6 +66,16 @@ def test_r1_4_everybody_on_the_page_is_admitted_and_who_was_skipped_is_told_why(
     assert re.findall(r"<dd>(\d+)</dd>", told) == ["5", "3", "2"]
 
 
+def test_one_reason_of_many_is_told_once_with_everybody_below_it(hands: Pilot, at_desk: Desk) -> None:
+    references = crowds.verified(hands, 4)
+    for reference in references:
+        hands.withdraw(reference)
+    told = text(at_desk("chen.hui").send("/registry/queue/admit", chosen=[*references, "A2209-999999"]))
+    assert told.count("Admit is not possible while the case is: Withdrawn") == 1
+    first, second = re.findall(r'<details[^>]*><summary>Whom it concerns <span class="count">(\d)</span>', told)
+    assert (first, second) == ("4", "1") and all(told.count(f">{r}</a>") == 1 for r in references)
+
+
 def test_r1_4_the_last_place_goes_to_the_first_in_the_queue(hands: Pilot, at_desk: Desk) -> None:
     references = crowds.verified(hands, 2)
     publish_places(2)
