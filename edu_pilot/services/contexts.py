@@ -73,7 +73,7 @@ def _registration_form(change: Change) -> Context:
     return {
         **_place(change),
         **_major(policy, case.major),
-        "query_code": _query_code(change),
+        "query_code": wording.grouped(_query_code(change)),
         "registered_on": change.unit.today.isoformat(),
         "name": case.name,
         "sex": SEXES[change.now_value("sex")],

@@ -31,6 +31,7 @@ from edu_pilot.services import (
     rendering,
     sandbox,
     store,
+    wording,
 )
 from edu_pilot.services.actors import OPERATOR, STUDENT, role_missing
 from edu_pilot.services.cases import Case, NotFound, table
@@ -80,7 +81,7 @@ def file_away(unit: Unit, version: Version, kind: str, context: Mapping[str, Any
     """Number a paper, freeze what it says, and ask for its bytes; return the number."""
     row, number = new_id(), _number(unit, version, kind)
     code = unit.vault.code("document", number, CODE_LENGTH)
-    fixed = {"number": number, "code": grouped(code), "base_url": current_app.config["SETTINGS"].base_url}
+    fixed = {"number": number, "code": wording.grouped(code), "base_url": current_app.config["SETTINGS"].base_url}
     fixed["key_id"] = proof.key_id(unit.vault.public_key)
     frozen = json.dumps({**context, **fixed}, ensure_ascii=False)
     unit.conn.execute(
@@ -109,11 +110,6 @@ def _person_of(change: Change) -> str | None:
 def _number(unit: Unit, version: Version, kind: str) -> str:
     series = f"{version.compiled.documents[kind].prefix}{unit.today:%y%m}"
     return f"{series}-{numbers.draw(unit.conn, series)[0]:06d}"
-
-
-def grouped(code: str) -> str:
-    """Return a code in groups of four, as it is printed and read out."""
-    return "-".join(code[i : i + 4] for i in range(0, len(code), 4))
 
 
 def ungrouped(code: str) -> str:

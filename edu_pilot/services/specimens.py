@@ -53,7 +53,7 @@ REGISTRATION_FORM: dict[str, object] = (
         "number": "BM2209-000123",
         "issued_on": "2022-07-06",
         "registered_on": "2022-07-05",
-        "query_code": "H7KM2QXD9WTR",
+        "query_code": "H7KM-2QXD-9WTR",
         "intake": "2209",
         "point": "社区教育中心教学点",
         "point_en": "Community Education Centre",

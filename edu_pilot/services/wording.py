@@ -136,3 +136,8 @@ def masked_phone(phone: str) -> str:
 def account_tail(account_number: str) -> str:
     """Give the last four digits of a bank card or account number (R2.9)."""
     return "".join(account_number.split())[-4:]
+
+
+def grouped(code: str) -> str:
+    """Return a code in groups of four, as it is printed and read out."""
+    return "-".join(code[i : i + 4] for i in range(0, len(code), 4))

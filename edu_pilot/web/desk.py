@@ -20,7 +20,6 @@ from edu_pilot.services import (
     begun,
     cards,
     disclosure,
-    documents,
     entry,
     erasure,
     glyphs,
@@ -30,6 +29,7 @@ from edu_pilot.services import (
     search,
     slips,
     waiting,
+    wording,
 )
 from edu_pilot.services.cases import Case
 from edu_pilot.services.perform import create, unit_of, version_of
@@ -271,7 +271,7 @@ def slip(reference: str) -> str:
     """Show the slip an applicant takes along, with the code to ask for the status; who printed it is on record."""
     case, version = _with_a_code(reference)
     address = _status_address()
-    told = {"code": documents.grouped(case.query_code), "address": address, "picture": qr_picture(address)}
+    told = {"code": wording.grouped(case.query_code), "address": address, "picture": qr_picture(address)}
     return render_template("desk/slip.html", case=case, words=Words(version.compiled), **told)
 
 
@@ -280,7 +280,7 @@ def slip(reference: str) -> str:
 def slip_pdf(reference: str) -> Response:
     """Send the slip and its counterfoil as a paper, in the language in use."""
     case, version = _with_a_code(reference)
-    code = documents.grouped(case.query_code)
+    code = wording.grouped(case.query_code)
     content = slips.pdf(case, version, code, _status_address(), i18n.language())
     return files.download(content, "application/pdf", f"{reference}-slip.pdf", shown=True)
 

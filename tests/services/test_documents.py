@@ -17,7 +17,7 @@ from edu_pilot.services import documents, outbox, proof, store, verification
 from edu_pilot.services.actors import OPERATOR, student
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.vault import vault
-from edu_pilot.services.wording import capitals
+from edu_pilot.services.wording import capitals, grouped
 from edu_pilot.workflow.reasons import Forbidden, Refused
 from tests.factories import (
     ADMITTED,
@@ -92,7 +92,8 @@ def test_the_registration_form_says_what_the_database_says(pilot: Pilot, text_of
     number = from_database.row["number"]
     assert all(word in text for word in expected_of_the_application(application))
     assert number in text
-    assert from_database.context["query_code"] in text.replace("-", "")
+    assert from_database.context["query_code"] in text
+    assert re.fullmatch(r"\w{4}-\w{4}-\w{4}", from_database.context["query_code"])
     assert LIU_WEI.id_number in text
     assert LIU_WEI.phone in text
 
@@ -265,7 +266,7 @@ def test_a_strange_file_is_unknown(pilot: Pilot, content: bytes) -> None:
 
 
 def test_the_printed_code_finds_the_paper(notice: bytes) -> None:
-    code = documents.grouped(rows("document", kind="admission_notice")[0]["code"])
+    code = grouped(rows("document", kind="admission_notice")[0]["code"])
     for typed in (code, code.lower(), code.replace("-", " ")):
         found = verification.by_code(typed)
         assert (found.result, found.kind) == ("genuine", "admission_notice")

@@ -19,8 +19,8 @@ from edu_pilot.models import Application
 from edu_pilot.rules.claim_dates import claim_deadline
 from edu_pilot.services import begun, cards, erasure, policies, rendering
 from edu_pilot.services.actors import OPERATOR
-from edu_pilot.services.documents import grouped
 from edu_pilot.services.vault import vault
+from edu_pilot.services.wording import grouped
 from tests.factories import CLAIMED, Pilot, application_form, contents, row, rows, state
 from tests.people import LIU_WEI, worker
 from tests.web.queries import MOST, counted
@@ -90,6 +90,15 @@ def test_what_is_refused_keeps_nothing_but_the_entries_on_the_page(at_desk: AtDe
 def test_an_unfinished_one_can_be_kept_as_a_draft(at_desk: AtDesk, hands: Pilot) -> None:
     answer = at_desk("wang.fang").send("/desk/register", step="draft", **typed(phone=""))
     assert answer.status_code == 303 and state("application", answer.location.rpartition("/")[2]) == "draft"
+
+
+def test_the_printed_slip_page_is_without_its_button_and_hint(at_desk: AtDesk, hands: Pilot) -> None:
+    clerk = at_desk("wang.fang")
+    page = text(clerk.get(f"/desk/slip/{hands.registered()}"))
+    rest = page.partition('class="card-box slip"')[2].partition("</section>")[2]
+    assert rest.lstrip().startswith("<p><a class=") and "Ctrl+P" in rest
+    printed = text(clerk.get("/static/app.css")).partition("@media print {")[2]
+    assert ".slip ~ p" in printed.partition("display: none")[0]
 
 
 def test_only_clerks_register(at_desk: AtDesk, hands: Pilot) -> None:
@@ -228,7 +237,9 @@ def test_the_slip_shows_the_code_and_a_lost_one_gets_another(at_desk: AtDesk, ha
     assert stranger.send("/status", code=new, id_tail=LIU_WEI.id_number[-6:]).status_code == 200
     forms = [d for d in rows("document") if d["kind"] == "registration_form"]
     assert [bool(d["voided_at"]) for d in sorted(forms, key=lambda d: d["number"])] == [True, False]
-    assert new in vault().open("document.context", forms[-1]["id"], max(forms, key=lambda d: d["number"])["context"])
+    assert grouped(new) in vault().open(
+        "document.context", forms[-1]["id"], max(forms, key=lambda d: d["number"])["context"]
+    )
     assert at_desk("decheng.clerk").get(f"/desk/slip/{reference}").status_code == 404
 
 

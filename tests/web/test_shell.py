@@ -10,7 +10,7 @@ from flask import Flask
 
 from edu_pilot.extensions import read
 from edu_pilot.services import waiting
-from edu_pilot.services.documents import grouped
+from edu_pilot.services.wording import grouped
 from edu_pilot.web.words import ABOUT_THE_READER, DONE_BY_ONES_OWN
 from edu_pilot.workflow.registry import shipped
 from tests.factories import BATCHED, CHECKED, CLAIMED, Pilot, contents, on, passed, row, rows
