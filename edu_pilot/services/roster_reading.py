@@ -50,6 +50,8 @@ NEEDED_HEADS = ("name", "id_number")
 # Heads of one file that are known to nobody else, and the columns a clerk says they are: none unless said.
 Chosen = Mapping[str, str]
 NONE_CHOSEN: Chosen = MappingProxyType({})
+# The column that a list goes back with, in each language.
+OWN_HEADS = ("问题说明", "whatiswrong")
 # A line with one of these is data, whatever else it holds.
 TELLING = ("id_number", "phone", "major")
 NOT_DATA = ("合计", "总计", "小计", "备注", "说明", "填表", "审核", "制表")
@@ -180,10 +182,17 @@ def likely_header(grid: Grid, heads: Heads, needed: Sequence[str], chosen: Chose
 
 
 def unrecognised(row: Row, heads: Heads) -> list[str]:
-    """Return the texts of a line that are nobody's head, each once."""
+    """Return the texts of a line that are nobody's head, each once; the system's own remarks are no column."""
     known = _known(heads, NONE_CHOSEN)
-    texts = {_head(str(cell)): as_text(cell).strip() for cell in row.cells if not _column(cell, known)}
+    texts = {
+        _head(str(cell)): as_text(cell).strip() for cell in row.cells if not (_column(cell, known) or is_own(cell))
+    }
     return [text for text in texts.values() if text]
+
+
+def is_own(cell: Cell) -> bool:
+    """Return whether a head is that of the column in which the system itself says what is wrong."""
+    return _head(as_text(cell)) in OWN_HEADS
 
 
 def _candidates(grid: Grid, heads: Heads, chosen: Chosen) -> list[Header]:

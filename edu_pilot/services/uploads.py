@@ -32,6 +32,7 @@ from edu_pilot.services.roster_reading import (
     HeaderNotFound,
     Heads,
     as_text,
+    is_own,
     likely_header,
     unrecognised,
 )
@@ -232,7 +233,8 @@ def _bad_rows(name: str, data: bytes, filename: str, chosen: Chosen, report: Rep
     cells = {
         row.number: {c: as_text(row.cells[at]) for c, at in columns.items() if at < len(row.cells)} for row in rows
     }
-    known, line = set(columns.values()), next(row for row in grid.rows if row.number == head)
+    line = next(row for row in grid.rows if row.number == head)
+    known = {*columns.values(), *(at for at, cell in enumerate(line.cells) if is_own(cell))}
     unread = [text for at, cell in enumerate(line.cells) if at not in known and (text := as_text(cell).strip())]
     return {
         "columns": list(columns),
@@ -380,7 +382,7 @@ def annotated(list_id: str, actor: Actor, say: Callable[[Reason], str], head: st
     by_row: dict[int, list[Told]] = {}
     for told in report.problems:
         by_row.setdefault(told.row, []).append(told)
-    last = max((len(row.cells) for row in grid.rows), default=0)
+    last = _place(grid, head_row)
     lines = [_line(row.cells, last, _said(row.number, by_row, head_row, say, head)) for row in grid.rows]
     marked = {(told.row - 1, columns.get(told.column, last)) for found in by_row.values() for told in found if told.row}
     look_ups.note(actor, look_ups.EXPORT, None, "list")
@@ -401,9 +403,16 @@ def _said(number: int, by_row: Mapping[int, list[Told]], head_row: int, say: Cal
     return "；".join(say(told.reason) for told in by_row.get(number, ()))
 
 
-def _line(cells: Sequence[Any], width: int, last: str) -> list[str]:
+def _place(grid: Grid, head_row: int) -> int:
+    """Return the column for what is wrong: the one a list came back with, or a new one at the end."""
+    heads = next((row.cells for row in grid.rows if row.number == head_row), ())
+    wide = max((len(row.cells) for row in grid.rows), default=0)
+    return next((at for at, cell in enumerate(heads) if is_own(cell)), wide)
+
+
+def _line(cells: Sequence[Any], place: int, said: str) -> list[str]:
     texts = [as_text(cell) for cell in cells]
-    return [*texts, *[""] * (width - len(texts)), last]
+    return [*texts[:place], *[""] * (place - len(texts)), said, *texts[place + 1 :]]
 
 
 def template(name: str) -> bytes:

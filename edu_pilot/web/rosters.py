@@ -12,8 +12,9 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
+from edu_pilot import clock
 from edu_pilot.extensions import read
-from edu_pilot.services import begun, imports, national_query, presenting, uploads
+from edu_pilot.services import begun, imports, intakes, national_query, presenting, uploads
 from edu_pilot.services import rosters as importing
 from edu_pilot.services.begun import Kept
 from edu_pilot.services.disclosure import MASKS
@@ -146,6 +147,7 @@ def _page(kind: str, missing: bool = False, refused: Refused | None = None) -> s
         kind=kind,
         sheet=SHEETS[kind],
         columns=[(names.get(c, c), heads, c in (*taken.needed, *taken.asked)) for c, heads in taken.heads.items()],
+        open_intakes=intakes.open_on(words.compiled.policy, clock.today()) if kind == "rosters" else (),
         latest=latest,
         missing=missing,
         refused=refused,
@@ -260,9 +262,9 @@ def _list_page(list_id: str, refused: Refused | None = None, given: Mapping[str,
 
 
 def _telling_first(columns: Sequence[str], problems: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the columns in the file's order, but first the one that names a row, then those with a fault."""
+    """Return the columns that name a row, then those in which some row has a fault: the rest only takes room."""
     faulty = {problem["column"] for problem in problems}
-    return sorted(columns, key=lambda c: 0 if c in NAMING else 1 if c in faulty else 2)
+    return sorted((c for c in columns if c in NAMING or c in faulty), key=lambda c: c not in NAMING)
 
 
 def _bad_rows(kept: Kept, problems: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -202,6 +202,29 @@ def test_the_workbook_says_in_its_last_column_what_is_wrong(at_desk: AtDesk, han
     assert rows("look_up")[-1]["kind"] == "export"
 
 
+def test_the_own_column_of_a_workbook_that_comes_back_is_written_anew(at_desk: AtDesk, hands: Pilot) -> None:
+    clerk = at_desk("wang.fang")
+    kept = looked_over(clerk, "/desk/roster", intake="2209", file=messy())
+    sent = clerk.get(f"{kept}/workbook").data
+    again = looked_over(clerk, "/desk/roster", intake="2209", file=(io.BytesIO(sent), "mended.xlsx"))
+    page = text(clerk.get(again))
+    assert "Take the 20 good rows" in page and "What is wrong" not in page
+    first, second = (read_grid(data, "a.xlsx").rows for data in (sent, clerk.get(f"{again}/workbook").data))
+    assert [row.cells for row in first] == [row.cells for row in second]
+
+
+def test_only_columns_with_a_fault_are_shown(at_desk: AtDesk, hands: Pilot) -> None:
+    clerk = at_desk("wang.fang")
+    page = text(clerk.get(looked_over(clerk, "/desk/roster", intake="2209", file=messy())))
+    shown = re.findall(r'<th scope="col">([^<]+)', page.partition('<table class="cells">')[2].partition("</thead>")[0])
+    assert "Name" in shown and not {"Employer", "Job", "County"} & set(shown)
+
+
+def test_a_roster_is_asked_for_an_open_intake(at_desk: AtDesk, hands: Pilot) -> None:
+    page = text(at_desk("wang.fang").get("/desk/roster"))
+    assert re.search(r'<select[^>]+name="intake".*<option value="2209"', page)
+
+
 def test_a_roster_is_taken_and_taken_back_but_for_what_somebody_worked_on(at_desk: AtDesk, hands: Pilot) -> None:
     clerk = at_desk("wang.fang")
     kept = looked_over(clerk, "/desk/roster", intake="2209", file=messy())
