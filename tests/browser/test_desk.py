@@ -93,7 +93,7 @@ def test_what_is_half_typed_is_there_again_after_the_browser_was_closed(chromium
 def test_a_faulty_roster_is_read_on_a_small_screen_without_scrolling_sideways(chromium: Browser, address: str) -> None:
     page, complaints = opened(chromium, address)
     page.goto(f"{address}/desk/roster")
-    page.get_by_label("入学批次").fill("2209")
+    page.get_by_label("入学批次").select_option("2209")
     page.locator("input[type=file]").set_input_files(MESSY)
     follow(page.get_by_role("button", name="上传并核对"))
     page.set_viewport_size(ViewportSize(width=375, height=740))
@@ -126,7 +126,7 @@ def test_a_messy_roster_is_mended_taken_and_taken_back(
 ) -> None:
     page, complaints = opened(chromium, address)
     follow(page.get_by_role("link", name="上传名册").first)
-    page.get_by_label("入学批次").fill("2209")
+    page.get_by_label("入学批次").select_option("2209")
     page.locator("input[type=file]").set_input_files(MESSY)
     follow(page.get_by_role("button", name="上传并核对"))
     assert page.locator(".bad-cell").count() == 12 and fits(page)
