@@ -55,6 +55,7 @@ WORDS: Mapping[str, str] = {
     "people_erased": N_("Persons erased"),
     "accounts_erased": N_("Accounts erased"),
     "lists_erased": N_("Uploaded lists erased"),
+    "prints_removed": N_("Files for the printer removed"),
     "money_differences": N_("Differences of money"),
     "files_swept": N_("Files without a row swept"),
     "anchors_made": N_("Anchors made"),
