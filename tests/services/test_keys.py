@@ -289,7 +289,7 @@ def test_every_index_of_a_person_is_declared_as_one() -> None:
 
 
 # Names of kept files, nobody's index.
-STORE_KEYS = ("document.store_key", "paper.store_key")
+STORE_KEYS = ("document.store_key", "paper.store_key", "print_stack.store_key")
 
 
 def test_whatever_depends_on_the_index_key_stands_in_a_declared_column(

@@ -33,7 +33,7 @@ def stopped(trial):
 "x".encode("idna")
 own = sandboxed._address_space()
 walls = sandboxed.wall_in()
-sandboxed._limit(sandboxed.TASKS["paper"], own)
+sandboxed._limit(own + sandboxed.TASKS["paper"].memory, open_files=16, processes=0)
 print(json.dumps([walls, {{name: stopped(trial) for name, trial in TRIALS.items()}}]))
 """
 
