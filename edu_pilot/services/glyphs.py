@@ -47,8 +47,9 @@ NEVER_OURS = (
     )),
 )  # fmt: skip
 
-# What the fields of a document are called where a character is reported.
+# A name has a few such characters; more is a matter of the fonts.
 MOST_TOLD = 12
+# What the fields of a document are called where a character is reported.
 PLACES = {
     "name": "姓名",
     "employer": "工作单位",
