@@ -66,6 +66,7 @@ PARAMETERS = (
     "intakes.opens.months_before",
     "intakes.season_months",
     "levels",
+    "overview.long_days",
     "papers",
     "printing.keep_days",
     "printing.reasons",

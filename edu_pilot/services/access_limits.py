@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
-from typing import Any
 
-import yaml
 from sqlalchemy import Connection
 
-from edu_pilot import clock, paths
+from edu_pilot import clock
 from edu_pilot.services import policies
 from edu_pilot.workflow.policy import Policy
 
@@ -47,7 +44,7 @@ def limits(conn: Connection) -> Limits:
 
 def limits_of(policy: Policy) -> Limits:
     """Return the limits of a policy version; one published before there were any takes the shipped ones."""
-    given = policy.find("access") or _shipped()
+    given = policies.section(policy, "access")
     return Limits(
         password_min=given["password_min"],
         factor_roles=frozenset(given["factor_roles"]),
@@ -63,10 +60,3 @@ def limits_of(policy: Policy) -> Limits:
 def _tries(given: Mapping[str, int]) -> Tries:
     window, pause = timedelta(minutes=given["window_minutes"]), timedelta(seconds=given["pause_seconds"])
     return Tries(window, given["tries"], given["free"], pause)
-
-
-@cache
-def _shipped() -> Mapping[str, Any]:
-    text = (paths.workflows() / "policies.yaml").read_text("utf-8")
-    found: Mapping[str, Any] = yaml.safe_load(text)["access"]
-    return found

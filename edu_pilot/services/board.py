@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from edu_pilot import clock
 from edu_pilot.extensions import all_rows
 from edu_pilot.models import Application, Certification, Claim, Study
-from edu_pilot.services import cases, quotas, telling
+from edu_pilot.services import cases, policies, quotas, telling
 from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.workflow.reasons import N_
 from edu_pilot.workflow.registry import Actor
@@ -24,8 +24,6 @@ STUDY = Study.__table__
 CERTIFICATION = Certification.__table__
 CLAIM = Claim.__table__
 DIMENSIONS = ("county", "major", "year")
-# A record that has not moved for so many days is told apart.
-LONG_DAYS = 30
 PAID = ("paid", "recovering", "recovered")
 
 
@@ -86,6 +84,7 @@ class Board:
     """Everything on the board, of the records an actor may see."""
 
     target: int
+    long_days: int
     way: Sequence[Reached]
     waiting: Sequence[Waiting]
     places: Sequence[quotas.Year]
@@ -98,11 +97,14 @@ class Board:
 
 def board(conn: Connection, actor: Actor, compiled: Compiled) -> Board:
     """Count the board in a number of queries that no row adds to."""
+    long_days = policies.section(compiled.policy, "overview")["long_days"]
+    long_ago = clock.today() - timedelta(days=long_days)
     with walled(conn, actor):
-        way, waiting = _way(conn, actor), list(_waiting(conn, actor, compiled))
+        way, waiting = _way(conn, actor), list(_waiting(conn, actor, compiled, long_ago))
     places = [quotas.of_year(conn, year) for year in quotas.years(conn)[-1:]] if not actor.county else []
     order = sorted(waiting, key=lambda one: (one.oldest_on, one.workflow, one.state))
-    return Board(compiled.policy.get("programme.pilot_target"), way, order, [year for year in places if year])
+    target = compiled.policy.get("programme.pilot_target")
+    return Board(target, long_days, way, order, [year for year in places if year])
 
 
 def _way(conn: Connection, actor: Actor) -> list[Reached]:
@@ -141,20 +143,16 @@ def _summed(found: Iterable[Mapping[str, Any]], name: str) -> dict[str, int]:
     return summed
 
 
-def _waiting(conn: Connection, actor: Actor, compiled: Compiled) -> Iterable[Waiting]:
-    for row in all_rows(conn, sa.union_all(*(_standing(actor, name) for name in compiled.engines))):
+def _waiting(conn: Connection, actor: Actor, compiled: Compiled, long_ago: date) -> Iterable[Waiting]:
+    for row in all_rows(conn, sa.union_all(*(_standing(actor, name, long_ago) for name in compiled.engines))):
         if holders := telling.holders(compiled.definition(row["workflow"]), row["state"]):
             yield Waiting(**row, holders=holders)
 
 
-def _standing(actor: Actor, workflow: str) -> sa.Select[Any]:
+def _standing(actor: Actor, workflow: str, long_ago: date) -> sa.Select[Any]:
     """How many records of a workflow stand in each state, since when the oldest, and how many for long."""
     records = cases.table(workflow)
-    long = sa.func.sum(sa.case((records.c.since_on <= _long_ago(), 1), else_=0)).label("long")
+    long = sa.func.sum(sa.case((records.c.since_on <= long_ago, 1), else_=0)).label("long")
     columns = (sa.func.count().label("number"), sa.func.min(records.c.since_on).label("oldest_on"), long)
     query = sa.select(sa.literal(workflow).label("workflow"), records.c.state, *columns)
     return query.where(visible_to(actor, records)).group_by(records.c.state)
-
-
-def _long_ago() -> date:
-    return date.fromordinal(clock.today().toordinal() - LONG_DAYS)

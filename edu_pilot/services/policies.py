@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+import yaml
 from flask import current_app
 from sqlalchemy import Connection
 
-from edu_pilot import clock
+from edu_pilot import clock, paths
 from edu_pilot.extensions import Base, all_rows, one_row
 from edu_pilot.models import AllowedEdge, PolicyVersion, Quota, QuotaShare
 from edu_pilot.models.base import new_id
@@ -43,6 +45,18 @@ class Version:
 
 class NoPolicy(Exception):
     """No policy version is published yet."""
+
+
+def section(policy: Policy, name: str) -> Mapping[str, Any]:
+    """Return one section of a policy; a version published before there was one takes what is shipped."""
+    found: Mapping[str, Any] = policy.find(name) or _shipped()[name]
+    return found
+
+
+@cache
+def _shipped() -> Mapping[str, Any]:
+    found: Mapping[str, Any] = yaml.safe_load((paths.workflows() / "policies.yaml").read_text("utf-8"))
+    return found
 
 
 def of(conn: Connection, version_id: str) -> Version:

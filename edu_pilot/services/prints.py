@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-import yaml
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from edu_pilot import clock, paths
+from edu_pilot import clock
 from edu_pilot.extensions import all_rows, one_row, read, write
 from edu_pilot.models import Application, Document, PrintRun, PrintSheet, PrintStack, Study
 from edu_pilot.models.base import new_id
@@ -44,15 +42,8 @@ FILE_GONE = N_("The file for the printer is removed; print again what you need."
 
 
 def settings(policy: Policy) -> Mapping[str, Any]:
-    """Return what a policy says of printing; one published before it did takes what is shipped."""
-    found: Mapping[str, Any] = policy.find("printing") or _shipped()
-    return found
-
-
-@cache
-def _shipped() -> Mapping[str, Any]:
-    found: Mapping[str, Any] = yaml.safe_load((paths.workflows() / "policies.yaml").read_text("utf-8"))["printing"]
-    return found
+    """Return what a policy says of printing."""
+    return policies.section(policy, "printing")
 
 
 # Which papers

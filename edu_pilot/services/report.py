@@ -7,7 +7,7 @@ from typing import Any
 
 from edu_pilot import clock, i18n
 from edu_pilot.services import rendering
-from edu_pilot.services.board import LONG_DAYS, Board, Reached, Waiting
+from edu_pilot.services.board import Board, Reached, Waiting
 from edu_pilot.services.claim_contexts import county_of
 from edu_pilot.services.contexts import common
 from edu_pilot.services.policies import Version
@@ -41,7 +41,7 @@ def context(found: Board, version: Version, actor: Actor) -> Context:
             {"year": one.year, "places": one.places, "used": one.used, "reserved": one.reserved} for one in found.places
         ],
         "waiting": [_waiting(one, compiled) for one in found.waiting],
-        "long_days": LONG_DAYS,
+        "long_days": found.long_days,
     }
 
 

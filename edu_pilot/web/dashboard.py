@@ -64,11 +64,12 @@ def _sheets(found: Board, words: Words) -> dict[str, list[list[Any]]]:
     for dimension, title in (("county", _("County")), ("major", _("Major")), ("year", _("Year"))):
         rows = [[_named(words, dimension, code), *numbers] for code, numbers in found.rows(dimension)]
         sheets[title] = [[title, *stages], *rows]
-    return sheets | {_("Where work waits"): [_heads(), *_waiting(found, words)]}
+    return sheets | {_("Where work waits"): [_heads(found), *_waiting(found, words)]}
 
 
-def _heads() -> list[str]:
-    return [_("Workflow"), _("State"), _("Records"), _("Oldest since"), _("Longer than 30 days"), _("Waits for")]
+def _heads(found: Board) -> list[str]:
+    long = _("Longer than %(days)s days", days=found.long_days)
+    return [_("Workflow"), _("State"), _("Records"), _("Oldest since"), long, _("Waits for")]
 
 
 def _waiting(found: Board, words: Words) -> list[list[Any]]:

@@ -11,8 +11,9 @@ import pytest
 from flask import Flask
 
 from edu_pilot.extensions import read
-from edu_pilot.services import board, presenting, rendering
-from tests.factories import CHECKED, Pilot, on
+from edu_pilot.services import board, policies, presenting, rendering
+from edu_pilot.workflow.policy import Policy
+from tests.factories import CHECKED, SIGN_UP, Pilot, files_in_force, on, publish
 from tests.people import staff, worker
 from tests.web.visitor import Visitor, text
 
@@ -62,6 +63,18 @@ def test_what_waits_names_who_holds_it_and_since_when(world: Flask) -> None:
     assert registered.number == registered.long == 2 and "clerk" in registered.holders and registered.days > 30
     assert ("study", "graduated") not in waiting or waiting["study", "graduated"].holders
     assert ("claim", "paid") not in waiting
+
+
+def test_how_long_is_long_is_the_policys(world: Flask) -> None:
+    """A version published before there was such a section takes what is shipped."""
+    policies_text = files_in_force()["policies.yaml"]
+    section = "overview:\n  long_days: 30\n"
+    assert section in policies_text
+    publish(files_in_force() | {"policies.yaml": policies_text.replace("long_days: 30", "long_days: 5000")}, SIGN_UP)
+    found = counted("chen.hui")
+    assert found.long_days == 5000 and sum(one.long for one in found.waiting) == 0
+    older = Policy(1, SIGN_UP, {})
+    assert policies.section(older, "overview")["long_days"] == 30
 
 
 def test_page_and_workbook_tell_the_same(site: Flask) -> None:
