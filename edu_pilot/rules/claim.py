@@ -407,6 +407,11 @@ def body_of(attempt: Attempt) -> str:
     return next((body for body in BODIES if body in attempt.actor.roles), "")
 
 
+def colleagues(attempt: Attempt) -> tuple[str, ...]:
+    """Return the judging roles of the actor: who of a claim's decision is barred, or errs, is helped by nobody else."""
+    return tuple(role for role in (*BODIES, "arbiter") if role in attempt.actor.roles)
+
+
 @rule
 def acts_for_one_body(attempt: Attempt) -> Blocked:
     """R5.2: nobody checks for both bodies."""
@@ -428,7 +433,7 @@ def not_own_case(attempt: Attempt) -> Blocked:
     """R5.2: the claimant never decides the own claim, whatever the account (SELF_REVIEW)."""
     if attempt.actor.person_key is None or attempt.actor.person_key != attempt.record.person_key:
         return None
-    return blocked(N_("This is your own claim; another person must decide it."), who=BODIES)
+    return blocked(N_("This is your own claim; another person must decide it."), who=colleagues(attempt))
 
 
 @rule
@@ -436,7 +441,7 @@ def not_entered_by_me(attempt: Attempt) -> Blocked:
     """R5.2: whoever entered, amended or submitted the claim never checks it."""
     if not attempt.record.entered_by.include(attempt.actor):
         return None
-    return blocked(N_("You entered this claim; another person must check it."), who=BODIES)
+    return blocked(N_("You entered this claim; another person must check it."), who=colleagues(attempt))
 
 
 @rule
@@ -456,7 +461,7 @@ def other_body_was_another_person(attempt: Attempt) -> Blocked:
     if attempt.actor.person_key not in keys:
         return None
     text = N_("You have checked this claim for the other body; another person must check it for this one.")
-    return blocked(text, who=BODIES)
+    return blocked(text, who=colleagues(attempt))
 
 
 @rule
@@ -477,7 +482,7 @@ def reading_is_complete(attempt: Attempt) -> Blocked:
     if not faulty:
         return None
     text = N_("Enter what you read from the evidence; missing or not in its form: %(parts)s")
-    return blocked(text, field="reading", who=BODIES, parts="names:" + ",".join(faulty))
+    return blocked(text, field="reading", who=colleagues(attempt), parts="names:" + ",".join(faulty))
 
 
 @rule(on_input=True)
@@ -489,7 +494,7 @@ def outcome_has_reasons(attempt: Attempt) -> Blocked:
         "Choose reasons that belong to the outcome: at least one of refusal for a refusal, "
         "at least one of correction for a correction, and none for a pass."
     )
-    return blocked(text, field="reasons", who=BODIES)
+    return blocked(text, field="reasons", who=colleagues(attempt))
 
 
 @rule(on_input=True)
@@ -497,7 +502,7 @@ def other_is_explained(attempt: Attempt) -> Blocked:
     """R5.2: a reason that no code names is put into words, so that the claimant knows what to mend."""
     if OTHER not in attempt.input.get("reasons", []) or attempt.input.get("note"):
         return None
-    return blocked(N_("Who chooses “other” writes down what it is."), field="note", who=BODIES)
+    return blocked(N_("Who chooses “other” writes down what it is."), field="note", who=colleagues(attempt))
 
 
 @rule(on_input=True)

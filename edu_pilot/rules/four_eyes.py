@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from edu_pilot.rules.claim import BODIES
+from edu_pilot.rules.claim import colleagues
 from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Actor, Attempt, blocked, rule
 
@@ -44,7 +44,7 @@ def not_prepared_by_me(attempt: Attempt) -> Blocked:
     if not attempt.record.prepared_by.include(attempt.actor):
         return None
     text = N_("You took part in the application or the study this claim rests on; another person must decide it.")
-    return blocked(text, who=(*BODIES, "arbiter"))
+    return blocked(text, who=colleagues(attempt))
 
 
 @rule

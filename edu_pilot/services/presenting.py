@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from edu_pilot import clock, i18n
 from edu_pilot.extensions import all_rows
-from edu_pilot.models import AuditEntry, PrivateInput
+from edu_pilot.models import AuditEntry, Claim, ClaimCheck, PrivateInput
 from edu_pilot.rules.application import remarks
 from edu_pilot.rules.certification import PARTS, objections_until, passed_part_until
 from edu_pilot.rules.claim import BODIES, receipt_signs
@@ -34,7 +34,10 @@ from edu_pilot.workflow.versions import Compiled
 
 ENTRY = AuditEntry.__table__
 PRIVATE = PrivateInput.__table__
+CLAIM, CHECK = Claim.__table__, ClaimCheck.__table__
 JUDGES = frozenset({*BODIES, "arbiter", "auditor"})
+# What of a check is personal, as its form declares it.
+CHECKED_PRIVATELY = ("reading", "note")
 
 
 @dataclass(frozen=True)
@@ -301,9 +304,44 @@ def told(conn: Connection, rows: Sequence[Mapping[str, Any]], actor: Actor) -> l
     """Return entries of the trail as an actor may read them, with what was entered as the policy discloses it."""
     bodies = [json.loads(row["body"]) for row in rows]
     opened = _opened(conn, [b["input"]["private"] for b in bodies if "private" in b["input"]])
-    current = in_force_for(unit_of(conn, actor)).policy
-    given = (_input(body["input"], opened, actor, current) for body in bodies)
+    current = in_force_for(unit_of(conn, actor))
+    decided = _decided(conn, rows, current.compiled.definition("claim"))
+    opened |= {number: {name: given[name] for name in CHECKED_PRIVATELY} for number, given in decided.items()}
+    whole = (decided.get(row["number"], body["input"]) for row, body in zip(rows, bodies, strict=True))
+    given = (_input(one, opened, actor, current.policy) for one in whole)
     return [_entry(row, body, seen) for row, body, seen in zip(rows, bodies, given, strict=True)]
+
+
+def _decided(conn: Connection, rows: Sequence[Mapping[str, Any]], definition: Definition) -> dict[Any, dict[str, Any]]:
+    """Return by entry what a sealed check said, once its round is decided: the trail keeps it without content (R5.2).
+
+    A lone check or re-check is told to nobody.
+    """
+    sealing = {action.name for action in definition.actions.values() if "seal_check" in action.effects}
+    entries = [r for r in rows if r["workflow"] == "claim" and r["action"] in sealing]
+    given = _checks_given(conn, {entry["reference"] for entry in entries}) if entries else ()
+    found = {}
+    for entry in entries:
+        # Written by the same transaction, just before its entry.
+        own = [c for c in given if (c.reference, c.checked_by) == (entry["reference"], entry["actor"])]
+        check = max((c for c in own if c.checked_at <= entry["at"]), key=lambda c: c.round, default=None)
+        if check is not None and check.decided:
+            found[entry["number"]] = _as_entered(check, entry["number"])
+    return found
+
+
+def _checks_given(conn: Connection, references: set[str]) -> Sequence[Any]:
+    other = CHECK.alias()
+    same = other.c.claim_id == CHECK.c.claim_id, other.c.round == CHECK.c.round
+    decided = sa.exists().where(*same, other.c.body != CHECK.c.body).label("decided")
+    query = sa.select(CLAIM.c.reference, CHECK, decided).join(CHECK, CHECK.c.claim_id == CLAIM.c.id)
+    return conn.execute(query.where(CLAIM.c.reference.in_(references))).all()
+
+
+def _as_entered(check: Any, number: int) -> dict[str, Any]:
+    note = vault().open("claim_check.note", check.id, check.note) if check.note else None
+    told = {name: getattr(check, name) for name in ("outcome", "reading", "reasons", "points")}
+    return told | {"note": note, "private": number}
 
 
 def _sealed(rows: Sequence[Mapping[str, Any]], actor: Actor, definition: Definition) -> frozenset[int]:
@@ -334,8 +372,8 @@ def _opened(conn: Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 def _input(given: Mapping[str, Any], opened: Mapping[str, Any], actor: Actor, current: Policy) -> Mapping[str, Any]:
     """Return what was entered at a step as the actor sees it."""
-    plain = {name: value for name, value in given.items() if name != "private"}
     private = opened.get(given.get("private", ""), {})
+    plain = {name: value for name, value in given.items() if name != "private" and name not in private}
     found: dict[str, Any] = disclosure.disclosed(plain | private, actor, current, frozenset(private))
     return {name: value for name, value in found.items() if name in plain or value not in (None, [])}
 

@@ -374,10 +374,13 @@ class Answers(FlaskForm):
             if (place := table.blame(reason.facts.get("row"), own_claims.faulty_parts(reason), words.reason(reason)))
         }
 
-    def place(self, found: Reason | Field) -> str | None:
-        """Return the id of the field a reason is about, or of the first part that is wrong of a field of several."""
-        if isinstance(found, Field):
-            return _first_wrong(found).id
+    @property
+    def wrong_entries(self) -> list[tuple[str, str]]:
+        """The id and the sentence of each wrong field, each part of a field of several for itself."""
+        return [(one.id, _sentence(one)) for field in self.fields if field.errors for one in _wrong(field)]
+
+    def place(self, found: Reason) -> str | None:
+        """Return the id of the field a reason is about, or of the part of a row that is wrong."""
         known = found.field and found.field in self
         return self.places.get(id(found)) or (self[found.field].id if known else None)
 
@@ -391,10 +394,15 @@ class Answers(FlaskForm):
                 field.errors = [*field.errors, text]
 
 
-def _first_wrong(field: Field) -> Field:
+def _wrong(field: Field) -> list[Field]:
+    """Return the parts of a field that are wrong, or the field itself where what is wrong is the whole."""
     parts = list(field) if isinstance(field, Table) else list(field.form) if isinstance(field, Group) else []
-    wrong = next((part for part in parts if part.errors), None)
-    return field if wrong is None else _first_wrong(wrong)
+    return [one for part in parts if part.errors for one in _wrong(part)] or [field]
+
+
+def _sentence(field: Field) -> str:
+    said, label = " ".join(str(one) for one in field.errors), str(field.label.text)
+    return said if label in said else label + _(": ") + said
 
 
 def form_of(

@@ -72,6 +72,8 @@ class Shell:
     words: Words | None = None
     idle_minutes: int | None = None
     searches: bool = False
+    # How long one's identity counts as proved just now.
+    proof_minutes: int = 0
 
     @property
     def number(self) -> int:
@@ -108,8 +110,9 @@ def _shell_of(actor: Actor) -> Shell:
         own = [e.count for e in entries if e.count and e.count in waiting.COUNTS and actor.roles - {"auditor"}]
         numbers = waiting.numbers(conn, actor, own)
         words = Words(presenting.in_force(conn))
-    minutes = int(access_limits.limits_of(words.compiled.policy).idle.total_seconds() // 60)
-    return Shell(_places(entries, numbers), words, minutes, actor.roles != {STUDENT})
+    limits = access_limits.limits_of(words.compiled.policy)
+    idle, proof = (int(span.total_seconds() // 60) for span in (limits.idle, limits.step_up))
+    return Shell(_places(entries, numbers), words, idle, actor.roles != {STUDENT}, proof)
 
 
 def entries_of(actor: Actor) -> list[Entry]:

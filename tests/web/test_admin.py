@@ -196,15 +196,24 @@ def test_pages_follow_without_gap(hands: Pilot, monkeypatch: pytest.MonkeyPatch)
     assert numbers == list(range(numbers[0], 0, -1))
 
 
+def history(reader: Visitor, claim: str) -> str:
+    """Give what happened to a claim, as its page tells it."""
+    return text(reader.get(f"/records/claim/{claim}")).partition('id="history"')[2]
+
+
 def test_no_personal_number_and_no_reading_of_an_open_check(hands: Pilot, at_desk: AtDesk) -> None:
     claim = hands.submitted(hands.graduated(LIU_WEI))
     hands.act("claim", claim, "check", hands.zhao_min, CHECKED, **passed())
     auditor = at_desk("xu.ning")
     page = text(auditor.get(f"/admin/audit?reference={claim}"))
     assert "Sealed until both bodies have checked" in page and "<dd>Pass</dd>" not in page
+    for reader in ("xu.ning", "zhao.min", "sun.li"):
+        assert "<dd>Pass</dd>" not in history(at_desk(reader), claim), reader
     hands.act("claim", claim, "check", hands.sun_li, CHECKED, **passed())
     page = text(auditor.get(f"/admin/audit?reference={claim}"))
-    assert "Sealed until" not in page and "<dd>Pass</dd>" in page
+    assert "Sealed until" not in page and page.count("<dd>Pass</dd>") == 2
+    for reader in ("xu.ning", "zhao.min", "sun.li"):
+        assert history(at_desk(reader), claim).count("<dd>Pass</dd>") == 2, reader
     whole = text(auditor.get("/admin/audit"))
     assert LIU_WEI.id_number not in whole and LIU_WEI.phone not in whole and claim in whole
 

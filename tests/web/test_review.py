@@ -57,6 +57,29 @@ def test_r5_2_a_queue_holds_what_waits_for_the_own_body_and_tells_nothing_of_the
     assert claims[0] not in mine and claims[1] in mine and claims[2] in mine
 
 
+def test_each_wrong_entry_has_a_link_of_its_own(at_desk: AtDesk, claims: list[str]) -> None:
+    gone = {"outcome": "", "reading-line_0": "x", "reading-id_tail": "", "reading-diploma_on": ""}
+    page = text(judged(at_desk("sun.li"), claims[0], **gone))
+    summary = page.partition('class="summary"')[2].partition("</section>")[0]
+    linked = dict(re.findall(r'<a href="#([^"]+)">([^<]+)</a>', summary))
+    assert linked == {
+        "check-outcome": "Outcome is missing.",
+        "reading-line_0": "Amount of receipt 1: Write the amount in yuan, such as 4790.00.",
+        "reading-id_tail": "Last four of the ID number is missing.",
+        "reading-diploma_on": "Date on the diploma is missing.",
+    }
+    assert all(f'id="{place}"' in page for place in linked)
+
+
+def test_r5_2_what_the_university_mends_names_no_other_body(at_desk: AtDesk, claims: list[str]) -> None:
+    university = at_desk("sun.li")
+    page = text(judged(university, claims[0], reasons="ACCOUNT_WRONG"))
+    summary = page.partition('class="summary"')[2].partition("</section>")[0]
+    assert "Choose reasons that belong to the outcome" in summary and "union" not in summary
+    assert "You can mend it yourself." in summary
+    assert "asked once more to confirm that it is you; what you have filled in is kept." in page
+
+
 def test_a_check_sums_what_was_read_and_leads_to_the_next_of_the_same_queue(at_desk: AtDesk, claims: list[str]) -> None:
     union = at_desk("zhao.min")
     answer = judged(union, claims[0], county="", major="530701", points="identity", stage="checks")
