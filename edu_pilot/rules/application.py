@@ -55,7 +55,7 @@ def draft_may_change_its_intake(attempt: Attempt) -> Blocked:
         return blocked(text, field="new_intake", who="clerk")
     if intake_is_known(attempt.policy, given):
         return None
-    text = N_("%(intake)s is no intake of the programme; write year and month, such as 2209.")
+    text = N_("%(intake)s is no intake of the programme; write year and month of registration in four digits (YYMM).")
     return blocked(text, code="intake_unknown", field="new_intake", who="clerk", intake=given)
 
 

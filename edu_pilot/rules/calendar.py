@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import islice
+from itertools import count, islice, takewhile
 from typing import Literal
 
 from dateutil.relativedelta import relativedelta
@@ -17,6 +17,14 @@ from edu_pilot.workflow.registry import Attempt, blocked, rule
 
 Season = Literal["spring", "autumn"]
 
+CLOSED = N_(
+    "Sign-up for intake %(intake)s is open from %(opens)s to %(closes)s only. "
+    "Open today: %(open)s; the next, %(next)s, opens on %(next_opens)s."
+)
+CLOSED_AS_ALL = N_(
+    "Sign-up for intake %(intake)s is open from %(opens)s to %(closes)s only. "
+    "No intake is open today; the next, %(next)s, opens on %(next_opens)s."
+)
 _INTAKE = re.compile("[0-9]{2}(0[1-9]|1[0-2])")
 
 
@@ -63,6 +71,19 @@ def intake_window(policy: Policy, intake: str) -> Window:
     return Window(start.replace(day=opens["day"]), first.replace(day=closes["day"]))
 
 
+def intakes_open_on(policy: Policy, day: date) -> list[str]:
+    """R1.5: the intakes whose sign-up is open on a day, oldest first."""
+    near = takewhile(lambda intake: intake_window(policy, intake).opens <= day, _intakes_from(policy, day.year))
+    return [intake for intake in near if intake_window(policy, intake).holds(day)]
+
+
+def _intakes_from(policy: Policy, year: int) -> Iterator[str]:
+    """The programme's intakes from a year on, for ever."""
+    months = sorted(policy.get("intakes.season_months").values())
+    found = (f"{y % 100:02d}{month:02d}" for y in count(year) for month in months)
+    return (intake for intake in found if intake_is_known(policy, intake))
+
+
 def working_days_after(policy: Policy, day: date, number: int) -> date:
     """R6.4: the working day that comes so many working days after the given one."""
     return next(islice(_working_days(policy, day), number - 1, None)) if number > 0 else day
@@ -89,7 +110,7 @@ def intake_is_open(attempt: Attempt) -> Blocked:
     if attempt.record.registered_on is not None:
         return None
     window = intake_window(attempt.policy, intake)
-    return None if window.holds(attempt.today) else _closed(intake, window)
+    return None if window.holds(attempt.today) else _closed(attempt, intake, window)
 
 
 @rule
@@ -112,7 +133,7 @@ def _unknown(attempt: Attempt, intake: str | None) -> Blocked:
     if intake_is_known(attempt.policy, intake):
         return None
     return blocked(
-        N_("%(intake)s is no intake of the programme; write year and month, such as 2209."),
+        N_("%(intake)s is no intake of the programme; write year and month of registration in four digits (YYMM)."),
         code="intake_unknown",
         field="intake",
         who="clerk",
@@ -120,15 +141,15 @@ def _unknown(attempt: Attempt, intake: str | None) -> Blocked:
     )
 
 
-def _closed(intake: str, window: Window) -> Blocked:
-    return blocked(
-        N_("Sign-up for intake %(intake)s is open from %(opens)s to %(closes)s only."),
-        code="intake_closed",
-        field="intake",
-        intake=intake,
-        opens=window.opens.isoformat(),
-        closes=window.closes.isoformat(),
-    )
+def _closed(attempt: Attempt, intake: str, window: Window) -> Blocked:
+    """Name what can be signed up for instead, and from when."""
+    policy, today = attempt.policy, attempt.today
+    coming = next(i for i in _intakes_from(policy, today.year) if intake_window(policy, i).opens > today)
+    told = {"intake": intake, "opens": window.opens.isoformat(), "closes": window.closes.isoformat()}
+    told |= {"next": coming, "next_opens": intake_window(policy, coming).opens.isoformat()}
+    if open_now := intakes_open_on(policy, today):
+        return blocked(CLOSED, code="intake_closed", field="intake", open="、".join(open_now), **told)
+    return blocked(CLOSED_AS_ALL, code="intake_closed", field="intake", **told)
 
 
 def _working_days(policy: Policy, day: date) -> Iterator[date]:

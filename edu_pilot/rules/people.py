@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -31,32 +32,66 @@ from edu_pilot.rules.lookups import (
     takes,
 )
 from edu_pilot.workflow.policy import Row
-from edu_pilot.workflow.reasons import N_, Blocked, Reason
+from edu_pilot.workflow.reasons import N_, Blocked, Fact, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, rule
 
 TEXTS = {
     "name_missing": N_("Enter the name."),
-    "name_format": N_("A name has 2 to 50 Chinese characters, with · between its parts and nothing else."),
+    "name_format": N_(
+        "A name has 2 to 50 Chinese characters, with · between its parts and nothing else; "
+        "write it as it stands on the ID card."
+    ),
     "id_number_missing": N_("Enter the ID number."),
-    "id_number_format": N_("An ID number has 17 digits and a digit or X, or the 15 digits of an old card."),
-    "id_number_checksum": N_("The last character of the ID number does not fit the others; compare it with the card."),
-    "id_number_date": N_("The ID number holds a birth date that does not exist or has not come yet."),
+    "id_number_format": N_(
+        "An ID number has 17 digits and a digit or X, or the 15 digits of an old card; "
+        "here stand %(length)s characters. Write it anew from the card."
+    ),
+    "id_number_checksum": N_(
+        "The last character of the ID number (%(last)s) does not fit the others: one of the 18 is wrong. "
+        "Compare them all with the card."
+    ),
+    "id_number_date": N_(
+        "Characters 7 to 14 of the ID number are a birth date that does not exist or has not come yet; "
+        "compare them with the card."
+    ),
     "phone_missing": N_("Enter the mobile number."),
-    "phone_format": N_("A mobile number has 11 digits and begins with 13 to 19."),
+    "phone_format": N_(
+        "A mobile number has 11 digits and begins with 13 to 19; here stand %(length)s characters. "
+        "Ask the applicant for the number."
+    ),
 }
 PRIVATE_NAME = N_(
     "The name holds characters of private use (%(characters)s): every computer draws another character for them. "
     "Type them anew from the ID card with an input method for rare characters."
 )
-MALE_NUMBER = N_("The ID number belongs to a man, but the sex entered differs.")
-FEMALE_NUMBER = N_("The ID number belongs to a woman, but the sex entered differs.")
-NO_COUNTY = N_("Enter the county.")
-NO_POINT = N_("Enter the teaching point.")
-NO_LEVEL = N_("Enter the level.")
-NO_MAJOR = N_("Enter the major.")
-NO_DIPLOMA = N_("Enter the previous diploma.")
+MALE_NUMBER = N_(
+    "The ID number belongs to a man, but the sex entered differs; compare with the card and correct the wrong one."
+)
+FEMALE_NUMBER = N_(
+    "The ID number belongs to a woman, but the sex entered differs; compare with the card and correct the wrong one."
+)
+NO_DAY = N_("%(value)s is no date; write it as 2001-09-01, or leave it empty: the ID number holds it.")
+OTHER_DAY = N_("The birth date is not the one in the ID number; compare both with the card.")
+NO_COUNTY = N_("Enter the county. There are: %(offered)s.")
+OTHER_COUNTY = N_("%(value)s is no county of the programme; write one of these: %(offered)s.")
+NO_POINT = N_("Enter the teaching point. This county has for the intake: %(offered)s.")
+OTHER_POINT = N_(
+    "%(value)s is no teaching point of this county that takes the intake; write one of these: %(offered)s."
+)
+NO_COUNTY_FOR_POINT = N_("Enter the county first: a teaching point is looked for in its county only.")
+NO_LEVEL = N_("Enter the level. There are: %(offered)s.")
+OTHER_LEVEL = N_("%(value)s is no level of the programme; write one of these: %(offered)s.")
+NO_MAJOR = N_("Enter the major. Offered for the intake: %(offered)s.")
+OTHER_MAJOR = N_("%(value)s is no major of the programme; offered for the intake: %(offered)s.")
+NO_DIPLOMA = N_("Enter the previous diploma, such as: %(offered)s.")
+OTHER_DIPLOMA = N_(
+    "%(value)s is not known as a diploma of high school or secondary vocational level. Who holds one writes it "
+    "such as: %(offered)s; who holds none cannot sign up."
+)
+# Ways to write a previous diploma that a sentence has room for.
+DIPLOMAS_NAMED = 8
 CLOSED = N_("%(major)s (%(number)s) takes no applicants of this intake. This teaching point takes: %(majors)s.")
-CLOSED_AS_ALL = N_("%(major)s (%(number)s) takes no applicants of this intake.")
+CLOSED_AS_ALL = N_("%(major)s (%(number)s) takes no applicants of this intake; choose another major or another intake.")
 ELSEWHERE = N_("%(point)s does not take %(major)s (%(number)s); in this county it is taken at: %(points)s.")
 OTHERS_HERE = N_("%(point)s does not take %(major)s (%(number)s); it takes: %(majors)s.")
 
@@ -91,8 +126,12 @@ def id_number_is_sound(attempt: Attempt) -> Blocked:
     number = normalise_id(attempt.record.id_number or "")
     if not number:
         return _fault("id_number_missing", "id_number")
+    told: dict[str, dict[str, Fact]] = {
+        "id_number_format": {"length": len(number)},
+        "id_number_checksum": {"last": number[-1]},
+    }
     faults = id_faults(number, attempt.today)
-    return [reason for code in faults if (reason := _fault(code, "id_number"))]
+    return [reason for code in faults if (reason := _fault(code, "id_number", **told.get(code, {})))]
 
 
 @rule
@@ -111,12 +150,9 @@ def birth_matches_number(attempt: Attempt) -> Blocked:
     number, born = _well_formed(attempt), attempt.record.birth_on
     if not number or not born or _digits(born) == number[6:14]:
         return None
-    return blocked(
-        N_("The birth date is not the one in the ID number; compare both with the card."),
-        code="birth_mismatch",
-        field="birth_on",
-        who="clerk",
-    )
+    if isinstance(born, str) and not re.fullmatch("[0-9]{8}", _digits(born)):
+        return blocked(NO_DAY, code="birth_mismatch", field="birth_on", who="clerk", value=born)
+    return blocked(OTHER_DAY, code="birth_mismatch", field="birth_on", who="clerk")
 
 
 @rule
@@ -135,7 +171,8 @@ def age_in_range(attempt: Attempt) -> Blocked:
 def phone_is_sound(attempt: Attempt) -> Blocked:
     """R2.5: a mobile number is given in its form (phone_missing, phone_format)."""
     phone, _ = normalise_phone(attempt.record.phone or "")
-    return _fault(phone_fault(phone), "phone")
+    fault = phone_fault(phone)
+    return _fault(fault, "phone", **({"length": len(phone)} if fault == "phone_format" else {}))
 
 
 @rule
@@ -154,8 +191,8 @@ def draft_county_is_known(attempt: Attempt) -> Blocked:
 def _known_county(attempt: Attempt, text: str | None) -> Blocked:
     if county_code(attempt.policy, text):
         return None
-    none = N_("%(value)s is no county of the programme.")
-    return _unknown("county_unknown", "county", text, NO_COUNTY, none)
+    counties = _rows("counties", [row["code"] for row in attempt.policy.table("counties")])
+    return _unknown("county_unknown", "county", text, NO_COUNTY, OTHER_COUNTY, counties)
 
 
 @rule
@@ -175,10 +212,12 @@ def _my_county(attempt: Attempt, text: str | None) -> Blocked:
     if not county or attempt.actor.county in (None, county):
         return None
     return blocked(
-        N_("You work for another county; the clerk of the applicant's county registers the case."),
+        N_("You work for %(own)s; the clerk of %(county)s registers this applicant. Leave the row out of a list."),
         code="county_not_yours",
         field="county",
         who="clerk",
+        own=_rows("counties", [attempt.actor.county or ""]),
+        county=_rows("counties", [county]),
     )
 
 
@@ -190,8 +229,10 @@ def point_is_known(attempt: Attempt) -> Blocked:
     row = attempt.policy.row("points", point_code(attempt.policy, text, county))
     if row and _takes(attempt, row):
         return None
-    none = N_("%(value)s is no teaching point of this county that takes the intake.")
-    return _unknown("point_unknown", "point", text, NO_POINT, none)
+    if county is None:
+        return blocked(NO_COUNTY_FOR_POINT, code="point_unknown", field="point", who="clerk")
+    points = [r["code"] for r in attempt.policy.table("points") if r["county"] == county and _takes(attempt, r)]
+    return _unknown("point_unknown", "point", text, NO_POINT, OTHER_POINT, _rows("points", points))
 
 
 @rule
@@ -200,8 +241,9 @@ def level_is_known(attempt: Attempt) -> Blocked:
     text = attempt.record.level
     if level_code(attempt.policy, text):
         return None
-    none = N_("%(value)s is no level of the programme.")
-    return _unknown("level_unknown", "level", text, NO_LEVEL, none)
+    names = [level["name"] for level in attempt.policy.get("levels")]
+    offered = f"need:{'、'.join(name['zh'] for name in names)}|{', '.join(name['en'] for name in names)}"
+    return _unknown("level_unknown", "level", text, NO_LEVEL, OTHER_LEVEL, offered)
 
 
 @rule
@@ -210,8 +252,7 @@ def major_is_open(attempt: Attempt) -> Blocked:
     text = attempt.record.major
     major = attempt.policy.row("majors", major_code(attempt.policy, text))
     if major is None:
-        none = N_("%(value)s is no major of the programme.")
-        return _unknown("major_unknown", "major", text, NO_MAJOR, none)
+        return _unknown("major_unknown", "major", text, NO_MAJOR, OTHER_MAJOR, _rows("majors", _offered(attempt)))
     if not _takes(attempt, major):
         return _closed(attempt, major["code"])
     return None if _offered_at_point(attempt, major["code"]) else _not_offered(attempt, major["code"])
@@ -223,8 +264,8 @@ def diploma_is_enough(attempt: Attempt) -> Blocked:
     text = attempt.record.previous_diploma
     if diploma_qualifies(attempt.policy, text):
         return None
-    none = N_("%(value)s is not known as a diploma of high school or secondary vocational level.")
-    return _unknown("previous_diploma_too_low", "previous_diploma", text, NO_DIPLOMA, none)
+    known = "、".join(attempt.policy.get("diplomas_enough")[:DIPLOMAS_NAMED])
+    return _unknown("previous_diploma_too_low", "previous_diploma", text, NO_DIPLOMA, OTHER_DIPLOMA, known)
 
 
 @rule
@@ -243,20 +284,23 @@ def not_already_registered(attempt: Attempt) -> Blocked:
     )
 
 
-def _fault(code: str | None, field: str) -> Reason | None:
-    return blocked(TEXTS[code], code=code, field=field, who="clerk") if code else None
+def _fault(code: str | None, field: str, **told: Fact) -> Reason | None:
+    return blocked(TEXTS[code], code=code, field=field, who="clerk", **told) if code else None
 
 
-def _unknown(code: str, field: str, text: str | None, no_data: str, no_match: str) -> Reason:
-    """Say no data apart from no match."""
+def _unknown(code: str, field: str, text: str | None, no_data: str, no_match: str, offered: str) -> Reason:
+    """Say no data apart from no match, and what can be written."""
     if not (text or "").strip():
-        return blocked(no_data, code=code, field=field, who="clerk")
-    return blocked(no_match, code=code, field=field, who="clerk", value=text)
+        return blocked(no_data, code=code, field=field, who="clerk", offered=offered)
+    return blocked(no_match, code=code, field=field, who="clerk", value=text, offered=offered)
 
 
 def _out_of_range(age: int, ages: dict[str, int], day: date) -> Reason:
     return blocked(
-        N_("The age is %(age)s on %(day)s; the programme takes ages %(min)s to %(max)s."),
+        N_(
+            "The age is %(age)s on %(day)s; the programme takes ages %(min)s to %(max)s. "
+            "Compare the ID number with the card; if it is right, the person cannot sign up for this intake."
+        ),
         code="age_out_of_range",
         field="id_number",
         age=age,
@@ -286,6 +330,14 @@ def _takes(attempt: Attempt, row: Row) -> bool:
     """An unknown intake is its own fault, so nothing is closed for it."""
     intake = attempt.record.intake
     return not intake_is_known(attempt.policy, intake) or takes(row, intake)
+
+
+def _offered(attempt: Attempt) -> list[str]:
+    """Return the majors that take the intake at the point, or anywhere while the point is unknown."""
+    intake = attempt.record.intake
+    if not intake_is_known(attempt.policy, intake):
+        return [row["code"] for row in attempt.policy.table("majors")]
+    return majors_at(attempt.policy, _point(attempt), intake)
 
 
 def _offered_at_point(attempt: Attempt, major: str) -> bool:

@@ -534,7 +534,10 @@ def status_number_is_sound(attempt: Attempt) -> Blocked:
         autumn = int(serial) >= form["autumn_from"]
         if autumn == (season(intake) == "autumn") and int(serial) >= form["spring_from"]:
             return None
-    text = N_("The student number does not have the form of intake %(intake)s: 13 digits that begin with %(start)s.")
+    text = N_(
+        "The student number does not have the form of intake %(intake)s: 13 digits that begin with %(start)s. "
+        "Correct the number, or choose the intake that it belongs to."
+    )
     return blocked(text, field="student_number", who="registrar", intake=intake, start=start)
 
 
@@ -543,7 +546,7 @@ def status_number_is_free(attempt: Attempt) -> Blocked:
     """R3.5: a student number belongs to one study."""
     if not attempt.record.student_number_is_anothers(attempt.input.get("student_number")):
         return None
-    text = N_("This student number is recorded for another student.")
+    text = N_("This student number is recorded for another student; compare it with the school status record.")
     return blocked(text, field="student_number", who="registrar")
 
 

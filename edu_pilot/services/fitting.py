@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from edu_pilot.workflow.reasons import N_, Reason, blocked
 
-TOO_LONG = N_("This text is too long; at most %(limit)s characters fit here.")
+TOO_LONG = N_("This text is too long; at most %(limit)s characters fit here. Shorten it.")
 
 
 def too_long(table: sa.Table, values: Mapping[str, Any]) -> list[Reason]:

@@ -93,14 +93,20 @@ TEXTS: Mapping[str, str] = {
         "The spreadsheet kept the ID number as a number and lost its last digits; "
         "format the column as text and type the number again."
     ),
-    "duplicate_in_file": N_("This ID number already stands on row %(first_row)s."),
+    "duplicate_in_file": N_(
+        "The same ID number stands on row %(first_row)s: delete one of the two rows, "
+        "or correct the number that is wrong."
+    ),
     "name_dot_normalised": N_("The dot in the name was replaced by the proper one."),
     "name_space_removed": N_("Blanks were removed from the name."),
     "name_unprintable": N_("No installed font draws %(characters)s; papers with this name wait until one does."),
     "id_number_normalised": N_("The ID number was brought into its 18-character form."),
     "phone_repaired": N_("The mobile number was tidied."),
     "county_filled_down": N_("The county was taken from row %(from_row)s above."),
-    "student_number_in_file": N_("This student number already stands on row %(first_row)s."),
+    "student_number_in_file": N_(
+        "The same student number stands on row %(first_row)s: delete one of the two rows, "
+        "or correct the number that is wrong."
+    ),
     "region_unknown": N_("The first six digits of the ID number are in no list of regions."),
     "phone_shared": N_("This mobile number is also another person's."),
     "date_repaired": N_("The birth date was brought into the form year-month-day."),

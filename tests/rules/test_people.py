@@ -26,7 +26,7 @@ POLICY = Policy(
             "closes": {"day": 15},
         },
         "ages": {"min": 16, "max": 59},
-        "levels": [{"code": "zhuanke", "name": {"zh": "专科"}, "aliases": ["大专"]}],
+        "levels": [{"code": "zhuanke", "name": {"zh": "专科", "en": "Junior college"}, "aliases": ["大专"]}],
         "diplomas_enough": ["高中", "中专", "职高", "技校", "大专", "本科"],
     },
     tables={
@@ -334,7 +334,46 @@ def test_no_data_is_told_apart_from_no_match() -> None:
         asked("major_is_open", major="临床医学"),
     )
     assert none.text != no_match.text
-    assert no_match.facts == {"value": "临床医学"}
+    assert no_match.facts["value"] == "临床医学" and str(no_match.facts["offered"]).startswith("table:majors:")
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "said"),
+    [
+        ("major_is_open", {"major": "护理"}, "“护理”不是本项目的专业；该批次可报：大数据与会计、电子商务、"),
+        ("major_is_open", {"major": ""}, "请填写报考专业；该批次可报：大数据与会计、"),
+        ("county_is_known", {"county": "莘县"}, "“莘县”不是本项目的县（市、区）；请改为其中之一：德城区、陵城区、"),
+        ("point_is_known", {"point": "晏城"}, "“晏城”不是本县（市、区）招收该批次的教学点；请改为：齐河县教学点。"),
+        ("point_is_known", {"point": "晏城", "county": ""}, "请先填对县（市、区）"),
+        ("level_is_known", {"level": "本科"}, "“本科”不是本项目的报考层次；请改为：专科。"),
+        ("diploma_is_enough", {"previous_diploma": "夜校"}, "已达到的，请写作：高中、普通高中、"),
+        ("birth_matches_number", {"birth_on": "九零年"}, "“九零年”不是日期；请写作 2001-09-01"),
+        ("birth_matches_number", {"birth_on": "1990-02-03"}, "出生日期与身份证号中的不一致；请对照身份证"),
+        ("id_number_is_sound", {"id_number": "3714"}, "现为 4 个字符；请对照身份证重新填写"),
+        ("id_number_is_sound", {"id_number": "371402198501019997"}, "身份证号最后一位（7）校验不符"),
+        ("phone_is_sound", {"phone": "1390000"}, "现为 7 个字符；请向本人核实后改正"),
+    ],
+)
+def test_what_is_wrong_comes_with_what_to_write_instead(rule: str, changes: dict[str, str], said: str) -> None:
+    given = {"intake": "2209", "county": "371425", "point": "371425-01", "id_number": born("19900101"), **changes}
+    [reason] = under_shipped.reasons(rule, under_shipped.attempt(given))
+    assert said in i18n.say(reason, under_shipped.COMPILED, "zh")
+    assert i18n.say(reason, under_shipped.COMPILED, "en")
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (date(2026, 11, 20), "今天没有批次可报名；下一批次 2703 于 2026年12月1日开始报名。"),
+        (date(2026, 12, 5), "今天可报名的批次：2703；下一批次 2709 于 2027年6月1日开始报名。"),
+    ],
+)
+def test_a_closed_intake_names_the_open_ones_and_the_next(day: date, said: str) -> None:
+    [reason] = under_shipped.reasons(
+        "intake_is_open", under_shipped.attempt({"intake": "2209", "registered_on": None}, today=day)
+    )
+    assert reason.code == "intake_closed"
+    assert said in i18n.say(reason, under_shipped.COMPILED, "zh")
 
 
 def test_second_registration_is_refused_with_place_and_day_and_nothing_else() -> None:
