@@ -84,11 +84,19 @@ def start() -> Any:
     with read() as conn:
         own = own_claims.of(conn, access.actor())
         if own.study is None:
-            return render_template("student/no_claim.html", words=Words(presenting.in_force(conn)))
+            return render_template("student/no_claim.html", against=(), words=Words(presenting.in_force(conn)))
         if own.live is not None:
             return _tasks_page(conn, own.live)
+        if against := own_claims.against(conn, own.study, access.actor()):
+            return _blocked_page(conn, own.study, against)
         form = _new_form(conn, own.study, _defaults(conn, own.study, "receipts"))
         return _new_page(conn, own.study, form)
+
+
+def _blocked_page(conn: Connection, study: Case, against: Sequence[Reason]) -> str:
+    current = presenting.in_force(conn)
+    point = contacts.of(study, contacts.POINT, current.policy)
+    return render_template("student/no_claim.html", against=against, point=point, words=Words(current))
 
 
 @pages.post("")
@@ -297,7 +305,9 @@ def done() -> str:
             shown=shown,
             stage=telling.stage(shown, current.policy),
             no_photo=case.state in UNDECIDED and not _photos(conn, case),
-            issued=[row for row in documents.of_record(conn, "claim", case.id) if not row["voided_at"]],
+            issued=documents.newest_first(
+                [row for row in documents.of_record(conn, "claim", case.id) if not row["voided_at"]]
+            ),
             readable=documents.readable(conn, actor),
             words=Words(current),
             point=contacts.of(case, contacts.POINT, current.policy),

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from edu_pilot.extensions import read
-from edu_pilot.services import access_limits, presenting, waiting
+from edu_pilot.services import access_limits, presenting, query_codes, waiting
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.web import access
 from edu_pilot.web.sign_in import local
@@ -72,6 +72,8 @@ class Shell:
     words: Words | None = None
     idle_minutes: int | None = None
     searches: bool = False
+    # The name of a student, masked: whose pages these are.
+    whose: str | None = None
 
     @property
     def number(self) -> int:
@@ -108,8 +110,10 @@ def _shell_of(actor: Actor) -> Shell:
         own = [e.count for e in entries if e.count and e.count in waiting.COUNTS and actor.roles - {"auditor"}]
         numbers = waiting.numbers(conn, actor, own)
         words = Words(presenting.in_force(conn))
+        student = actor.roles == {STUDENT}
+        whose = query_codes.masked_name_of(conn, actor.person_key) if student else None
     minutes = int(access_limits.limits_of(words.compiled.policy).idle.total_seconds() // 60)
-    return Shell(_places(entries, numbers), words, minutes, actor.roles != {STUDENT})
+    return Shell(_places(entries, numbers), words, minutes, not student, whose)
 
 
 def entries_of(actor: Actor) -> list[Entry]:

@@ -99,8 +99,8 @@ def test_a_dispute_that_was_handed_over_is_with_the_arbiter(hands: Pilot, come_i
         assert deadlines.claims()["escalated"] == 1
     page = text(come_in(over).get("/status"))
     told = re.findall(r"<dt>Now with</dt><dd>(.*?)</dd>", page, re.S)
-    assert re.findall(r"0534-\d+", told[-1].partition("</a>")[0])[-1:] == ["0534-0000004"]
-    assert told[-1].count('class="contact"') == 1
+    assert re.findall(r"0534-\d+", told[0].partition("</a>")[0])[-1:] == ["0534-0000004"]
+    assert told[0].count('class="contact"') == 1
 
 
 def test_nobody_elses_step_is_offered(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
@@ -359,3 +359,43 @@ def test_a_missed_code_stays_typed_and_every_miss_reads_the_same(site: Flask, ha
 
 def _plain(page: str) -> str:
     return re.sub(r'(csrf_token" value|nonce)="[^"]*"', "", page)
+
+
+def test_the_page_shows_whose_it_is_and_the_present_matter_first(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    hands.graduated()
+    page = text(come_in(CLAIMED).get("/status"))
+    assert f"Signed in: {LIU_WEI.name[0]}*" in page and LIU_WEI.name not in page
+    stages = re.findall(r'<h2 id="stage-\d+"><a href="/records/(\w+)/', page)
+    assert stages[0] == "study" and stages[-1] == "application"
+    todo = page.partition('class="now"')[2].partition("</section>")[0]
+    assert "<strong>Claim</strong>" in todo and "<strong>Study</strong>" not in todo
+
+
+def test_a_form_handed_in_again_takes_the_place_of_the_earlier_one(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    claim = hands.submitted(hands.graduated())
+    hands.check(claim, hands.zhao_min, corrected("RECEIPT_DETAILS_WRONG"))
+    hands.check(claim, hands.sun_li)
+    hands.submit(claim)
+    first, second = sorted(r["number"] for r in rows("document") if r["kind"] == "claim_form")
+    student, marked = come_in(CHECKED), "Earlier version, replaced by a newer one"
+    for path in ("/my/papers", f"/records/claim/{claim}", "/my/claim/done"):
+        page = text(student.get(path))
+        assert page.index(second) < page.index(first) and page.count(marked) == 1, path
+        assert marked in page[page.index(first) :].partition("</li>")[0], path
+
+
+def test_a_claim_that_can_no_longer_be_made_says_why_and_whom_to_call(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    study = hands.graduated()
+    late = come_in(row("study", study)["diploma_on"] + timedelta(days=900))
+    for path in ("/my/claim", f"/records/study/{study}"):
+        page = text(late.get(path))
+        assert "The claim had to be submitted by" in page and 'name="account_number"' not in page, path
+        assert "/records/claim/new" not in page and 'href="/my/claim"' not in page
+    assert 'href="tel:0534-0002501"' in text(late.get("/my/claim"))
+    assert "Can be mended by" in text(late.get("/my/claim"))
