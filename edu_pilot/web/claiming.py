@@ -77,6 +77,17 @@ class Task:
         return self.name == "more"
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The photos of a form that comes back: the notes by which they are handed in, and why some were not taken."""
+
+    notes: Sequence[str]
+    faults: Sequence[tuple[int, Reason]]
+
+
+NOTHING_KEPT = Kept((), ())
+
+
 @pages.get("")
 @access.roles(STUDENT)
 def start() -> Any:
@@ -130,12 +141,18 @@ def _new_page(conn: Connection, study: Case, form: Answers, refused: Refused | N
         study=shown,
         form=form,
         refused=refused,
-        photos_lost=files.chosen("photos"),
+        kept=_kept(),
         more=[form[name] for name in MORE],
         more_open=any(form[name].errors for name in MORE) or any(reason.field in MORE for reason in against),
         words=Words(shown.compiled),
         certificates=study.certificates,
     )
+
+
+def _kept() -> Kept:
+    """Keep the photos of a form that comes back, beside those kept with it before; the claim need not be there yet."""
+    actor = access.actor()
+    return Kept(*papers.note_all(request.form.getlist("kept"), files.several("photos"), actor))
 
 
 def _new_form(conn: Connection, study: Case, entered: FormData) -> Answers:
@@ -183,7 +200,10 @@ def _fill_up(table: Table, known: Mapping[str, str]) -> None:
 
 def _with_photos(reference: str) -> Any:
     """Keep the photos sent along; the ones that cannot be taken are named, and nothing else is lost."""
-    faults = papers.add_all("claim", reference, "receipt", files.several("photos"), access.actor())
+    notes, actor = request.form.getlist("kept"), access.actor()
+    before = papers.hand_in_noted(reference, notes, actor) if notes else []
+    sent = papers.add_all("claim", reference, "receipt", files.several("photos"), actor)
+    faults = [*before, *((len(papers.noted(notes, actor)) + place, reason) for place, reason in sent)]
     if faults:
         return _part_page("receipts", faults=faults, taken=True), 422
     return redirect(url_for(".check"), 303)
@@ -350,7 +370,7 @@ def _part_page(
             form=form,
             refused=refused,
             faults=faults,
-            photos_lost=files.chosen("photos") and not taken,
+            kept=NOTHING_KEPT if taken else _kept(),
             photos=_photos(conn, shown.case),
             words=Words(shown.compiled),
         )

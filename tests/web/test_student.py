@@ -261,22 +261,31 @@ def test_the_clerk_copies_a_text_and_notes_that_it_was_told(hands: Pilot, at_des
     assert again.status_code == 422 and "Choose what was told and how." in text(again)
 
 
-def test_photos_lost_with_a_faulty_form_are_asked_for_once_more(
+def notes_of(answer: str) -> list[str]:
+    """Give the notes by which a form that came back carries its photos."""
+    return re.findall(r'name="kept" value="([^"]+)"', answer)
+
+
+def test_photos_of_a_faulty_form_are_kept_and_handed_in_with_the_next(
     hands: Pilot, come_in: Callable[[date], Visitor]
 ) -> None:
     hands.graduated()
     student = come_in(CLAIMED)
     given = receipt_fields("receipts") | {"account_number": CARD, "account_holder": LIU_WEI.name}
-    lost = "Your photos were not kept; choose them once more."
     unread = student.send("/my/claim", **given | {"receipts-0-amount_fen": "many"}, photos=[picture("red")])
-    assert unread.status_code == 422 and text(unread).count(lost) == 2
-    refused_by_rule = student.send("/my/claim", **given | {"receipts-0-number": "12"}, photos=[picture("red")])
-    assert refused_by_rule.status_code == 409 and lost in text(refused_by_rule)
-    assert lost not in text(student.send("/my/claim", **given | {"receipts-0-number": "12"}))
-    assert student.send("/my/claim", **given).status_code == 303
-    version = str(rows("claim")[0]["version"])
-    part = receipt_fields("new_receipts") | {"seen_version": version, "new_receipts-0-amount_fen": "many"}
-    assert lost in text(student.send("/my/claim/receipts", **part, photos=[picture("red")]))
+    assert unread.status_code == 422 and "1 photos are kept" in text(unread)
+    told = student.send(
+        "/my/claim", **given | {"receipts-0-number": "12"}, kept=notes_of(text(unread)), photos=[picture("blue")]
+    )
+    notes = notes_of(text(told))
+    assert told.status_code == 409 and len(notes) == 2 and rows("paper", kind="receipt") == []
+    forged = [notes[0][:-3] + "abc"]
+    assert student.send("/my/claim", **given, kept=[*notes, *forged]).status_code == 303
+    claim = rows("claim")[0]
+    assert len(rows("paper", record_id=claim["id"], kind="receipt")) == 2
+    part = receipt_fields("new_receipts") | {"seen_version": str(claim["version"]), "new_receipts-0-amount_fen": "many"}
+    faulty = student.send("/my/claim/receipts", **part, photos=[picture("green"), (io.BytesIO(b"none"), "b.png")])
+    assert len(notes_of(text(faulty))) == 1 and "Photo 2" in text(faulty)
 
 
 def test_a_claim_without_a_photo_says_so_before_and_after_it_is_submitted(
