@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from edu_pilot.rules.calendar import months_after, working_days_after
 from edu_pilot.workflow.policy import Policy
-from edu_pilot.workflow.reasons import N_, Blocked
+from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, rule
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -37,16 +37,22 @@ def counted_on(record: Any, today: date) -> date:
     return day_of(record.first_submitted_at) if corrected_in_time(record, today) else today
 
 
+def too_late(policy: Policy, diploma_on: date, counted: date) -> Reason | None:
+    """R5.6: what stands against a claim that counts from a day after the last one."""
+    last = claim_deadline(policy, diploma_on)
+    if counted <= last:
+        return None
+    text = N_("The claim had to be submitted by %(last)s.")
+    return blocked(text, code="within_claim_window", who="arbiter", last=last.isoformat())
+
+
 @rule
 def within_claim_window(attempt: Attempt) -> Blocked:
     """R5.6: submitted by the last day, that day included; a correction in time counts from the first submission."""
     record = attempt.record
     if record.study.diploma_on is None:
         return None
-    last = claim_deadline(attempt.policy, record.study.diploma_on)
-    if counted_on(record, attempt.today) <= last:
-        return None
-    return blocked(N_("The claim had to be submitted by %(last)s."), who="arbiter", last=last.isoformat())
+    return too_late(attempt.policy, record.study.diploma_on, counted_on(record, attempt.today))
 
 
 @rule

@@ -389,6 +389,27 @@ def of_record(conn: Connection, workflow: str, record_id: str) -> list[Mapping[s
     return all_rows(conn, query.order_by(DOCUMENT.c.number))
 
 
+# What a person signs and hands in again: only the newest of a record counts. Of notices each one stays what it is.
+FORMS = frozenset({"registration_form", "claim_form"})
+
+
+def newest_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return documents as their person reads them: those that count first, with what a newer form has replaced."""
+    newest: dict[tuple[str, str], str] = {}
+    for row in rows:
+        if not row["voided_at"]:
+            form = (row["record_id"], row["kind"])
+            newest[form] = max(newest.get(form, ""), row["number"])
+    told = [{**row, "replaced": _replaced(row, newest)} for row in rows]
+    told.sort(key=lambda row: (row["issued_on"], row["number"]), reverse=True)
+    return sorted(told, key=lambda row: bool(row["voided_at"] or row["replaced"]))
+
+
+def _replaced(row: Mapping[str, Any], newest: Mapping[tuple[str, str], str]) -> bool:
+    last = newest.get((row["record_id"], row["kind"]), "")
+    return row["kind"] in FORMS and not row["voided_at"] and row["number"] < last
+
+
 def problem(row: Mapping[str, Any]) -> tuple[str, dict[str, str]] | None:
     """Return message id and facts of what kept a document from being rendered, or None."""
     if row["problem"] is None or row["store_key"]:

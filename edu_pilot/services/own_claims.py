@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from edu_pilot.rules.claim import RECEIPT_FIELDS
-from edu_pilot.services import search
+from edu_pilot.rules.claim_dates import too_late
+from edu_pilot.services import policies, search
 from edu_pilot.services.cases import Case, NotFound
+from edu_pilot.services.perform import objections_to_birth, unit_of
 from edu_pilot.services.search import Wanted
 from edu_pilot.workflow.reasons import Reason
 from edu_pilot.workflow.registry import Actor
@@ -43,6 +45,16 @@ def study(conn: Connection, actor: Actor) -> Case:
     if found is None:
         raise NotFound("study")
     return found
+
+
+def against(conn: Connection, study: Case, actor: Actor) -> tuple[Reason, ...]:
+    """Return everything that stands against a claim for a study before a line of it is typed."""
+    unit = unit_of(conn, actor)
+    found = objections_to_birth(unit, "claim", {"study": study.reference})
+    if study.diploma_on is None:
+        return found
+    late = too_late(policies.of(conn, study.policy_version_id).policy, study.diploma_on, unit.today)
+    return (*found, late) if late else found
 
 
 def newest(conn: Connection, actor: Actor) -> Case:

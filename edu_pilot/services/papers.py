@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from flask import current_app
+from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import Connection
 
 from edu_pilot import clock
@@ -29,6 +31,8 @@ from edu_pilot.workflow.registry import Actor
 
 PAPER = Paper.__table__
 LIMIT = 10 * 1024 * 1024
+# A note holds half a day, in seconds: its bytes are swept after a whole one. Eight are two full choices of photos.
+NOTE_HOLDS, MOST_NOTES = 12 * 3600, 8
 ENDINGS = {"image/jpeg": ".jpg", "application/pdf": ".pdf"}
 BEYOND = N_("Reading the file takes more time or memory than a picture or PDF may.")
 
@@ -45,14 +49,26 @@ def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) 
         version = version_of(unit_of(conn, actor), case)
         _require_part(version, case, actor)
         _require_kind(version, kind)
+    return _handed_in(case, kind, laid_down(content), actor)
+
+
+def laid_down(content: bytes) -> dict[str, Any]:
+    """Look at a file and keep its bytes, so that they are safe on disk before any row refers to them."""
     made = examined(content)
-    # The bytes are safe on disk before any row refers to them.
     key, digest = store.keep("papers", made.content, ENDINGS[made.media_type])
-    row = {
-        "id": new_id(), "workflow": workflow, "record_id": case.id, "kind": kind, "media_type": made.media_type,
-        "size": len(made.content), "sha256": digest, "sent_sha256": made.sent_sha256, "look": made.look,
-        "detail": made.detail, "store_key": key, "uploaded_at": clock.now(), "uploaded_by": actor.name,
+    return {
+        "media_type": made.media_type, "size": len(made.content), "sha256": digest, "sent_sha256": made.sent_sha256,
+        "look": made.look, "detail": made.detail, "store_key": key,
     }  # fmt: skip
+
+
+def _handed_in(case: Case, kind: str, laid: Mapping[str, Any], actor: Actor) -> str:
+    workflow, reference = case.workflow, case.reference
+    row = {
+        "id": new_id(), "workflow": workflow, "record_id": case.id, "kind": kind, **laid,
+        "uploaded_at": clock.now(), "uploaded_by": actor.name,
+    }  # fmt: skip
+    digest = row["sha256"]
     with receipt_files.held_once(), write() as conn:
         idempotency.claim(conn, workflow=workflow, reference=reference, file=str(row["id"]))
         # Locked, so that the entry names the state the record has when it is written.
@@ -63,6 +79,61 @@ def add(workflow: str, reference: str, kind: str, content: bytes, actor: Actor) 
         entry = audit.Entry(actor.name, workflow, reference, "add_file", held.state, held.state, input=given)
         audit.append(conn, [entry])
     return str(row["id"])
+
+
+def note(content: bytes, actor: Actor) -> str:
+    """Keep a file whose record is not there yet, and return the signed note by which its sender hands it in.
+
+    Without a row the bytes go with the sweep: a file never handed in is gone within days.
+    """
+    return _notes().dumps({"of": actor.person_key, "laid": laid_down(content)})
+
+
+def note_all(
+    notes: Sequence[str], contents: Sequence[bytes], actor: Actor
+) -> tuple[list[str], list[tuple[int, Reason]]]:
+    """Keep files beside those noted before; return all notes, and why some were not taken, by place from 1."""
+    kept, faults = list(noted(notes, actor)), []
+    for place, content_sent in enumerate(contents, len(kept) + 1):
+        try:
+            kept.append(note(content_sent, actor))
+        except Refused as refused:
+            faults += [(place, reason) for reason in refused.reasons]
+    return kept, faults
+
+
+def noted(notes: Sequence[str], actor: Actor) -> dict[str, dict[str, Any]]:
+    """Return what the notes of this person stand for; one that is forged, another's or too old stands for nothing."""
+    read_notes = {text: _read_note(text) for text in notes[:MOST_NOTES]}
+    return {text: found["laid"] for text, found in read_notes.items() if found and found["of"] == actor.person_key}
+
+
+def _notes() -> URLSafeTimedSerializer:
+    key = current_app.secret_key or ""
+    return URLSafeTimedSerializer([*current_app.config["SECRET_KEY_FALLBACKS"][::-1], key], salt="papers")
+
+
+def _read_note(text: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = _notes().loads(text, max_age=NOTE_HOLDS)
+    except BadData:
+        return None
+    return found
+
+
+def hand_in_noted(reference: str, notes: Sequence[str], actor: Actor) -> list[tuple[int, Reason]]:
+    """Put files kept before a claim was there on it as receipts; return why some were not taken, by place from 1."""
+    faults: list[tuple[int, Reason]] = []
+    with read() as conn:
+        case = cases.by_reference(conn, vault(), "claim", reference)
+        require_visible(actor, case)
+        _require_part(version_of(unit_of(conn, actor), case), case, actor)
+    for place, laid in enumerate(noted(notes, actor).values(), 1):
+        try:
+            _handed_in(case, receipt_files.KIND, laid, actor)
+        except Refused as refused:
+            faults += [(place, reason) for reason in refused.reasons]
+    return faults
 
 
 def add_all(

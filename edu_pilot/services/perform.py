@@ -302,6 +302,17 @@ def objections(unit: Unit, case: Case, action_name: str, given: Mapping[str, Any
     return ()
 
 
+def objections_to_birth(unit: Unit, workflow: str, given: Mapping[str, Any]) -> tuple[Reason, ...]:
+    """Return what stands against a new record as far as it is given, by the very rules its birth has."""
+    version = policies.at_birth(unit.conn, in_force(unit), workflow, given, unit.actor)
+    attempt = Attempt(_blank(unit, workflow), CREATE, unit.actor, given, rules_policy(unit, version), unit.today)
+    return version.compiled.engines[workflow].blockers(attempt, on_input=True)
+
+
+def _blank(unit: Unit, workflow: str) -> Case:
+    return cases.candidate(unit.conn, unit.vault, workflow, [{"id": new_id(), "state": NOWHERE}])[0]
+
+
 def birth(
     unit: Unit,
     workflow: str,
@@ -314,7 +325,7 @@ def birth(
     version = version or policies.at_birth(unit.conn, in_force(unit), workflow, given, unit.actor)
     engine = version.compiled.engines[workflow]
     action = engine.definition.create
-    blank = cases.candidate(unit.conn, unit.vault, workflow, [{"id": new_id(), "state": NOWHERE}])[0]
+    blank = _blank(unit, workflow)
     attempt = Attempt(blank, CREATE, unit.actor, given, rules_policy(unit, version), unit.today)
     if guarded:
         engine.permit(attempt)

@@ -14,6 +14,7 @@ from edu_pilot.models import Application
 from edu_pilot.services import throttle
 from edu_pilot.services.documents import ungrouped
 from edu_pilot.services.vault import vault
+from edu_pilot.services.wording import masked_name
 
 APPLICATION = Application.__table__
 DOOR, PLACE = "status", "application.id_number"
@@ -35,6 +36,13 @@ def person_of(code: str, id_tail: str, address: str) -> str | None:
     with write() as conn:
         counted.give_back(conn)
     return person
+
+
+def masked_name_of(conn: Connection, person_key: str | None) -> str | None:
+    """Return the name on a person's newest application, as a page shows whose it is; None once it is erased."""
+    query = sa.select(APPLICATION.c.name).where(APPLICATION.c.id_index == person_key, APPLICATION.c.name.is_not(None))
+    name = conn.execute(query.order_by(APPLICATION.c.created_at.desc(), APPLICATION.c.id).limit(1)).scalar()
+    return masked_name(name) if name else None
 
 
 def _person(conn: Connection, code: str, tail: str) -> str | None:

@@ -133,6 +133,11 @@ def masked_phone(phone: str) -> str:
     return phone[:3] + "*" * (len(phone) - 7) + phone[-4:] if len(phone) > 7 else "*" * len(phone)
 
 
+def masked_name(name: str) -> str:
+    """Give the first character of a name and at most two stars for the others: 王*, 李**."""
+    return name[:1] + "*" * min(len(name) - 1, 2)
+
+
 def account_tail(account_number: str) -> str:
     """Give the last four digits of a bank card or account number (R2.9)."""
     return "".join(account_number.split())[-4:]

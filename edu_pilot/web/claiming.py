@@ -77,6 +77,17 @@ class Task:
         return self.name == "more"
 
 
+@dataclass(frozen=True)
+class Kept:
+    """The photos of a form that comes back: the notes by which they are handed in, and why some were not taken."""
+
+    notes: Sequence[str]
+    faults: Sequence[tuple[int, Reason]]
+
+
+NOTHING_KEPT = Kept((), ())
+
+
 @pages.get("")
 @access.roles(STUDENT)
 def start() -> Any:
@@ -84,11 +95,19 @@ def start() -> Any:
     with read() as conn:
         own = own_claims.of(conn, access.actor())
         if own.study is None:
-            return render_template("student/no_claim.html", words=Words(presenting.in_force(conn)))
+            return render_template("student/no_claim.html", against=(), words=Words(presenting.in_force(conn)))
         if own.live is not None:
             return _tasks_page(conn, own.live)
+        if against := own_claims.against(conn, own.study, access.actor()):
+            return _blocked_page(conn, own.study, against)
         form = _new_form(conn, own.study, _defaults(conn, own.study, "receipts"))
         return _new_page(conn, own.study, form)
+
+
+def _blocked_page(conn: Connection, study: Case, against: Sequence[Reason]) -> str:
+    current = presenting.in_force(conn)
+    point = contacts.of(study, contacts.POINT, current.policy)
+    return render_template("student/no_claim.html", against=against, point=point, words=Words(current))
 
 
 @pages.post("")
@@ -122,12 +141,18 @@ def _new_page(conn: Connection, study: Case, form: Answers, refused: Refused | N
         study=shown,
         form=form,
         refused=refused,
-        photos_lost=files.chosen("photos"),
+        kept=_kept(),
         more=[form[name] for name in MORE],
         more_open=any(form[name].errors for name in MORE) or any(reason.field in MORE for reason in against),
         words=Words(shown.compiled),
         certificates=study.certificates,
     )
+
+
+def _kept() -> Kept:
+    """Keep the photos of a form that comes back, beside those kept with it before; the claim need not be there yet."""
+    actor = access.actor()
+    return Kept(*papers.note_all(request.form.getlist("kept"), files.several("photos"), actor))
 
 
 def _new_form(conn: Connection, study: Case, entered: FormData) -> Answers:
@@ -175,7 +200,10 @@ def _fill_up(table: Table, known: Mapping[str, str]) -> None:
 
 def _with_photos(reference: str) -> Any:
     """Keep the photos sent along; the ones that cannot be taken are named, and nothing else is lost."""
-    faults = papers.add_all("claim", reference, "receipt", files.several("photos"), access.actor())
+    notes, actor = request.form.getlist("kept"), access.actor()
+    before = papers.hand_in_noted(reference, notes, actor) if notes else []
+    sent = papers.add_all("claim", reference, "receipt", files.several("photos"), actor)
+    faults = [*before, *((len(papers.noted(notes, actor)) + place, reason) for place, reason in sent)]
     if faults:
         return _part_page("receipts", faults=faults, taken=True), 422
     return redirect(url_for(".check"), 303)
@@ -297,7 +325,9 @@ def done() -> str:
             shown=shown,
             stage=telling.stage(shown, current.policy),
             no_photo=case.state in UNDECIDED and not _photos(conn, case),
-            issued=[row for row in documents.of_record(conn, "claim", case.id) if not row["voided_at"]],
+            issued=documents.newest_first(
+                [row for row in documents.of_record(conn, "claim", case.id) if not row["voided_at"]]
+            ),
             readable=documents.readable(conn, actor),
             words=Words(current),
             point=contacts.of(case, contacts.POINT, current.policy),
@@ -340,7 +370,7 @@ def _part_page(
             form=form,
             refused=refused,
             faults=faults,
-            photos_lost=files.chosen("photos") and not taken,
+            kept=NOTHING_KEPT if taken else _kept(),
             photos=_photos(conn, shown.case),
             words=Words(shown.compiled),
         )

@@ -35,11 +35,6 @@ def several(name: str) -> list[bytes]:
     return [file.read() for file in request.files.getlist(name) if file.filename]
 
 
-def chosen(name: str) -> bool:
-    """Whether any file was chosen in a field of the form that was sent."""
-    return any(file.filename for file in request.files.getlist(name))
-
-
 def of_each_field() -> dict[str, bytes]:
     """Return the files that were sent together, by the field each was chosen for."""
     sent = {name: file for name, file in request.files.items() if file.filename}

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from edu_pilot.extensions import read
-from edu_pilot.services import access_limits, presenting, waiting
+from edu_pilot.services import access_limits, presenting, query_codes, waiting
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.web import access
 from edu_pilot.web.sign_in import local
@@ -74,6 +74,8 @@ class Shell:
     searches: bool = False
     # How long one's identity counts as proved just now.
     proof_minutes: int = 0
+    # The name of a student, masked: whose pages these are.
+    whose: str | None = None
 
     @property
     def number(self) -> int:
@@ -110,9 +112,12 @@ def _shell_of(actor: Actor) -> Shell:
         own = [e.count for e in entries if e.count and e.count in waiting.COUNTS and actor.roles - {"auditor"}]
         numbers = waiting.numbers(conn, actor, own)
         words = Words(presenting.in_force(conn))
+        student = actor.roles == {STUDENT}
+        whose = query_codes.masked_name_of(conn, actor.person_key) if student else None
     limits = access_limits.limits_of(words.compiled.policy)
     idle, proof = (int(span.total_seconds() // 60) for span in (limits.idle, limits.step_up))
-    return Shell(_places(entries, numbers), words, idle, actor.roles != {STUDENT}, proof)
+    return Shell(_places(entries, numbers), words, idle, not student, proof, whose)
+
 
 
 def entries_of(actor: Actor) -> list[Entry]:

@@ -21,6 +21,7 @@ from edu_pilot.services import (
     documents,
     look_ups,
     outbox,
+    own_claims,
     papers,
     policies,
     presenting,
@@ -150,12 +151,21 @@ def detail_page(
             look_ups=look_ups.offered(conn, case, actor),
             look_up_reasons=look_ups.reasons(conn),
             readable=documents.readable(conn, actor),
+            against_claim=_against_claim(conn, case),
+            papers=documents.newest_first(whole.documents) if own else (),
             hands=accounts.offices(conn, hands_in(whole)),
             telling=telling.messages(conn, whole.shown, actor),
             channels=telling.CHANNELS,
             desk=_desk(workflow, reference),
             next_kind=next(iter(whole.shown.facts.get("papers_missing", ())), None),
         )
+
+
+def _against_claim(conn: Connection, case: Case) -> Sequence[Reason]:
+    """Return what stands against a claim for a study with a diploma that has none."""
+    if case.workflow != "study" or not case.diploma_on or case.claim_reference or not _may_create(conn, "claim"):
+        return ()
+    return own_claims.against(conn, case, access.actor())
 
 
 def hands_in(whole: presenting.Whole) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -30,16 +31,38 @@ WITH_DATA = ("study", "application")
 
 def standing_page(conn: Connection, actor: Actor) -> str:
     """Render where every case of a person stands."""
-    stages, compiled = telling.stages(conn, actor)
+    found, compiled = telling.stages(conn, actor)
+    stages, words = _live_first(found), Words(compiled)
     return render_template(
         "student/standing.html",
         stages=stages,
-        todo=[stage for stage in stages if stage.todo],
-        ways={stage.case.reference: way for stage in stages if (way := _way(stage))},
-        words=Words(compiled),
+        todo=[_todo(stage, words) for stage in stages if stage.todo],
+        words=words,
         can_look=any(LOOK in stage.offers for stage in stages),
         point=_point(compiled.policy, stages),
     )
+
+
+def _live_first(stages: list[Stage]) -> list[Stage]:
+    """Return the newest matter first; those in which the person must do something before, those at rest after it."""
+    newest = list(reversed(stages))
+    return sorted(newest, key=lambda stage: (not stage.todo, not (stage.mine or stage.following)))
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What a person must do: the matter it belongs to, in words, and the way there."""
+
+    matter: str
+    text: str | None
+    way: tuple[str, str] | None
+
+
+def _todo(stage: Stage, words: Words) -> Todo:
+    way = _way(stage)
+    # Who has graduated is asked for the claim that is not there yet.
+    claims = stage.case.workflow == "study" and way is not None
+    return Todo(words.workflow("claim" if claims else stage.case.workflow), stage.todo, way)
 
 
 def _way(stage: Stage) -> tuple[str, str] | None:
@@ -76,7 +99,7 @@ def own_papers() -> str:
         readable = documents.readable(conn, actor)
         return render_template(
             "student/papers.html",
-            issued=[row for row in issued if row["kind"] in readable and not row["erased_at"]],
+            issued=documents.newest_first([row for row in issued if row["kind"] in readable and not row["erased_at"]]),
             words=Words(compiled),
         )
 

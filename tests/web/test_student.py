@@ -99,8 +99,8 @@ def test_a_dispute_that_was_handed_over_is_with_the_arbiter(hands: Pilot, come_i
         assert deadlines.claims()["escalated"] == 1
     page = text(come_in(over).get("/status"))
     told = re.findall(r"<dt>Now with</dt><dd>(.*?)</dd>", page, re.S)
-    assert re.findall(r"0534-\d+", told[-1].partition("</a>")[0])[-1:] == ["0534-0000004"]
-    assert told[-1].count('class="contact"') == 1
+    assert re.findall(r"0534-\d+", told[0].partition("</a>")[0])[-1:] == ["0534-0000004"]
+    assert told[0].count('class="contact"') == 1
 
 
 def test_nobody_elses_step_is_offered(hands: Pilot, come_in: Callable[[date], Visitor]) -> None:
@@ -261,22 +261,31 @@ def test_the_clerk_copies_a_text_and_notes_that_it_was_told(hands: Pilot, at_des
     assert again.status_code == 422 and "Choose what was told and how." in text(again)
 
 
-def test_photos_lost_with_a_faulty_form_are_asked_for_once_more(
+def notes_of(answer: str) -> list[str]:
+    """Give the notes by which a form that came back carries its photos."""
+    return re.findall(r'name="kept" value="([^"]+)"', answer)
+
+
+def test_photos_of_a_faulty_form_are_kept_and_handed_in_with_the_next(
     hands: Pilot, come_in: Callable[[date], Visitor]
 ) -> None:
     hands.graduated()
     student = come_in(CLAIMED)
     given = receipt_fields("receipts") | {"account_number": CARD, "account_holder": LIU_WEI.name}
-    lost = "Your photos were not kept; choose them once more."
     unread = student.send("/my/claim", **given | {"receipts-0-amount_fen": "many"}, photos=[picture("red")])
-    assert unread.status_code == 422 and text(unread).count(lost) == 2
-    refused_by_rule = student.send("/my/claim", **given | {"receipts-0-number": "12"}, photos=[picture("red")])
-    assert refused_by_rule.status_code == 409 and lost in text(refused_by_rule)
-    assert lost not in text(student.send("/my/claim", **given | {"receipts-0-number": "12"}))
-    assert student.send("/my/claim", **given).status_code == 303
-    version = str(rows("claim")[0]["version"])
-    part = receipt_fields("new_receipts") | {"seen_version": version, "new_receipts-0-amount_fen": "many"}
-    assert lost in text(student.send("/my/claim/receipts", **part, photos=[picture("red")]))
+    assert unread.status_code == 422 and "1 photos are kept" in text(unread)
+    told = student.send(
+        "/my/claim", **given | {"receipts-0-number": "12"}, kept=notes_of(text(unread)), photos=[picture("blue")]
+    )
+    notes = notes_of(text(told))
+    assert told.status_code == 409 and len(notes) == 2 and rows("paper", kind="receipt") == []
+    forged = [notes[0][:-3] + "abc"]
+    assert student.send("/my/claim", **given, kept=[*notes, *forged]).status_code == 303
+    claim = rows("claim")[0]
+    assert len(rows("paper", record_id=claim["id"], kind="receipt")) == 2
+    part = receipt_fields("new_receipts") | {"seen_version": str(claim["version"]), "new_receipts-0-amount_fen": "many"}
+    faulty = student.send("/my/claim/receipts", **part, photos=[picture("green"), (io.BytesIO(b"none"), "b.png")])
+    assert len(notes_of(text(faulty))) == 1 and "Photo 2" in text(faulty)
 
 
 def test_a_claim_without_a_photo_says_so_before_and_after_it_is_submitted(
@@ -359,3 +368,43 @@ def test_a_missed_code_stays_typed_and_every_miss_reads_the_same(site: Flask, ha
 
 def _plain(page: str) -> str:
     return re.sub(r'(csrf_token" value|nonce)="[^"]*"', "", page)
+
+
+def test_the_page_shows_whose_it_is_and_the_present_matter_first(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    hands.graduated()
+    page = text(come_in(CLAIMED).get("/status"))
+    assert f"Signed in: {LIU_WEI.name[0]}*" in page and LIU_WEI.name not in page
+    stages = re.findall(r'<h2 id="stage-\d+"><a href="/records/(\w+)/', page)
+    assert stages[0] == "study" and stages[-1] == "application"
+    todo = page.partition('class="now"')[2].partition("</section>")[0]
+    assert "<strong>Claim</strong>" in todo and "<strong>Study</strong>" not in todo
+
+
+def test_a_form_handed_in_again_takes_the_place_of_the_earlier_one(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    claim = hands.submitted(hands.graduated())
+    hands.check(claim, hands.zhao_min, corrected("RECEIPT_DETAILS_WRONG"))
+    hands.check(claim, hands.sun_li)
+    hands.submit(claim)
+    first, second = sorted(r["number"] for r in rows("document") if r["kind"] == "claim_form")
+    student, marked = come_in(CHECKED), "Earlier version, replaced by a newer one"
+    for path in ("/my/papers", f"/records/claim/{claim}", "/my/claim/done"):
+        page = text(student.get(path))
+        assert page.index(second) < page.index(first) and page.count(marked) == 1, path
+        assert marked in page[page.index(first) :].partition("</li>")[0], path
+
+
+def test_a_claim_that_can_no_longer_be_made_says_why_and_whom_to_call(
+    hands: Pilot, come_in: Callable[[date], Visitor]
+) -> None:
+    study = hands.graduated()
+    late = come_in(row("study", study)["diploma_on"] + timedelta(days=900))
+    for path in ("/my/claim", f"/records/study/{study}"):
+        page = text(late.get(path))
+        assert "The claim had to be submitted by" in page and 'name="account_number"' not in page, path
+        assert "/records/claim/new" not in page and 'href="/my/claim"' not in page
+    assert 'href="tel:0534-0002501"' in text(late.get("/my/claim"))
+    assert "Can be mended by" in text(late.get("/my/claim"))
