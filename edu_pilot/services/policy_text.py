@@ -182,9 +182,18 @@ def outline(text: str) -> list[Numbered]:
 
 
 def matching(text: str, sought: str) -> list[Numbered]:
-    """Return the lines that hold what is sought, in small letters or capitals; none for nothing."""
+    """Return the lines that hold what is sought, in small letters or capitals; none for nothing.
+
+    A comment brings the key it stands above, so that a word of the office finds the parameter.
+    """
     wanted = sought.strip().casefold()
-    return [(n, line) for n, line in enumerate(text.splitlines(), 1) if wanted and wanted in line.casefold()]
+    found, said = [], False
+    for n, line in enumerate(text.splitlines(), 1):
+        here, comment = bool(wanted) and wanted in line.casefold(), line.lstrip().startswith("#")
+        if here or (said and not comment):
+            found.append((n, line))
+        said = comment and (here or said)
+    return found
 
 
 def line_of(text: str, number: int) -> str:

@@ -19,7 +19,9 @@ from edu_pilot.rules.identity import (
     half_width,
     id_faults,
     id_is_well_formed,
+    name_fault,
     normalise_id,
+    normalise_name,
     normalise_phone,
     phone_fault,
 )
@@ -144,6 +146,11 @@ def strong_number(text: str) -> Asked:
     if PHONE_SHAPE.fullmatch(plain):
         return Asked(phone=plain)
     return Asked(plain if ID_SHAPE.fullmatch(plain) else None, None, typed)
+
+
+def is_a_name(text: str) -> bool:
+    """Return whether a text can only be a person's name: no number of this office is written in Chinese characters."""
+    return name_fault(normalise_name(text)[0]) is None
 
 
 def by_number(conn: Connection, actor: Actor, number: str) -> list[Case]:

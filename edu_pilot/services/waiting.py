@@ -30,6 +30,12 @@ CLAIM = Claim.__table__
 PAYMENT = Payment.__table__
 ITEM = PaymentItem.__table__
 Number = sa.ScalarSelect[int]
+# What waits at a teaching point, in the order of its way.
+AT_THE_DESK: Mapping[str, tuple[str, ...]] = {
+    "application": ("registered", "returned", "draft"),
+    "claim": ("returned", "draft"),
+    "certification": ("planned", "training", "trained"),
+}
 Count = Callable[[Actor], Iterable[Number]]
 
 
@@ -38,9 +44,10 @@ def _number(actor: Actor, records: sa.Table, *where: sa.ColumnElement[bool]) -> 
 
 
 def _desk(actor: Actor) -> Iterable[Number]:
-    """Drafts, what is to be looked over, and what came back to be corrected."""
-    yield _number(actor, APPLICATION, APPLICATION.c.state.in_(("draft", "registered", "returned")))
-    yield _number(actor, CLAIM, CLAIM.c.state.in_(("draft", "returned")))
+    """All that the page of the teaching point lists."""
+    for workflow, states in AT_THE_DESK.items():
+        records = cases.table(workflow)
+        yield _number(actor, records, records.c.state.in_(states))
 
 
 def _registry(actor: Actor) -> Iterable[Number]:

@@ -55,12 +55,7 @@ PARTS = (
 LONGEST_NUMBER = 40
 
 
-# What waits at a teaching point, in the order of its way.
-WAITS: Mapping[str, tuple[str, ...]] = {
-    "application": ("registered", "returned", "draft"),
-    "claim": ("returned", "draft"),
-    "certification": ("planned", "training", "trained"),
-}
+WAITS = waiting.AT_THE_DESK
 SHOWN = 15
 # Records of a state that are looked at to say how many are due; more than a county ever has.
 COUNTED = 1000

@@ -126,10 +126,10 @@ def step(session: str, action: str) -> Response:
     _session(session)
     g.again = partial(_session_page, session)
     seen = request.form.get("seen_version", "")
-    outbox.act(SESSION, session, action, access.actor(), {}, whole(seen) or 0)
+    done = outbox.act(SESSION, session, action, access.actor(), {}, whole(seen) or 0)
     with read() as conn:
         words = Words(presenting.in_force(conn))
-    flash(_("Done: %(action)s", action=words.action(SESSION, action)))
+    flash(words.done(action, done))
     return redirect(url_for(".sitting", session=session), 303)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from edu_pilot import i18n
@@ -87,7 +87,18 @@ def desk() -> str:
 @access.staff
 def by_number() -> Response:
     """Find records by a number that names one thing; it stands in no address and in no history of a browser."""
-    return to_found(search.strong_number(request.form.get("number", "")))
+    typed = request.form.get("number", "").strip()
+    if search.is_a_name(typed):
+        return make_response(_by_name(typed))
+    return to_found(search.strong_number(typed))
+
+
+def _by_name(name: str) -> str:
+    """Say that only numbers are searched here, and lead to the reader's own lists, which are searched by name."""
+    with read() as conn:
+        compiled = presenting.in_force(conn)
+    lists = [w for w in _counted(compiled, access.actor()) if "name" in COLUMNS[w]]
+    return render_template("records/by_name.html", name=name, lists=lists, words=Words(compiled))
 
 
 def to_found(asked: Asked) -> Response:

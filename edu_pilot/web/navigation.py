@@ -119,7 +119,6 @@ def _shell_of(actor: Actor) -> Shell:
     return Shell(_places(entries, numbers), words, idle, not student, proof, whose)
 
 
-
 def entries_of(actor: Actor) -> list[Entry]:
     """Return the entries of somebody: pages they may open, and of those with roles only their own."""
     if actor.roles == {STUDENT}:

@@ -9,7 +9,6 @@ from flask import Blueprint, abort, flash, g, redirect, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from edu_pilot import i18n
 from edu_pilot.extensions import read
 from edu_pilot.services import accounts, batches, counts, outbox, payments, presenting, reconciliation, search
 from edu_pilot.services.payments import Judged
@@ -197,8 +196,10 @@ def act(reference: str, action: str) -> Any:
     if not form.validate():
         return batch_page(reference, form), 422
     g.again = partial(batch_page, reference, form)
-    outbox.act("payment", reference, action, access.actor(), form.given, form.seen)
-    flash(_("Done: %(action)s", action=form.action.label.say(i18n.language())))
+    done = outbox.act("payment", reference, action, access.actor(), form.given, form.seen)
+    with read() as conn:
+        words = Words(presenting.in_force(conn))
+    flash(words.done(action, done))
     return redirect(url_for(".batch", reference=reference), 303)
 
 

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from sqlalchemy import Connection
 from werkzeug.wrappers import Response
 
-from edu_pilot import clock, i18n
+from edu_pilot import clock
 from edu_pilot.extensions import read
 from edu_pilot.services import (
     accounts,
@@ -222,8 +222,10 @@ def act(workflow: str, reference: str, action: str) -> Any:
     if not form.validate():
         return detail_page(workflow, reference, form), 422
     g.again = partial(detail_page, workflow, reference, form)
-    outbox.act(workflow, reference, action, access.actor(), form.given, form.seen)
-    flash(_("Done: %(action)s", action=form.action.label.say(i18n.language())))
+    done = outbox.act(workflow, reference, action, access.actor(), form.given, form.seen)
+    with read() as conn:
+        words = Words(presenting.in_force(conn))
+    flash(words.done(action, done))
     return redirect(url_for(".detail", workflow=workflow, reference=reference), 303)
 
 

@@ -14,6 +14,7 @@ from edu_pilot import clock, i18n
 from edu_pilot.services import telling
 from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.answers import CLEARED
+from edu_pilot.services.perform import Done
 from edu_pilot.services.wording import yuan
 from edu_pilot.workflow.definition import Need
 from edu_pilot.workflow.reading import Label
@@ -118,6 +119,15 @@ class Words:
             return _(NOTES[name])
         definition = self.compiled.definition(workflow)
         return self._say(definition.create if name == definition.create.name else definition.actions.get(name)) or name
+
+    def done(self, action: str, done: Done) -> str:
+        """Return what is said after a step: that it is taken, where its record stands now, whom it waits for."""
+        definition = self.compiled.definition(done.workflow)
+        taken, now = self.action(done.workflow, action), self.state(done.workflow, done.state)
+        if holders := telling.holders(definition, done.state):
+            roles = self.roles(holders)
+            return _("Done: %(action)s. Now: %(state)s; waiting for: %(roles)s", action=taken, state=now, roles=roles)
+        return _("Done: %(action)s. Now: %(state)s", action=taken, state=now)
 
     def beforehand(self, workflow: str, name: str) -> str:
         """Return what is to be said before a step is pressed; empty for most."""

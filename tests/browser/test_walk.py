@@ -60,7 +60,7 @@ def test_a_clerk_hands_in_the_papers_and_verifies(
     hand_in_papers(page, portrait)
     assert fits(page)
     follow(page.locator("#step-verify").get_by_role("button"))
-    assert page.get_by_role("status").inner_text() == "已办理：审核通过"
+    assert page.get_by_role("status").inner_text().startswith("已办理：审核通过。现状：审核通过；等待")
     assert fits(page)
     follow(page.get_by_role("button", name="English"))
     assert page.get_by_role("heading", name="What can be done").is_visible()

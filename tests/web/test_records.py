@@ -49,7 +49,7 @@ def test_a_clerk_enters_and_registers_a_worker(at_desk: AtDesk, hands: Pilot) ->
     with on(CLAIMED.replace(2022, 7, 5)):
         assert clerk.act(path, "register").status_code == 303
     assert state("application", path.rpartition("/")[2]) == "registered"
-    assert "Done: Register" in text(clerk.get(path))
+    assert "Done: Register. Now: Registered; waiting for: " in text(clerk.get(path))
 
 
 def test_the_list_keeps_its_filters_in_the_address(at_desk: AtDesk, hands: Pilot) -> None:
