@@ -352,3 +352,10 @@ def test_only_an_administrator_who_proved_the_identity_anew_publishes(hands: Pil
     assert asked.status_code == 403 and "500000" in text(asked)
     with read() as conn:
         assert len(policies.versions(conn)) == 1
+
+
+def test_a_word_of_a_comment_finds_the_parameter_below_it() -> None:
+    found = policy_text.matching(
+        "claim:\n  # 报销上限（分）\n  # Most that is paid\n  cap_fen: 1\n  other: 2\n", "报销上限"
+    )
+    assert [number for number, _line in found] == [2, 4]

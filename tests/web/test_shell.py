@@ -111,6 +111,15 @@ def test_one_box_finds_by_every_strong_number(hands: Pilot, at_desk: AtDesk) -> 
             assert found.endswith(f"/{reference}"), number
 
 
+def test_a_name_is_led_to_the_lists_that_are_searched_by_name(hands: Pilot, at_desk: AtDesk) -> None:
+    reference, clerk = hands.registered(), at_desk("wang.fang")
+    answer = clerk.send("/search", number=f" {LIU_WEI.name} ")
+    page = text(answer)
+    assert answer.status_code == 200 and "finds by number only" in page
+    [address] = re.findall(r'href="(/records/application\?q=[^"]+)"', page)
+    assert reference in text(clerk.get(address))
+
+
 def test_nobody_finds_what_lies_outside_the_own_county(hands: Pilot, at_desk: AtDesk) -> None:
     reference, stranger = hands.registered(), at_desk("decheng.clerk")
     for number in (reference, rows("document")[0]["number"], rows("document")[0]["code"], LIU_WEI.phone):

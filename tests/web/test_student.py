@@ -14,9 +14,10 @@ from PIL import Image
 
 from edu_pilot import clock
 from edu_pilot.extensions import db
-from edu_pilot.services import deadlines
+from edu_pilot.services import deadlines, papers
 from edu_pilot.services.vault import vault
 from edu_pilot.workflow.reasons import Refused
+from edu_pilot.workflow.registry import Actor
 from tests.factories import CARD, CHECKED, CLAIMED, Pilot, corrected, receipt, refused, row, rows, state
 from tests.people import LIU_WEI, Human
 from tests.web.visitor import Visitor, text
@@ -273,7 +274,7 @@ def test_photos_of_a_faulty_form_are_kept_and_handed_in_with_the_next(
     student = come_in(CLAIMED)
     given = receipt_fields("receipts") | {"account_number": CARD, "account_holder": LIU_WEI.name}
     unread = student.send("/my/claim", **given | {"receipts-0-amount_fen": "many"}, photos=[picture("red")])
-    assert unread.status_code == 422 and "1 photos are kept" in text(unread)
+    assert unread.status_code == 422 and "Photos kept: 1" in text(unread)
     told = student.send(
         "/my/claim", **given | {"receipts-0-number": "12"}, kept=notes_of(text(unread)), photos=[picture("blue")]
     )
@@ -286,6 +287,15 @@ def test_photos_of_a_faulty_form_are_kept_and_handed_in_with_the_next(
     part = receipt_fields("new_receipts") | {"seen_version": str(claim["version"]), "new_receipts-0-amount_fen": "many"}
     faulty = student.send("/my/claim/receipts", **part, photos=[picture("green"), (io.BytesIO(b"none"), "b.png")])
     assert len(notes_of(text(faulty))) == 1 and "Photo 2" in text(faulty)
+
+
+def test_a_kept_photo_is_its_senders_and_for_half_a_day(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender, other = (Actor(None, name, frozenset({"student"}), person_key=name) for name in ("one", "two"))
+    [note], faults = papers.note_all([], [photo("red")], sender)
+    assert list(papers.noted([note], sender)) == [note] and not faults
+    assert papers.noted([note], other) == {}
+    monkeypatch.setattr(papers, "NOTE_HOLDS", -1)
+    assert papers.noted([note], sender) == {}
 
 
 def test_a_claim_without_a_photo_says_so_before_and_after_it_is_submitted(
