@@ -95,7 +95,10 @@ UNSCOPED = {
     },
     "services.outbox": {"first_waiting": "follow-ups, done as the system"},
     "services.own_data": {"reference_of": "of the person who asks, by their own key"},
-    "services.papers": {"of_record": "of a record that was found already"},
+    "services.papers": {
+        "_handed_in": "a record that was found already, taken again to lock it",
+        "of_record": "of a record that was found already",
+    },
     "services.perform": {
         "_chunk": "each record is asked for in _decided",
         "_entering": "records born in the same transaction",
@@ -106,10 +109,14 @@ UNSCOPED = {
     "services.points": {"_judged": "records that `_there` found for the actor"},
     "services.portraits": {"newest": "of the application that the paper is issued for"},
     "services.presenting": {
+        "_checks_given": "checks of claims whose entries were found already",
         "_opened": "of a record that was found already",
         "history": "of a record that was found already",
     },
-    "services.query_codes": {"_person": "who knows code and tail is asked for nothing else"},
+    "services.query_codes": {
+        "_person": "who knows code and tail is asked for nothing else",
+        "masked_name_of": "the reader's own name, by the person the session is open for",
+    },
     "services.printer": {
         "_require_unerased": "papers that prints.fit has found for who asked",
         "make_next": "the worker's own; each paper is asked for by prints.fit",
