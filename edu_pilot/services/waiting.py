@@ -9,26 +9,22 @@ from datetime import date, timedelta
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from edu_pilot import clock
 from edu_pilot.extensions import all_rows
-from edu_pilot.models import Application, Certification, Claim, Payment, PaymentItem, Session, Study
+from edu_pilot.models import Certification, Claim, Payment
 from edu_pilot.rules.calendar import intake_is_known, intake_window
 from edu_pilot.rules.claim_dates import claim_deadline
 from edu_pilot.services import cases, reviewing
 from edu_pilot.services.cases import Case
+from edu_pilot.services.facts.payment import drawable
 from edu_pilot.services.policies import Version
 from edu_pilot.services.vault import vault
 from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.workflow.policy import Policy
 from edu_pilot.workflow.registry import Actor
 
-APPLICATION = Application.__table__
-STUDY = Study.__table__
 CERTIFICATION = Certification.__table__
-SESSION = Session.__table__
 CLAIM = Claim.__table__
 PAYMENT = Payment.__table__
-ITEM = PaymentItem.__table__
 Number = sa.ScalarSelect[int]
 # What waits at a teaching point, in the order of its way.
 AT_THE_DESK: Mapping[str, tuple[str, ...]] = {
@@ -36,53 +32,64 @@ AT_THE_DESK: Mapping[str, tuple[str, ...]] = {
     "claim": ("returned", "draft"),
     "certification": ("planned", "training", "trained"),
 }
-Count = Callable[[Actor], Iterable[Number]]
+# What waits for one's own step elsewhere, as the state it stands in; whatever moves on by itself waits for nobody.
+AT_THE_REGISTRY = {"application": ("verified",), "study": ("enrolled", "completed")}
+AT_THE_EXAMS = {"certification": ("entered", "sat", "passed"), "session": ("held", "scored")}
+# What is no state of its own: marks somebody objected to, claims that the rules of a new batch let in.
+OBJECTED, PAYABLE = "objected", "payable"
+Part = tuple[str, str]
+Count = Callable[[Actor], Mapping[Part, Number]]
 
 
 def _number(actor: Actor, records: sa.Table, *where: sa.ColumnElement[bool]) -> Number:
     return sa.select(sa.func.count()).select_from(records).where(visible_to(actor, records), *where).scalar_subquery()
 
 
-def _desk(actor: Actor) -> Iterable[Number]:
+def _standing(actor: Actor, states: Mapping[str, tuple[str, ...]]) -> dict[Part, Number]:
+    tables = {workflow: cases.table(workflow) for workflow in states}
+    known = ((workflow, state) for workflow, of in states.items() for state in of)
+    return {(w, state): _number(actor, tables[w], tables[w].c.state == state) for w, state in known}
+
+
+def _desk(actor: Actor) -> Mapping[Part, Number]:
     """All that the page of the teaching point lists."""
-    for workflow, states in AT_THE_DESK.items():
-        records = cases.table(workflow)
-        yield _number(actor, records, records.c.state.in_(states))
+    return _standing(actor, AT_THE_DESK)
 
 
-def _registry(actor: Actor) -> Iterable[Number]:
-    """Who waits for admission, and who has done everything but has no diploma on record."""
-    yield _number(actor, APPLICATION, APPLICATION.c.state == "verified")
-    yield _number(actor, STUDY, STUDY.c.state == "completed")
+def _registry(actor: Actor) -> Mapping[Part, Number]:
+    """Who waits for admission, for the school status, or has done everything but has no diploma on record."""
+    return _standing(actor, AT_THE_REGISTRY)
 
 
-def _exams(actor: Actor) -> Iterable[Number]:
-    """Candidates without a seat, without marks or without their certificate; sessions that are to be closed."""
-    yield _number(actor, CERTIFICATION, CERTIFICATION.c.state.in_(("entered", "sat", "passed")))
-    yield _number(actor, SESSION, SESSION.c.state.in_(("held", "scored")))
+def _exams(actor: Actor) -> Mapping[Part, Number]:
+    """Candidates without a seat, without marks or without their certificate; sessions to be closed; objections."""
+    objected = CERTIFICATION.c.objection_on.is_not(None), CERTIFICATION.c.objection_closed_on.is_(None)
+    objections = {("certification", OBJECTED): _number(actor, CERTIFICATION, *objected)}
+    return _standing(actor, AT_THE_EXAMS) | objections
 
 
-def _review(actor: Actor) -> Iterable[Number]:
+def _review(actor: Actor) -> Mapping[Part, Number]:
     """What stands in the queues of one's own body (R5.2)."""
-    return reviewing.numbers(actor).values()
+    return {("claim", stage): number for stage, number in reviewing.numbers(actor).items()}
 
 
-def _in_no_batch() -> sa.ColumnElement[bool]:
-    return ~sa.exists().where(ITEM.c.claim_id == CLAIM.c.id, ITEM.c.live)
-
-
-def _payments(actor: Actor) -> Iterable[Number]:
-    """What the maker can draw or settle, and what another's batch asks of the releaser (R5.8)."""
+def _payments(actor: Actor) -> Mapping[Part, Number]:
+    """The batches that the maker settles, and what another's batch asks of the releaser (R5.8)."""
+    found = {}
     if "finance_maker" in actor.roles:
-        over = CLAIM.c.notice_until < clock.today()
-        # What the bank sent back, or another account, waits for others first.
-        plain = sa.and_(CLAIM.c.state == "approved", CLAIM.c.account_changed_at.is_(None))
-        changed = sa.and_(CLAIM.c.state.in_(("approved", "bounced")), CLAIM.c.account_confirmed_at.is_not(None))
-        yield _number(actor, CLAIM, over, sa.or_(plain, changed), _in_no_batch())
-        yield _number(actor, PAYMENT, PAYMENT.c.state == "exported")
+        found["payment", "exported"] = _number(actor, PAYMENT, PAYMENT.c.state == "exported")
     if "finance_releaser" in actor.roles:
-        drawn = sa.and_(PAYMENT.c.state == "drawn", PAYMENT.c.creator_key != actor.person_key)
-        yield _number(actor, PAYMENT, sa.or_(drawn, PAYMENT.c.state == "released"))
+        drawn = PAYMENT.c.state == "drawn", PAYMENT.c.creator_key != actor.person_key
+        found["payment", "drawn"] = _number(actor, PAYMENT, *drawn)
+        found["payment", "released"] = _number(actor, PAYMENT, PAYMENT.c.state == "released")
+    return found
+
+
+def _payable(conn: Connection, actor: Actor) -> dict[Part, int]:
+    """What the maker can draw a batch of, as the rules of a batch judge it."""
+    if "finance_maker" not in actor.roles:
+        return {}
+    return {("claim", PAYABLE): len(drawable(conn, visible_to(actor, CLAIM)))}
 
 
 @dataclass(frozen=True)
@@ -154,13 +161,23 @@ COUNTS: Mapping[str, Count] = {
 
 
 def numbers(conn: Connection, actor: Actor, names: Iterable[str]) -> dict[str, int]:
-    """Return how much waits for the actor under each of the named counts, in one query."""
-    columns = [_sum(actor, name).label(name) for name in names]
-    if not columns:
-        return {}
-    with walled(conn, actor):
-        return dict(conn.execute(sa.select(*columns)).mappings().one())
+    """Return how much waits for the actor under each of the named counts."""
+    return {name: sum(found.values()) for name, found in parts(conn, actor, names).items()}
 
 
-def _sum(actor: Actor, name: str) -> sa.ColumnElement[int]:
-    return sum(COUNTS[name](actor), start=sa.literal(0))
+def parts(conn: Connection, actor: Actor, names: Iterable[str]) -> dict[str, dict[Part, int]]:
+    """Return what waits for the actor under each of the named counts, by workflow and state, in one query.
+
+    What can be paid is judged besides, for those who make batches.
+    """
+    found: dict[str, dict[Part, int]] = {name: {} for name in names}
+    asked = [(name, part, number) for name in found for part, number in COUNTS[name](actor).items()]
+    if asked:
+        columns = [number.label(f"number_{place}") for place, (_name, _part, number) in enumerate(asked)]
+        with walled(conn, actor):
+            row = conn.execute(sa.select(*columns)).one()
+        for (name, part, _number_of), number in zip(asked, row, strict=True):
+            found[name][part] = number
+    if "payments" in found:
+        found["payments"] = _payable(conn, actor) | found["payments"]
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,8 +60,14 @@ class Place:
     endpoint: str
     address: str
     title: Any
-    number: int | None
+    # What waits, by workflow and state; None for whom nothing does.
+    parts: Mapping[waiting.Part, int] | None
     here: str | None
+
+    @property
+    def number(self) -> int | None:
+        """How much waits here, as its page says it."""
+        return None if self.parts is None else sum(self.parts.values())
 
 
 @dataclass(frozen=True)
@@ -110,13 +116,13 @@ def _shell_of(actor: Actor) -> Shell:
     with read() as conn:
         # Only whose work it is gets a number; an auditor has none waiting.
         own = [e.count for e in entries if e.count and e.count in waiting.COUNTS and actor.roles - {"auditor"}]
-        numbers = waiting.numbers(conn, actor, own)
+        found = waiting.parts(conn, actor, own)
         words = Words(presenting.in_force(conn))
         student = actor.roles == {STUDENT}
         whose = query_codes.masked_name_of(conn, actor.person_key) if student else None
     limits = access_limits.limits_of(words.compiled.policy)
     idle, proof = (int(span.total_seconds() // 60) for span in (limits.idle, limits.step_up))
-    return Shell(_places(entries, numbers), words, idle, not student, proof, whose)
+    return Shell(_places(entries, found), words, idle, not student, proof, whose)
 
 
 def entries_of(actor: Actor) -> list[Entry]:
@@ -127,12 +133,12 @@ def entries_of(actor: Actor) -> list[Entry]:
     return [e for e in may if not e.roles or e.roles & actor.roles]
 
 
-def _places(entries: Sequence[Entry], numbers: dict[str, int]) -> list[Place]:
+def _places(entries: Sequence[Entry], found: Mapping[str, Mapping[waiting.Part, int]]) -> list[Place]:
     addresses = [url_for(entry.endpoint) for entry in entries]
     within = [a for a in addresses if request.path == a or request.path.startswith(a + "/")]
     here = max(within, key=len, default=None)
     return [
-        Place(e.endpoint, a, e.title, numbers.get(e.count or ""), _mark(a) if a == here else None)
+        Place(e.endpoint, a, e.title, found.get(e.count or ""), _mark(a) if a == here else None)
         for e, a in zip(entries, addresses, strict=True)
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from html import escape, unescape
 
 import pytest
 from flask import Flask
@@ -14,6 +15,7 @@ from edu_pilot.sample import accounts
 from tests.app import opened
 from tests.full_sample import TODAY, Crowd
 from tests.web.queries import MOST, counted
+from tests.web.test_shell import menu
 from tests.web.visitor import Visitor, text
 
 STAFF = ("clerk.qihe", "union.qihe", *accounts.CITY_ROLES)
@@ -59,3 +61,42 @@ def test_no_page_of_a_crowded_pilot_asks_more_than_20_times(crowded: Flask, acco
     asked = dict(walked(visitor, crowded))
     assert len(asked) > 20
     assert {path: number for path, number in asked.items() if number > MOST} == {}
+
+
+WORK = ("/desk", "/registry", "/exams", "/review", "/payments")
+WAITS = re.compile(r'<p class="quiet waits">(.*?)</p>', re.DOTALL)
+PART = re.compile(r'<a href="([^"]+)">[^<]+</a> <span class="count">(\d+)<')
+# How a list says its own number: in its head, at its tab or at its filter.
+OWN = re.compile(
+    r'(?:<h1>|aria-current="(?:page|true)")(?:(?!</h1>|</a>|</li>).)*?<span class="count">(\d+)<', re.DOTALL
+)
+
+
+def number_of(page: str, link: str) -> int:
+    """Give how many the list behind a link says it has; a list of records says it at the link to itself."""
+    main = page.partition("<main")[2]
+    if link.startswith("/records/"):
+        main = main.partition(f'<a href="{escape(link)}">')[2].partition("</a>")[0].replace("<span", "<h1><span")
+    return int(OWN.findall(main)[-1])
+
+
+@pytest.mark.parametrize("account", [name for name in STAFF if name != "auditor"])
+def test_the_number_in_the_navigation_is_the_one_its_page_says(crowded: Flask, account: str) -> None:
+    visitor = Visitor(crowded, "en")
+    visitor.sign_in(account)
+    badges = {path: number for path, (_here, number) in menu(text(visitor.get("/dashboard"))).items() if path in WORK}
+    for path, badge in badges.items():
+        page = text(visitor.get(path))
+        if path == "/desk":
+            assert f"waiting here: {badge}" in page
+        elif path == "/review":
+            tabs = page.partition('aria-label="Queues"')[2].partition("</nav>")[0]
+            assert sum(map(int, re.findall(r'<span class="count">(\d+)<', tabs))) == badge
+        else:
+            (said,) = WAITS.findall(page)
+            parts = {unescape(link): int(number) for link, number in PART.findall(said)}
+            assert f"<strong>{badge}</strong>" in said and sum(parts.values()) == badge
+            # Each part is what the list behind it says of itself.
+            for link, number in parts.items():
+                assert number == number_of(text(visitor.get(link)), link), link
+    assert account == "admin" or any(badges.values()), badges
