@@ -292,6 +292,24 @@ def _closing(major: str) -> Policy:
 
 
 @pytest.mark.parametrize(
+    ("rule", "record", "given", "said"),
+    [
+        ("new_major_is_known", {"major": "530701"}, {"new_major": "460301"}, "机电一体化技术（460301）"),
+        ("offered_major_is_open", {"major": "530701"}, {"offered_major": "460301"}, "机电一体化技术（460301）"),
+        ("new_point_is_known", {"major": "460301"}, {"new_point": "371425-02"}, "教学点（371425-02）"),
+        ("occupation_suits_major", {"major": "460301", "occupation": "bricklayer"}, {}, "砌筑工与所报专业不符"),
+    ],
+)
+def test_a_code_of_the_catalogue_is_told_with_its_name(
+    rule: str, record: dict[str, str], given: dict[str, str], said: str
+) -> None:
+    tried = under_shipped.attempt({"intake": "2209", "point": "371425-01", **record}, given, policy=_closing("460301"))
+    [reason] = under_shipped.reasons(rule, tried)
+    told = i18n.say(reason, under_shipped.COMPILED, "zh")
+    assert said in told
+
+
+@pytest.mark.parametrize(
     ("changes", "said"),
     [
         (
