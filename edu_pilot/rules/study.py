@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from edu_pilot.rules.calendar import months_after, registration_day, season, year_of
 from edu_pilot.rules.identity import id_faults, name_fault, normalise_id, normalise_name
 from edu_pilot.rules.lookups import major_code, named, offered_at, point_code, takes
-from edu_pilot.rules.people import TEXTS
+from edu_pilot.rules.people import TEXTS, facts_of_number
 from edu_pilot.workflow.policy import Policy, Row
 from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, rule
@@ -467,7 +467,8 @@ def correction_is_sound(attempt: Attempt) -> Blocked:
         return blocked(text, field="new_id_number", who="registrar")
     faults = [("new_name", fault)] if name is not None and (fault := name_fault(name)) else []
     faults += [("new_id_number", fault) for fault in (id_faults(number, attempt.today) if number is not None else [])]
-    return [blocked(TEXTS[code], code=code, field=field, who="registrar") for field, code in faults]
+    told = {code: facts_of_number(code, number or "") for _field, code in faults}
+    return [blocked(TEXTS[code], code=code, field=field, who="registrar", **told[code]) for field, code in faults]
 
 
 def corrected_name(text: str | None) -> str | None:

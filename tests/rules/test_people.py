@@ -366,7 +366,7 @@ def test_no_data_is_told_apart_from_no_match() -> None:
         ("level_is_known", {"level": "本科"}, "“本科”不是本项目的报考层次；请改为：专科。"),
         ("diploma_is_enough", {"previous_diploma": "夜校"}, "已达到的，请写作：高中、普通高中、"),
         ("birth_matches_number", {"birth_on": "九零年"}, "“九零年”不是日期；请写作 2001-09-01"),
-        ("birth_matches_number", {"birth_on": "1990-02-03"}, "出生日期与身份证号中的不一致；请对照身份证"),
+        ("birth_matches_number", {"birth_on": "1990-02-03"}, "出生日期与身份证号中的不一致，请与证件核对"),
         ("id_number_is_sound", {"id_number": "3714"}, "现为 4 个字符；请对照身份证重新填写"),
         ("id_number_is_sound", {"id_number": "371402198501019997"}, "身份证号最后一位（7）校验不符"),
         ("phone_is_sound", {"phone": "1390000"}, "现为 7 个字符；请向本人核实后改正"),
