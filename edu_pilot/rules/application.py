@@ -10,6 +10,7 @@ from edu_pilot.rules.lookups import (
     county_code,
     holds_the_level,
     major_code,
+    named,
     occupation_code,
     offered_at,
     point_code,
@@ -79,7 +80,9 @@ def occupation_suits_major(attempt: Attempt) -> Blocked:
         return None
     text = N_("%(value)s is no certificate that suits this major; possible are: %(suited)s")
     names = "table:occupations:" + ",".join(suited)
-    return blocked(text, field="occupation", who="clerk", value=record.occupation, suited=names)
+    code = occupation_code(policy, record.occupation)
+    value = f"table:occupations:{code}" if code else record.occupation
+    return blocked(text, field="occupation", who="clerk", value=value, suited=names)
 
 
 @rule
@@ -227,8 +230,12 @@ def _not_open(attempt: Attempt, wanted: str | None) -> Blocked:
         and offered_at(policy, record.point, row["code"])
     ):
         return None
+    told = {"code": "offered_major_is_open", "field": "offered_major", "who": "registrar"}
+    if row:
+        text = N_("%(named)s (%(number)s) is no other major that takes this intake at this teaching point.")
+        return blocked(text, **told, **named("majors", row["code"]))
     text = N_("%(value)s is no other major that takes this intake at this teaching point.")
-    return blocked(text, code="offered_major_is_open", field="offered_major", who="registrar", value=wanted or "-")
+    return blocked(text, **told, value=wanted or "-")
 
 
 @rule

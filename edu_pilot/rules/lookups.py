@@ -35,6 +35,11 @@ def occupation_code(policy: Policy, text: str | None) -> str | None:
     return _code(rows, "code", text) or _code(rows, "name_zh", text)
 
 
+def named(table: str, code: str) -> dict[str, str]:
+    """Return a row of the catalogue as the facts of a reason: its name, to be spelt out, and its code."""
+    return {"named": f"table:{table}:{code}", "number": code}
+
+
 def suited_occupations(policy: Policy, major: str | None) -> list[str]:
     """R4.2: the second certificates that suit a major, the usual one first."""
     row = policy.row("majors", major)

@@ -126,12 +126,17 @@ def id_number_is_sound(attempt: Attempt) -> Blocked:
     number = normalise_id(attempt.record.id_number or "")
     if not number:
         return _fault("id_number_missing", "id_number")
+    faults = id_faults(number, attempt.today)
+    return [reason for code in faults if (reason := _fault(code, "id_number", **facts_of_number(code, number)))]
+
+
+def facts_of_number(fault: str, number: str) -> dict[str, Fact]:
+    """Return what the text of a fault of an ID number says of the number."""
     told: dict[str, dict[str, Fact]] = {
         "id_number_format": {"length": len(number)},
-        "id_number_checksum": {"last": number[-1]},
+        "id_number_checksum": {"last": number[-1:]},
     }
-    faults = id_faults(number, attempt.today)
-    return [reason for code in faults if (reason := _fault(code, "id_number", **told.get(code, {})))]
+    return told.get(fault, {})
 
 
 @rule

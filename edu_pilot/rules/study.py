@@ -10,8 +10,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from edu_pilot.rules.calendar import months_after, registration_day, season, year_of
 from edu_pilot.rules.identity import id_faults, name_fault, normalise_id, normalise_name
-from edu_pilot.rules.lookups import major_code, offered_at, point_code, takes
-from edu_pilot.rules.people import TEXTS
+from edu_pilot.rules.lookups import major_code, named, offered_at, point_code, takes
+from edu_pilot.rules.people import TEXTS, facts_of_number
 from edu_pilot.workflow.policy import Policy, Row
 from edu_pilot.workflow.reasons import N_, Blocked, Reason
 from edu_pilot.workflow.registry import Attempt, blocked, rule
@@ -412,7 +412,8 @@ def new_major_is_known(attempt: Attempt) -> Blocked:
         return None if _leaves_programme(attempt) else _unknown_major(told, text)
     if takes(row, record.intake) and offered_at(attempt.policy, record.point, row["code"]):
         return None
-    return _unknown_major(N_("%(value)s does not take this intake at this teaching point."), text)
+    told = N_("%(named)s (%(number)s) does not take this intake at this teaching point.")
+    return blocked(told, field="new_major", who="registrar", **named("majors", row["code"]))
 
 
 def _unknown_major(told: str, text: str | None) -> Reason:
@@ -440,6 +441,9 @@ def new_point_is_known(attempt: Attempt) -> Blocked:
         return blocked(N_("The student is at this teaching point already."), field="new_point", who="registrar")
     if row and takes(row, record.intake) and offered_at(attempt.policy, row["code"], record.major):
         return None
+    if row:
+        told = N_("%(named)s (%(number)s) does not take this intake or does not offer the major.")
+        return blocked(told, field="new_point", who="registrar", **named("points", row["code"]))
     told = N_("%(value)s is no teaching point that takes this intake and offers the major.")
     return blocked(told, field="new_point", who="registrar", value=text or "-")
 
@@ -463,7 +467,8 @@ def correction_is_sound(attempt: Attempt) -> Blocked:
         return blocked(text, field="new_id_number", who="registrar")
     faults = [("new_name", fault)] if name is not None and (fault := name_fault(name)) else []
     faults += [("new_id_number", fault) for fault in (id_faults(number, attempt.today) if number is not None else [])]
-    return [blocked(TEXTS[code], code=code, field=field, who="registrar") for field, code in faults]
+    told = {code: facts_of_number(code, number or "") for _field, code in faults}
+    return [blocked(TEXTS[code], code=code, field=field, who="registrar", **told[code]) for field, code in faults]
 
 
 def corrected_name(text: str | None) -> str | None:

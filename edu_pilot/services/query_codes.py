@@ -10,13 +10,19 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from edu_pilot.extensions import one_row, read, write
-from edu_pilot.models import Application
+from edu_pilot.models import Application, Study
 from edu_pilot.services import throttle
+from edu_pilot.services.cases import Case
 from edu_pilot.services.documents import ungrouped
 from edu_pilot.services.vault import vault
+from edu_pilot.services.visibility import visible_to, walled
 from edu_pilot.services.wording import masked_name
+from edu_pilot.workflow.definition import Action
+from edu_pilot.workflow.registry import Actor
 
-APPLICATION = Application.__table__
+APPLICATION, STUDY = Application.__table__, Study.__table__
+# The records that follow from an application.
+LATER = ("study", "certification", "claim")
 DOOR, PLACE = "status", "application.id_number"
 TAIL = 6
 NOBODY: Mapping[str, Any] = {"id": "nobody", "id_number": None, "id_index": ""}
@@ -43,6 +49,17 @@ def masked_name_of(conn: Connection, person_key: str | None) -> str | None:
     query = sa.select(APPLICATION.c.name).where(APPLICATION.c.id_index == person_key, APPLICATION.c.name.is_not(None))
     name = conn.execute(query.order_by(APPLICATION.c.created_at.desc(), APPLICATION.c.id).limit(1)).scalar()
     return masked_name(name) if name else None
+
+
+def renewed_at(conn: Connection, case: Case, actor: Actor, renewing: Action) -> str | None:
+    """Return the application of a person's later record where the actor can give a new query code; None if nowhere."""
+    if case.workflow not in LATER or not actor.roles & set(renewing.by):
+        return None
+    study = case.id if case.workflow == "study" else case.study_id
+    query = sa.select(APPLICATION.c.reference).join(STUDY, STUDY.c.application_id == APPLICATION.c.id)
+    can_be = APPLICATION.c.query_index.is_not(None), APPLICATION.c.state.in_(renewing.sources)
+    with walled(conn, actor):
+        return conn.execute(query.where(STUDY.c.id == study, visible_to(actor, APPLICATION), *can_be)).scalar()
 
 
 def _person(conn: Connection, code: str, tail: str) -> str | None:

@@ -25,6 +25,7 @@ from edu_pilot.services import (
     papers,
     policies,
     presenting,
+    query_codes,
     search,
     telling,
 )
@@ -43,6 +44,8 @@ from edu_pilot.workflow.versions import Compiled
 
 pages = Blueprint("records", __name__, url_prefix="/records")
 PAGE = 50
+# Whoever has lost the slip asks with whatever record is at hand.
+RENEW = "renew_query_code"
 FILTERS = ("state", "county", "intake", "major", "q")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "application": ("name", "county", "major", "intake"),
@@ -157,6 +160,7 @@ def detail_page(
             telling=telling.messages(conn, whole.shown, actor),
             channels=telling.CHANNELS,
             desk=_desk(workflow, reference),
+            renewal=query_codes.renewed_at(conn, case, actor, words.compiled.definition("application").actions[RENEW]),
             next_kind=next(iter(whole.shown.facts.get("papers_missing", ())), None),
         )
 

@@ -292,6 +292,24 @@ def _closing(major: str) -> Policy:
 
 
 @pytest.mark.parametrize(
+    ("rule", "record", "given", "said"),
+    [
+        ("new_major_is_known", {"major": "530701"}, {"new_major": "460301"}, "机电一体化技术（460301）"),
+        ("offered_major_is_open", {"major": "530701"}, {"offered_major": "460301"}, "机电一体化技术（460301）"),
+        ("new_point_is_known", {"major": "460301"}, {"new_point": "371425-02"}, "教学点（371425-02）"),
+        ("occupation_suits_major", {"major": "460301", "occupation": "bricklayer"}, {}, "砌筑工与所报专业不符"),
+    ],
+)
+def test_a_code_of_the_catalogue_is_told_with_its_name(
+    rule: str, record: dict[str, str], given: dict[str, str], said: str
+) -> None:
+    tried = under_shipped.attempt({"intake": "2209", "point": "371425-01", **record}, given, policy=_closing("460301"))
+    [reason] = under_shipped.reasons(rule, tried)
+    told = i18n.say(reason, under_shipped.COMPILED, "zh")
+    assert said in told
+
+
+@pytest.mark.parametrize(
     ("changes", "said"),
     [
         (
@@ -348,7 +366,7 @@ def test_no_data_is_told_apart_from_no_match() -> None:
         ("level_is_known", {"level": "本科"}, "“本科”不是本项目的报考层次；请改为：专科。"),
         ("diploma_is_enough", {"previous_diploma": "夜校"}, "已达到的，请写作：高中、普通高中、"),
         ("birth_matches_number", {"birth_on": "九零年"}, "“九零年”不是日期；请写作 2001-09-01"),
-        ("birth_matches_number", {"birth_on": "1990-02-03"}, "出生日期与身份证号中的不一致；请对照身份证"),
+        ("birth_matches_number", {"birth_on": "1990-02-03"}, "出生日期与身份证号中的不一致，请与证件核对"),
         ("id_number_is_sound", {"id_number": "3714"}, "现为 4 个字符；请对照身份证重新填写"),
         ("id_number_is_sound", {"id_number": "371402198501019997"}, "身份证号最后一位（7）校验不符"),
         ("phone_is_sound", {"phone": "1390000"}, "现为 7 个字符；请向本人核实后改正"),

@@ -30,6 +30,7 @@ from tests.factories import (
     store_instead,
 )
 from tests.people import LIU_WEI, Human, worker
+from tests.web.queries import MOST, counted
 from tests.web.visitor import Visitor, masked, text
 
 FIRST = Path(__file__).parents[1] / "workflow" / "versions" / "first"
@@ -121,6 +122,21 @@ def test_what_leaves_a_record_where_it_stands_is_no_main_button(at_desk: AtDesk,
     assert re.search(r'id="step-reissue_form">.*?<button class="button quiet-button">', page, re.DOTALL)
     renewed = page.partition('<details class="step" id="step-renew_query_code">')[2].partition("</details>")[0]
     assert "stop working at once" in renewed.partition("<button")[0]
+
+
+def test_a_lost_slip_is_replaced_from_whatever_record_is_at_hand(at_desk: AtDesk, hands: Pilot, site: Flask) -> None:
+    study = hands.graduated()
+    application, claim = rows("application")[0]["reference"], hands.submitted(study)
+    step = f'href="/records/application/{application}#step-renew_query_code"'
+    later = {"study": study, "certification": hands.certification_of(study), "claim": claim}
+    for workflow, reference in later.items():
+        for who, may in (("wang.fang", True), ("chen.hui", True), ("zhao.min", False), ("sun.li", False)):
+            assert (step in text(at_desk(who).get(f"/records/{workflow}/{reference}"))) is may, (workflow, who)
+        clerk = at_desk("wang.fang")
+        with counted(site) as asked:
+            clerk.get(f"/records/{workflow}/{reference}")
+        assert len([query for query in asked if query.lstrip().startswith("SELECT")]) <= MOST
+    assert 'id="step-renew_query_code"' in text(at_desk("wang.fang").get(f"/records/application/{application}"))
 
 
 def test_a_refusal_shows_the_record_again_with_all_reasons(at_desk: AtDesk, hands: Pilot) -> None:
