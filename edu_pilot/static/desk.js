@@ -7,6 +7,7 @@
   var card = document.getElementById("card");
   var told = document.getElementById("id-told");
   var number = form.elements.id_number;
+  var judged = number.hasAttribute("aria-invalid");
   var changed = false;
   var leaving = false;
   var asked = "";
@@ -101,15 +102,21 @@
     return CHECKS[sum % 11] === text[17] ? "" : told.dataset.check;
   }
 
+  /* What is wrong is marked at the field, too, for those who hear it; the server's own mark stays. */
+  function say(text, wrong) {
+    told.textContent = text;
+    told.className = wrong ? "live fault" : "live";
+    if (wrong) { number.setAttribute("aria-invalid", "true"); } else if (!judged) { number.removeAttribute("aria-invalid"); }
+  }
+
   function look() {
     var text = number.value.replace(/[\s\-]/g, "").toUpperCase();
-    told.className = "live";
-    if (!text) { told.textContent = ""; asked = ""; return; }
-    if (/[^\dX]/.test(text)) { told.textContent = told.dataset.check; told.className = "live fault"; return; }
+    if (!text) { say("", false); asked = ""; return; }
+    if (/[^\dX]/.test(text)) { say(told.dataset.check, true); return; }
     var problem = "";
     try { problem = fault(text); } catch (error) { problem = told.dataset.date; }
-    told.textContent = problem || "✓ " + told.dataset.good;
-    if (problem) { told.className = text.length < 18 ? "live" : "live fault"; asked = ""; return; }
+    say(problem || "✓ " + told.dataset.good, problem && text.length >= 18);
+    if (problem) { asked = ""; return; }
     put("birth_on", text.slice(6, 10) + "-" + text.slice(10, 12) + "-" + text.slice(12, 14));
     put("sex", +text[16] % 2 ? "male" : "female");
     if (asked !== text) { asked = text; ask(text); }
@@ -120,8 +127,7 @@
     data.set("id_number", text);
     post(form.dataset.known, data).then(function (answer) {
       if (asked !== text || !(answer.reasons.length || answer.records.length)) { return; }
-      told.textContent = answer.reasons.join(" ");
-      told.className = answer.reasons.length ? "live fault" : "live";
+      say(answer.reasons.join(" "), answer.reasons.length > 0);
       answer.records.forEach(function (record, place) {
         told.append(place ? "、" : " " + told.dataset.known + " ");
         var link = document.createElement("a");
@@ -143,6 +149,7 @@
     }).catch(function () { changed = true; });
   }
 
+  number.setAttribute("aria-describedby", ((number.getAttribute("aria-describedby") || "") + " id-told").trim());
   form.addEventListener("keydown", function (event) {
     if (event.isComposing || event.keyCode === 229) { return; }
     if (event.key === "F2" || (event.key === "Enter" && (event.ctrlKey || event.metaKey))) {

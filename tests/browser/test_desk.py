@@ -76,6 +76,26 @@ def test_an_applicant_is_entered_by_keyboard_alone(chromium: Browser, address: s
         assert {r["kind"] for r in rows("look_up")} == {look_ups.SEARCH}
 
 
+def test_a_number_that_is_wrong_is_marked_at_the_field_until_it_is_right(chromium: Browser, address: str) -> None:
+    page, complaints = opened(chromium, address)
+    page.goto(f"{address}/desk/register")
+    number, sound = page.locator("[name=id_number]"), LIU_WEI.id_number
+    other = sound[:17] + ("1" if sound.endswith("0") else "0")
+    assert "id-told" in (number.get_attribute("aria-describedby") or "").split()
+    for typed, wrong in (
+        (sound[:9], None),
+        (other, "true"),
+        (sound, None),
+        (f"{sound}1", "true"),
+        ("", None),
+    ):
+        number.fill(typed)
+        assert number.get_attribute("aria-invalid") == wrong, typed
+        assert ("fault" in (page.locator("#id-told").get_attribute("class") or "")) is bool(wrong), typed
+    assert complaints == []
+    page.close()
+
+
 def test_what_is_half_typed_is_there_again_after_the_browser_was_closed(chromium: Browser, address: str) -> None:
     page, _complaints = opened(chromium, address)
     page.goto(f"{address}/desk/register")
@@ -102,6 +122,10 @@ def test_a_faulty_roster_is_read_on_a_small_screen_without_scrolling_sideways(ch
         for one in page.locator(told).all():
             box = one.bounding_box()
             assert box and box["x"] >= 0 and box["x"] + box["width"] <= 375, (told, one.inner_text())
+    # Who hears the page is told of each such cell what is wrong with it.
+    for cell in page.locator(".cells .bad-cell").all():
+        fault = page.locator(f"id={cell.get_attribute('aria-describedby')}")
+        assert fault.count() == 1 and fault.inner_text() in cell.inner_text() and fault.inner_text()
     # Beside whose row it is, a small screen shows the cells in which something is wrong, each with its column.
     seen = [cell for cell in page.locator(".cells tbody td").all() if cell.is_visible()]
     whose = page.locator(".cells td.whose:not(.bad-cell)").count()
