@@ -74,7 +74,7 @@ def _registration_form(change: Change) -> Context:
         **_place(change),
         **_major(policy, case.major),
         "query_code": wording.grouped(_query_code(change)),
-        "registered_on": change.unit.today.isoformat(),
+        "registered_on": (change.now_value("registered_on") or change.unit.today).isoformat(),
         "name": case.name,
         "sex": SEXES[change.now_value("sex")],
         "birth_on": change.now_value("birth_on").isoformat(),

@@ -38,16 +38,14 @@ def status() -> str:
 @pages.post("/status")
 @public
 def ask_status() -> Any:
-    """Show where a person's cases stand and open their session; every miss is the same answer."""
+    """Open a person's session and lead to where their cases stand; every miss is the same answer."""
     code, tail = (request.form.get(name, "")[:CODE_LIMIT] for name in ("code", "id_tail"))
     person = query_codes.person_of(code, tail, request.remote_addr or "")
     if person is None:
         return _ask(missed=code), 404
-    actor = sessions.open_for_student(person)
-    if back := _back():
-        return redirect(back, 303)
-    with read() as conn:
-        return standing_page(conn, actor)
+    sessions.open_for_student(person)
+    # Never shown here: whoever comes back to the answer of a form is asked by the browser to send it anew.
+    return redirect(_back() or url_for(".status"), 303)
 
 
 def _ask(missed: str | None = None) -> str:

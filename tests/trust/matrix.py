@@ -275,7 +275,7 @@ def _student(app: Flask, name: str, number: str) -> Principal:
     known = next(r for r in rows("application", id_index=key) if r["query_code"])
     code = vault().open("application.query_code", known["id"], known["query_code"])
     visitor = Visitor(app)
-    assert visitor.send("/status", code=code, id_tail=number[-6:]).status_code == 200
+    assert visitor.send("/status", code=code, id_tail=number[-6:]).status_code == 303
     # Of a person of whom nothing is kept.
     other = Visitor(app)
     with other.client.session_transaction() as browser:

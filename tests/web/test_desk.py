@@ -234,7 +234,7 @@ def test_the_slip_shows_the_code_and_a_lost_one_gets_another(at_desk: AtDesk, ha
     new = opened(reference)
     assert new != old and grouped(new) in text(clerk.get(f"/desk/slip/{reference}"))
     assert stranger.send("/status", code=old, id_tail=LIU_WEI.id_number[-6:]).status_code == 404
-    assert stranger.send("/status", code=new, id_tail=LIU_WEI.id_number[-6:]).status_code == 200
+    assert stranger.send("/status", code=new, id_tail=LIU_WEI.id_number[-6:]).status_code == 303
     forms = [d for d in rows("document") if d["kind"] == "registration_form"]
     assert [bool(d["voided_at"]) for d in sorted(forms, key=lambda d: d["number"])] == [True, False]
     assert grouped(new) in vault().open(

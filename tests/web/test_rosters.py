@@ -40,7 +40,7 @@ def test_a_worker_is_offered_no_roster(stranger: Visitor, hands: Pilot) -> None:
     """A dry run of somebody's number would tell where that person is registered."""
     found = row("application", hands.registered())
     code = vault().open("application.query_code", found["id"], found["query_code"])
-    assert stranger.send("/status", code=code, id_tail=LIU_WEI.id_number[-6:]).status_code == 200
+    assert stranger.send("/status", code=code, id_tail=LIU_WEI.id_number[-6:]).status_code == 303
     assert stranger.get("/desk/roster").status_code == 403
     file = (io.BytesIO("姓名,身份证号\n".encode()), "roster.csv")
     assert stranger.send("/desk/roster", intake="2209", step="check", file=file).status_code == 403

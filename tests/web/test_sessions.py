@@ -131,7 +131,9 @@ def query_code(reference: str) -> str:
 def test_a_person_sees_the_own_cases_for_half_an_hour(stranger: Visitor, hands: Pilot) -> None:
     own, other = hands.registered(), hands.draft()
     answer = stranger.send("/status", code=query_code(own), id_tail=LIU_WEI.id_number[-6:])
-    assert answer.status_code == 200
+    # Led on to a page of its own: coming back to it sends nothing anew.
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/status")
+    answer = stranger.get("/status")
     assert "Registered" in text(answer) and LIU_WEI.name not in text(answer)
     assert stranger.get(f"/records/application/{own}").status_code == 200
     assert stranger.get(f"/records/session/{other}").status_code == 404
