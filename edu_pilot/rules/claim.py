@@ -499,10 +499,12 @@ def outcome_has_reasons(attempt: Attempt) -> Blocked:
 
 @rule(on_input=True)
 def other_is_explained(attempt: Attempt) -> Blocked:
-    """R5.2: a reason that no code names is put into words, so that the claimant knows what to mend."""
-    if OTHER not in attempt.input.get("reasons", []) or attempt.input.get("note"):
+    """R5.2: a reason that no code names is put into words, so that the person knows what to mend."""
+    chosen = [*attempt.input.get("reasons", []), *attempt.input.get("faults", [])]
+    if OTHER not in chosen or attempt.input.get("note"):
         return None
-    return blocked(N_("Who chooses “other” writes down what it is."), field="note", who=colleagues(attempt))
+    text = N_("Who chooses “other” writes down what it is.")
+    return blocked(text, field="note", who=colleagues(attempt) or tuple(sorted(attempt.actor.roles)))
 
 
 @rule(on_input=True)

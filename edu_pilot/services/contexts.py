@@ -192,7 +192,7 @@ def _claim_form(change: Change) -> Context:
         "phone": person.phone,
         "union_member": case.union_member,
         "student_number": study.student_number,
-        "registered_on": study.from_on.isoformat(),
+        "registered_on": (study.confirmed_on or study.from_on).isoformat(),
         "diploma_number": study.diploma_number,
         "diploma_on": study.diploma_on.isoformat(),
         "submitted_on": change.unit.today.isoformat(),

@@ -23,6 +23,7 @@ from wtforms import (
     ValidationError,
 )
 from wtforms.fields.choices import SelectChoice
+from wtforms.form import BaseForm
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from edu_pilot import i18n
@@ -70,6 +71,12 @@ class IsoDay(Text):
         typed = (self.data or "").strip()
         day = answers.read_date(typed) if typed else None
         return day.isoformat() if day else typed or None
+
+    def post_validate(self, form: BaseForm, validation_stopped: bool) -> None:
+        """Tell a day that is none at its own place, beside all else that is wrong."""
+        typed = (self.data or "").strip()
+        if typed and answers.read_date(typed) is None:
+            raise ValidationError(_("%(field)s must be a real date such as 2022-09-01.", field=self.label.text))
 
 
 class Yuan(StringField):
@@ -340,6 +347,12 @@ class Answers(FlaskForm):
         found = {need.name: self[need.name].answer for need in self.action.needs}
         kept = {name: value for name, value in found.items() if value not in (None, []) and name not in self.standing}
         return kept | {name: found[name] or "" for name, was in self.standing.items() if (found[name] or "") != was}
+
+    @property
+    def sound_texts(self) -> dict[str, str]:
+        """What was entered in words and has no fault so far: rules can judge it though the rest is wrong."""
+        texts = (need.name for need in self.action.needs if need.type == "text" and not self[need.name].errors)
+        return {name: self.given[name] for name in texts if name in self.given}
 
     @property
     def seen(self) -> int:

@@ -269,7 +269,8 @@ def new_faults(t: Try, faults: list[str]) -> bool:
 @step("application", by="clerk registrar", of="registered verified", to="returned")
 def return_for_correction(t: Try) -> None:
     given = t.read(faults="list RETURN", note="text?")
-    t.require(new_faults_are_permitted=not new_faults(t, given["faults"]))
+    explained = "OTHER" not in given["faults"] or bool(given.get("note"))
+    t.require(new_faults_are_permitted=not new_faults(t, given["faults"]), other_is_explained=explained)
     t.case.answer_until = working_days_after(t.day, 10)
     t.case.named |= set(given["faults"])
     t.case.permits.clear()

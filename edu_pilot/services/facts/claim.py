@@ -43,6 +43,7 @@ class StudyClaimed:
     reimbursable: bool
     student_number: str | None
     from_on: date
+    confirmed_on: date | None
     diploma_number: str | None
     diploma_on: date | None
     application: str
@@ -56,6 +57,7 @@ def _claimed(row: Any) -> StudyClaimed:
         id=row.id, reference=row.reference, person_id=row.person_id, county=row.union_county or row.county,
         major=row.major, level=row.level, intake=row.intake, state=row.state, reimbursable=row.reimbursable,
         student_number=row.student_number, from_on=min(begun, row.confirmed_on or begun),
+        confirmed_on=row.confirmed_on,
         diploma_number=row.diploma_number, diploma_on=row.diploma_on,
         application=row.application, employer=row.employer, union_member=row.union_member,
     )  # fmt: skip
