@@ -116,7 +116,7 @@ def applying(person: Person) -> Life:
     yield person.hands.office(person.hands.calendar.today + days(person.chance.randint(3, 8)))
     late = ending == "returned" or story.special == "answered"
     handed = PAPERS[:-1] if late else PAPERS
-    person.hands.hand_in(person.clerk, "application", person.application, *handed)
+    person.hands.hand_in(person.clerk, person.application, person.worker, *handed)
     if late:
         person.apply("return_for_correction", faults=["PAPER_MISSING"], note="缺务工证明")
     if ending == "returned":
@@ -128,7 +128,7 @@ def applying(person: Person) -> Life:
 
 
 def _answer(person: Person) -> None:
-    person.hands.hand_in(person.clerk, "application", person.application, PAPERS[-1])
+    person.hands.hand_in(person.clerk, person.application, person.worker, PAPERS[-1])
     person.apply("amend", job=person.worker.job)
     person.apply("register")
 
