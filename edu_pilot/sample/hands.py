@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from edu_pilot.extensions import read
 from edu_pilot.models import Application, Certification, Claim, Payment, PaymentItem, Study
+from edu_pilot.rules.calendar import registration_day
 from edu_pilot.sample.accounts import short_name
 from edu_pilot.sample.calendar import Calendar, office_day
-from edu_pilot.sample.papers import picture, receipts
-from edu_pilot.sample.people import Population
+from edu_pilot.sample.papers import receipts, specimen
+from edu_pilot.sample.people import Population, Worker
 from edu_pilot.services import cases, papers
 from edu_pilot.services.actors import student
 from edu_pilot.services.perform import Done, create, perform, perform_many
@@ -96,11 +97,12 @@ class Hands:
             for _ in perform_many(workflow, ids, action, who):
                 pass
 
-    def hand_in(self, who: Actor, workflow: str, reference: str, *kinds: str) -> None:
-        """Upload a paper of each kind for a record."""
-        with self.timed(PARTS[workflow]):
+    def hand_in(self, who: Actor, application: str, worker: Worker, *kinds: str) -> None:
+        """Upload the worker's paper of each kind for the application."""
+        form, day = worker.form(self.policy), registration_day(worker.intake)
+        with self.timed(PARTS["application"]):
             for kind in kinds:
-                papers.add(workflow, reference, kind, picture(kind), who)
+                papers.add("application", application, kind, specimen(kind, form, day), who)
 
     def hand_in_receipts(self, who: Actor, claim: str, given: Sequence[Mapping[str, Any]]) -> None:
         """Upload the picture of a claim's receipts."""

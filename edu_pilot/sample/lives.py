@@ -12,7 +12,7 @@ from edu_pilot.rules.calendar import intake_window, registration_day
 from edu_pilot.rules.study import earliest_diploma, plan
 from edu_pilot.sample.calendar import Life, saturday
 from edu_pilot.sample.claims import claiming
-from edu_pilot.sample.exams import SCORED_AFTER, Exams, Session
+from edu_pilot.sample.exams import DAY, PUBLISHED_AFTER, SCORED_AFTER, Exams, Session
 from edu_pilot.sample.hands import Hands
 from edu_pilot.sample.people import Worker
 from edu_pilot.sample.stories import Story
@@ -116,7 +116,7 @@ def applying(person: Person) -> Life:
     yield person.hands.office(person.hands.calendar.today + days(person.chance.randint(3, 8)))
     late = ending == "returned" or story.special == "answered"
     handed = PAPERS[:-1] if late else PAPERS
-    person.hands.hand_in(person.clerk, "application", person.application, *handed)
+    person.hands.hand_in(person.clerk, person.application, person.worker, *handed)
     if late:
         person.apply("return_for_correction", faults=["PAPER_MISSING"], note="缺务工证明")
     if ending == "returned":
@@ -128,7 +128,7 @@ def applying(person: Person) -> Life:
 
 
 def _answer(person: Person) -> None:
-    person.hands.hand_in(person.clerk, "application", person.application, PAPERS[-1])
+    person.hands.hand_in(person.clerk, person.application, person.worker, PAPERS[-1])
     person.apply("amend", job=person.worker.job)
     person.apply("register")
 
@@ -301,9 +301,12 @@ def _moved(person: Person, session: Session) -> Life:
 def _held_on(person: Person) -> date:
     """A step that is still open on the business date was taken lately."""
     last, ending, special = person.hands.last, person.story.certification, person.story.special
-    if person.story.study != "studying" or ending in ("certified", "failed"):
+    over = person.story.study != "studying" or ending in ("certified", "failed")
+    if over and special != "objected":
         return saturday(person.begins_on + relativedelta(months=15))
     lately = {
+        # Published in the week before the business date, so that the days for an objection are not over.
+        "objected": saturday(last - PUBLISHED_AFTER - DAY),
         "tomorrow": last + days(1),
         "scored": saturday(last - SCORED_AFTER),
         "moved": _lost_day(last),
@@ -318,6 +321,11 @@ def _marked(person: Person, held_on: date) -> Life:
     ending, chance = person.story.certification, person.chance
     theory = chance.randint(40, 58) if ending == "failed" else chance.randint(62, 95)
     person.examine("score", theory=str(theory), practical=str(chance.randint(62, 95)))
+    if person.story.special == "objected":
+        yield held_on + PUBLISHED_AFTER + DAY
+        who = person.hands.worker(person.worker.id_number)
+        note = "理论成绩与本人估分相差较大，申请复核"
+        person.hands.act(who, "certification", person.certification, "object_to_score", note=note)
     if ending != "certified":
         return
     yield person.hands.office(held_on + days(35))

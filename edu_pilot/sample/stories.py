@@ -52,23 +52,23 @@ SETTLED = (
     # A school status lasts eight years; the diploma could have come after less than two and a half.
     Story(study="expired", certification="failed", after_days=2060),
 )
-# Claims on somebody's desk today.
+# Claims on somebody's desk today: the first nine are those of 40 people, work for every desk.
 OPEN = (
     _claim("approved"),
     _claim("in_payment"),
     _claim("not_agreed"),
     _claim("submitted"),
-    _claim("draft"),
-    _claim("submitted", "union"),
     _claim("returned"),
     _claim("approved", "drawn"),
+    _claim("in_payment", "exported", 80),
+    _claim("bounced", days=130),
+    _claim("draft"),
+    _claim("submitted", "union"),
     _claim("submitted", "university"),
     Story(study="completed", certification="passed", after_days=20),
     Story(study="studying", certification="failed", after_days=20),
     Story(claim="", special="no_double", after_days=60, certification="failed"),
     _claim("objected"),
-    _claim("in_payment", "exported", 80),
-    _claim("bounced", days=130),
 )
 # Studies under way, beside every step of a certification.
 STUDYING = (
@@ -79,7 +79,7 @@ STUDYING = (
     Story(study="studying", certification="entered", after_days=200),
     Story(study="studying", certification="trained", after_days=150),
     Story(study="studying", certification="passed", after_days=200),
-    Story(study="studying", certification="failed", after_days=500),
+    Story(study="studying", certification="failed", special="objected", after_days=200),
     Story(study="withdrawn", certification="withdrawn", after_days=200),
     Story(study="studying", certification="certified", after_days=500),
     Story(study="studying", certification="withdrawn", after_days=200),
@@ -90,6 +90,7 @@ STUDYING = (
     Story(study="studying", certification="seated", special="tomorrow", after_days=200),
     Story(study="studying", certification="passed", special="scored", after_days=200),
     Story(study="studying", certification="seated", special="moved", after_days=200),
+    Story(study="studying", certification="failed", after_days=500),
 )
 # Applications of the newest intake.
 APPLYING = (

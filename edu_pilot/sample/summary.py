@@ -36,7 +36,6 @@ SOONER_OR_LATER = {
     ("certification", "withdrawn"): 110,
     ("certification", "trained"): 150,
     ("certification", "certified"): 500,
-    ("certification", "failed"): 500,
     ("session", "planned"): 45,
     ("study", "suspended"): 200,
     ("study", "cancelled"): 200,

@@ -1,13 +1,14 @@
-"""The receipts of the sample: drawn alike, read apart."""
+"""The receipts, ID cards and diplomas of the sample: drawn alike, read apart."""
 
 from __future__ import annotations
 
+from datetime import date
 from itertools import combinations
 from typing import Any
 
 import pytest
 
-from edu_pilot.sample.papers import receipts
+from edu_pilot.sample.papers import receipts, specimen
 from edu_pilot.services.facts.claim_files import ALIKE_BITS, DETAIL_BITS
 from edu_pilot.services.pictures import made_anew
 
@@ -43,3 +44,26 @@ def test_the_same_claim_gives_the_same_bytes() -> None:
 )  # fmt: skip
 def test_everything_a_reviewer_compares_stands_on_the_receipt(change: dict[str, Any]) -> None:
     assert receipts("R2025-000001", [RECEIPT | change]) != receipts("R2025-000001", [RECEIPT])
+
+
+FORM = {
+    "name": "刘伟", "sex": "male", "birth_on": "1990-05-04", "id_number": "371425199005049961", "county": "齐河县",
+    "previous_school": "齐河县第一中学", "previous_diploma": "高中",
+}  # fmt: skip
+DAY = date(2022, 9, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("id_front", {"name": "王芳", "sex": "female", "birth_on": "1990-05-05", "id_number": "371425199005049972"}),
+        ("id_back", {"county": "禹城市", "birth_on": "1970-05-04"}),
+        ("previous_diploma", {"name": "王芳", "birth_on": "1991-05-04", "previous_school": "齐河县技工学校"}),
+    ],
+)
+def test_id_card_and_diploma_say_whose_they_are(kind: str, changes: dict[str, str]) -> None:
+    drawn = specimen(kind, FORM, DAY)
+    assert drawn == specimen(kind, FORM, DAY) and len(drawn) <= 120_000
+    assert made_anew(drawn)[0]["media_type"] == "image/jpeg"
+    others = {specimen(kind, FORM | {field: text}, DAY) for field, text in changes.items()}
+    assert len(others - {drawn}) == len(changes)
