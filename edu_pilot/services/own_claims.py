@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from sqlalchemy import Connection
 
@@ -49,12 +47,10 @@ def study(conn: Connection, actor: Actor) -> Case:
     return found
 
 
-def against(
-    conn: Connection, study: Case, actor: Actor, typed: Mapping[str, str] = MappingProxyType({})
-) -> tuple[Reason, ...]:
-    """Return everything that stands against a claim for a study, as far as it is typed."""
+def against(conn: Connection, study: Case, actor: Actor) -> tuple[Reason, ...]:
+    """Return everything that stands against a claim for a study before a line of it is typed."""
     unit = unit_of(conn, actor)
-    found = objections_to_birth(unit, "claim", {**typed, "study": study.reference})
+    found = objections_to_birth(unit, "claim", {"study": study.reference})
     if study.diploma_on is None:
         return found
     late = too_late(policies.of(conn, study.policy_version_id).policy, study.diploma_on, unit.today)

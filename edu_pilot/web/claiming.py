@@ -119,21 +119,10 @@ def enter() -> Any:
         study = own_claims.study(conn, actor)
         form = _new_form(conn, study, _meant("receipts"))
     if not form.validate():
-        return _told_at_once(form), 422
+        return _again(form), 422
     g.again = partial(_again, form)
     done = create("claim", actor, form.given | {"study": study.reference})
     return _with_photos(done.reference)
-
-
-def _told_at_once(form: Answers) -> str:
-    """Show the form again with what the rules have against the rest of it, so that one mends everything in one go."""
-    actor, texts = access.actor(), form.sound_texts
-    with read() as conn:
-        study = own_claims.study(conn, actor)
-        reasons = own_claims.against(conn, study, actor, texts)
-        words = Words(policies.of(conn, study.policy_version_id).compiled)
-    form.mark([reason for reason in reasons if reason.field in texts], words.reason)
-    return _again(form)
 
 
 def _again(form: Answers, refused: Refused | None = None) -> str:

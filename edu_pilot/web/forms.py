@@ -349,12 +349,6 @@ class Answers(FlaskForm):
         return kept | {name: found[name] or "" for name, was in self.standing.items() if (found[name] or "") != was}
 
     @property
-    def sound_texts(self) -> dict[str, str]:
-        """What was entered in words and has no fault so far: rules can judge it though the rest is wrong."""
-        texts = (need.name for need in self.action.needs if need.type == "text" and not self[need.name].errors)
-        return {name: self.given[name] for name in texts if name in self.given}
-
-    @property
     def seen(self) -> int:
         """The version of the record the form was shown with; none that ever was if it is garbled."""
         return whole(str(self.seen_version.data or "")) or 0

@@ -10,7 +10,17 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from edu_pilot.extensions import read
-from edu_pilot.services import accounts, batches, counts, outbox, payments, presenting, reconciliation, search
+from edu_pilot.services import (
+    accounts,
+    bank_files,
+    batches,
+    counts,
+    outbox,
+    payments,
+    presenting,
+    reconciliation,
+    search,
+)
 from edu_pilot.services.payments import Judged
 from edu_pilot.services.perform import create
 from edu_pilot.web import access, choices, files
@@ -138,6 +148,9 @@ def results_page(found: Judged | None = None, refused: Refused | None = None, *,
             amounts={item.number: item for item in case.items} if case else {},
             missing=missing,
             refused=refused,
+            columns=bank_files.COLUMNS,
+            told=bank_files.RESULTS,
+            reasons=words.compiled.policy.get("decision_codes.bounce"),
         )
 
 
