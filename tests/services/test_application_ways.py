@@ -81,6 +81,24 @@ def test_edge_53_a_second_return_with_new_faults_needs_another_persons_permit(an
     assert send_back(any_pilot, reference, "PORTRAIT_UNSUITABLE") == "returned"
 
 
+def test_what_no_code_names_is_put_into_words(pilot: Pilot) -> None:
+    """Who gets an application back reads what “other” is."""
+    reference = pilot.registered()
+    before = contents()
+    with pytest.raises(Refused) as refused:
+        send_back(pilot, reference, "OTHER")
+    assert codes(refused) == ["other_is_explained"] and refused.value.reasons[0].field == "note"
+    assert contents() == before
+    step = ("application", reference, "return_for_correction", pilot.wang_fang, SIGN_UP)
+    assert pilot.act(*step, faults=["OTHER"], note="照片背景须为白色").state == "returned"
+
+
+def test_the_form_of_who_registers_again_takes_the_place_of_the_first(pilot: Pilot) -> None:
+    answered(pilot)
+    forms = rows("document", kind="registration_form")
+    assert [form["voided_at"] is None for form in sorted(forms, key=lambda form: form["number"])] == [False, True]
+
+
 CLAIMS_ALONE = ["RECEIPT_DETAILS_WRONG", "AMOUNT_WRONG", "ACCOUNT_WRONG"]
 
 

@@ -114,6 +114,16 @@ def test_other_wants_an_explanation_which_the_claimant_reads(at_desk: AtDesk, ha
     assert context("return_notice")["note"] == "齐河县总工会：票据缺章"
 
 
+def test_a_faulty_check_stays_on_the_page_though_the_proof_is_old(at_desk: AtDesk, claims: list[str]) -> None:
+    union = at_desk("zhao.min")
+    with write() as conn:
+        conn.execute(sa.text("UPDATE login_session SET stepped_up_at = NULL"))
+    answer = judged(union, claims[0], **{"reading-id_tail": "", "note": "看不清"})
+    page = text(answer)
+    assert answer.status_code == 422 and rows("claim_check") == []
+    assert 'value="4,790.00"' in page and "看不清" in page and 'href="#reading-id_tail"' in page
+
+
 def test_r5_2_a_refusal_needs_the_own_reading_and_the_page_says_why(at_desk: AtDesk, claims: list[str]) -> None:
     union = at_desk("zhao.min")
     bare = {"reading-line_0": "", "reading-id_tail": "", "reading-diploma_on": ""}
