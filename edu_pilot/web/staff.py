@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -61,7 +61,7 @@ def add() -> Response:
 
 
 def _roles() -> list[str]:
-    return [role.strip() for role in typed("roles").split(",") if role.strip()]
+    return [role[:64] for role in request.form.getlist("roles") if role]
 
 
 @pages.post("/<name>/grant")

@@ -16,7 +16,7 @@ from edu_pilot.services.actors import STUDENT
 from edu_pilot.services.answers import CLEARED
 from edu_pilot.services.perform import Done
 from edu_pilot.services.wording import yuan
-from edu_pilot.workflow.definition import Need
+from edu_pilot.workflow.definition import SAME, Need
 from edu_pilot.workflow.reading import Label
 from edu_pilot.workflow.reasons import N_, Reason
 from edu_pilot.workflow.registry import Actor
@@ -121,10 +121,14 @@ class Words:
         return self._say(definition.create if name == definition.create.name else definition.actions.get(name)) or name
 
     def done(self, action: str, done: Done) -> str:
-        """Return what is said after a step: that it is taken, where its record stands now, whom it waits for."""
+        """Return what is said after a step: that it is taken, where its record stands now, whom it waits for.
+
+        A step that stays in its state leaves others to go on with it, and only the record knows whom.
+        """
         definition = self.compiled.definition(done.workflow)
         taken, now = self.action(done.workflow, action), self.state(done.workflow, done.state)
-        if holders := telling.holders(definition, done.state):
+        moves = any(target.state != SAME for target in definition.actions[action].targets)
+        if moves and (holders := telling.holders(definition, done.state)):
             roles = self.roles(holders)
             return _("Done: %(action)s. Now: %(state)s; waiting for: %(roles)s", action=taken, state=now, roles=roles)
         return _("Done: %(action)s. Now: %(state)s", action=taken, state=now)

@@ -187,7 +187,9 @@ def test_two_administrators_and_a_newcomer(at_desk: Sit, site: Flask) -> None:
     first, other = at_desk("admin"), at_desk("admin.second")
     form = {"name": "zhang.li", "person": worker(77).id_number, "roles": "clerk", "county": QIHE}
     assert first.send("/admin/accounts", **form).status_code == 303
-    assert "zhang.li" in text(first.get("/admin/accounts"))
+    confirms = 'action="/admin/accounts/zhang.li/confirm"'
+    assert "You asked for these roles" in text(first.get("/admin/accounts"))
+    assert confirms not in text(first.get("/admin/accounts")) and confirms in text(other.get("/admin/accounts"))
     assert first.send("/admin/accounts/zhang.li/confirm").status_code == 409
     assert other.send("/admin/accounts/zhang.li/confirm").status_code == 303
     with site.app_context():
