@@ -18,7 +18,7 @@ def test_the_menu_of_a_phone_opens_without_scripts(chromium: Browser, address: s
     page = context.new_page()
     sign_in(page, address)
     assert not page.get_by_role("link", name="总览").is_visible()
-    page.get_by_text("菜单").click()
+    page.get_by_text("菜单", exact=True).click()
     follow(page.get_by_role("link", name="总览"))
     assert page.url.endswith("/dashboard") and fits(page)
     follow(page.get_by_role("button", name="大字版"))

@@ -91,6 +91,7 @@ def freeze_amount(change: Change) -> None:
         "payable_fen": result.payable_fen,
         "submitted_on": change.unit.today,
         "answer_until": None,
+        "recheck_until": None,
         "round": change.case.round + (1 if change.case.checks else 0),
     }
 
