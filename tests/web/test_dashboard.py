@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from edu_pilot.extensions import read
-from edu_pilot.services import board, policies, presenting, rendering
+from edu_pilot.services import board, policies, presenting, rendering, telling
 from edu_pilot.workflow.policy import Policy
 from tests.factories import CHECKED, SIGN_UP, Pilot, files_in_force, on, publish
 from tests.people import staff, worker
@@ -63,6 +63,12 @@ def test_what_waits_names_who_holds_it_and_since_when(world: Flask) -> None:
     assert registered.number == registered.long == 2 and "clerk" in registered.holders and registered.days > 30
     assert ("study", "graduated") not in waiting or waiting["study", "graduated"].holders
     assert ("claim", "paid") not in waiting
+
+
+def test_money_that_came_back_waits_for_nobody(world: Flask) -> None:
+    with read() as conn:
+        definition = presenting.in_force(conn).definition("claim")
+    assert [telling.holders(definition, state) for state in ("recovering", "recovered")] == [["finance_maker"], []]
 
 
 def test_how_long_is_long_is_the_policys(world: Flask) -> None:
