@@ -39,8 +39,8 @@ CHANNELS = {
     "phone": N_("Telephone"),
     "person": N_("In person"),
 }
+ARBITER, MAKER = "arbiter", "finance_maker"
 # Roles that act by themselves or for upkeep: nobody calls them.
-ARBITER = "arbiter"
 NO_OFFICE = frozenset({"system", "operator"})
 
 
@@ -138,8 +138,9 @@ def _with(case: Case, person: Mapping[str, Any], other: tuple[str, Mapping[str, 
 def stage(shown: Shown, current: Policy) -> Stage:
     """Return where one case stands, what its person must do, what comes next, and who holds it."""
     asked = _Asked(shown, current, i18n.language())
-    known, section, roles = values(asked), asked.section, holders(asked.definition, asked.case.state)
-    called = (contacts.of(shown.case, role, asked.current) for role in _turn(shown, roles))
+    known, section = values(asked), asked.section
+    roles = _turn(shown, holders(asked.definition, asked.case.state))
+    called = (contacts.of(shown.case, role, asked.current) for role in roles)
     return Stage(
         shown,
         meaning=section.say("is", known),
@@ -153,8 +154,16 @@ def stage(shown: Shown, current: Policy) -> Stage:
 
 
 def _turn(shown: Shown, roles: Sequence[str]) -> Sequence[str]:
-    """Return the roles that can still move a case: a dispute that was handed over is with the arbiter alone (R5.2)."""
-    return [ARBITER] if shown.facts.get("escalated_on") and ARBITER in roles else roles
+    """Return the roles that can still move a case.
+
+    A dispute that was handed over is with the arbiter alone (R5.2). Once another account is given, its confirmation and
+    then the payment are awaited (R5.8).
+    """
+    if shown.facts.get("escalated_on") and ARBITER in roles:
+        return [ARBITER]
+    if STUDENT in roles and shown.case.row.get("account_changed_at"):
+        return [contacts.UNION if shown.facts["account_waits"] else MAKER]
+    return roles
 
 
 def holders(definition: Definition, state: str) -> Sequence[str]:
@@ -260,14 +269,16 @@ def _claim(asked: _Asked) -> dict[str, str | None]:
     faults = [code for check in asked.case.decided_checks if check.outcome == "correct" for code in check.reasons]
     notice = told["notice_until"]
     pay_from = working_days_after(policy, notice, 1) if notice else None
-    reason = told["bounce_reason"]
+    reason, tail = told["bounce_reason"], told["account_tail"]
+    changed, waits = asked.case.row["account_changed_at"], told["account_waits"]
     days = ("notice_until", "paid_on", "submitted_on")
     return {
         **{name: asked.day(told[name]) for name in days},
         **{name: asked.day(_not_past(told[name])) for name in ("answer_until", "recheck_until", "claim_until")},
         "faults": asked.coded("decision_codes.correct", list(dict.fromkeys(faults))),
         "amount": yuan(told["payable_fen"]) if told["payable_fen"] is not None else None,
-        "account_tail": told["account_tail"], "pay_from": asked.day(_coming(pay_from) if pay_from else None),
+        "account_tail": tail, "old_tail": None if changed else tail,
+        "tail_to_confirm": tail if waits else None, "pay_from": asked.day(_coming(pay_from) if pay_from else None),
         "bounce_reason": asked.coded("decision_codes.bounce", [reason]) if reason else None,
     }  # fmt: skip
 

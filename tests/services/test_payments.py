@@ -15,7 +15,7 @@ from stdnum import luhn
 
 from edu_pilot import clock
 from edu_pilot.extensions import read
-from edu_pilot.services import audit, documents, notices, outbox, payments
+from edu_pilot.services import audit, documents, notices, outbox, payments, telling
 from edu_pilot.services.actors import OPERATOR, student
 from edu_pilot.services.cases import NotFound
 from edu_pilot.services.perform import create
@@ -251,6 +251,28 @@ def test_edge_59_a_bounced_payment_is_paid_once_more_and_never_twice(any_pilot: 
     with read() as conn:
         assert outbox.refused(conn) == []
         assert audit.verify(conn).ok
+
+
+def as_told(claim: str) -> tuple[str | None, str | None, bool, str]:
+    """Give what the claimant is asked to do, what comes next, whether it is with them, and else whose telephone."""
+    with on(CHANGED), read() as conn:
+        stages, _compiled = telling.stages(conn, student(vault().index("id_number", LIU_WEI.id_number)))
+    stage = next(stage for stage in stages if stage.case.reference == claim)
+    return stage.todo, stage.following, stage.mine, stage.holder.phone if stage.holder else ""
+
+
+def test_edge_59_after_a_bounce_each_is_told_whose_turn_it_is(pilot: Pilot) -> None:
+    """Another card is asked for until there is one; then it is with the union, and once confirmed with the payers."""
+    claim = bounced(pilot)
+    todo, following, mine, _phone = as_told(claim)
+    assert mine and CARD[-4:] in str(todo) and CARD[-4:] in str(following)
+    changes_account(pilot, claim)
+    todo, following, mine, phone = as_told(claim)
+    assert (todo, mine, phone) == (None, False, "0534-0002551") and OTHER_CARD[-4:] in str(following)
+    confirms_account(pilot, claim)
+    todo, last, mine, phone = as_told(claim)
+    assert (todo, mine, phone) == (None, False, "0534-0000005")
+    assert last != following and OTHER_CARD[-4:] in str(last)
 
 
 def test_edge_59_in_one_batch_one_is_paid_and_one_bounces(pilot: Pilot) -> None:
