@@ -374,9 +374,13 @@ def session_is_described(attempt: Attempt) -> Blocked:
     given = attempt.input
     occupation = attempt.policy.row("occupations", given.get("occupation"))
     faults: list[Reason] = []
-    if not occupation or given.get("level") not in occupation["levels"].split():
-        text = N_("Occupation and level are not in the catalogue.")
+    if not occupation:
+        text = N_("The occupation is not in the catalogue.")
         faults.append(blocked(text, code="occupation_unknown", field="occupation", who="examiner"))
+    elif given.get("level") not in (levels := occupation["levels"].split()):
+        text = N_("This occupation is examined at these levels alone: %(levels)s.")
+        known = ", ".join(levels)
+        faults.append(blocked(text, code="occupation_unknown", field="level", who="examiner", levels=known))
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", given.get("starts", "")):
         text = N_("The start is a time such as 09:00.")
         faults.append(blocked(text, code="starts_malformed", field="starts", who="examiner"))

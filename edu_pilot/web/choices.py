@@ -55,6 +55,17 @@ def _levels(asked: Asked) -> Pairs:
     return [(level["code"], asked.words.level(level["code"])) for level in asked.words.compiled.policy.get("levels")]
 
 
+def _exam_levels(asked: Asked) -> Pairs:
+    """The codes of every kind of certificate, each with what it means there."""
+    kinds = asked.words.compiled.policy.get("certification.level_names")
+    codes = sorted({code for names in kinds.values() for code in names}, reverse=True)
+    meant = {
+        code: dict.fromkeys(asked.words.exam_level(kind, code) for kind in kinds if code in kinds[kind])
+        for code in codes
+    }
+    return [(code, f"{code} {' / '.join(meant[code])}") for code in codes]
+
+
 def _courses(asked: Asked) -> Pairs:
     column = "course" if i18n.language() == "zh" else "course_en"
     plan = asked.words.compiled.policy.tables.get(f"plans/{asked.case.major}" if asked.case else "", ())
@@ -109,6 +120,7 @@ _KNOWN: Mapping[tuple[str, str], Callable[[Asked], Pairs]] = {
     ("certification", "session"): _sessions,
     ("certification", "new_session"): _new_sessions,
     ("session", "occupation"): _table("occupations"),
+    ("session", "level"): _exam_levels,
     ("payment", "claims"): _claims,
     ("payment", "results"): _payments,
 }

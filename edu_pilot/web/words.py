@@ -184,6 +184,15 @@ class Words:
         """Return a kind of paper that can be handed in."""
         return self.policy("papers" if kind in self.compiled.policy.get("papers") else "other_papers", kind)
 
+    def exam_level(self, kind: str, code: str | None) -> str:
+        """Return a level of an examination, of a kind of certificate."""
+        return self.policy(f"certification.level_names.{kind}", code)
+
+    def level_of(self, occupation: str, code: str | None) -> str:
+        """Return a level of an examination, of an occupation."""
+        row = self.compiled.policy.row("occupations", occupation)
+        return self.exam_level(row["kind"], code) if row else (code or "")
+
     def level(self, code: str | None) -> str:
         """Return a level of study."""
         levels = {level["code"]: level["name"] for level in self.compiled.policy.get("levels")}

@@ -353,6 +353,11 @@ def test_r4_4_session_is_described(change: dict[str, Any], faulty: list[str]) ->
     assert codes("session_is_described", attempt(given=SESSION | change)) == faulty
 
 
+def test_r4_4_a_level_that_is_not_examined_is_told_those_that_are() -> None:
+    [reason] = reasons("session_is_described", attempt(given=SESSION | {"level": "5"}))
+    assert (reason.field, reason.facts["levels"]) == ("level", "4, 3, 2, 1")
+
+
 @pytest.mark.parametrize(("number", "blocked"), [(None, []), (0, []), (3, ["all_candidates_scored"])])
 def test_r4_5_all_candidates_scored(number: int | None, blocked: list[str]) -> None:
     assert codes("all_candidates_scored", attempt({"candidates_without_scores": number})) == blocked

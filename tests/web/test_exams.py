@@ -220,6 +220,12 @@ def test_r3_6_a_sheet_without_a_day_or_a_course_saves_nothing(hands: Pilot, at_d
     assert rows("score") == []
 
 
+def test_r4_4_a_new_session_offers_the_levels_by_name(hands: Pilot, at_desk: Desk) -> None:
+    page = text(at_desk("examiner").get("/records/session/new"))
+    assert re.search(r'<option value="5">5 Level 5 \(junior worker\)</option>', page)
+    assert re.search(r'<option value="3">3 Level 3 \(senior worker\) / Junior / Elementary</option>', page)
+
+
 def test_the_doors_of_the_exam_pages(hands: Pilot, at_desk: Desk) -> None:
     session = hands.exam("ecommerce_specialist", "4")
     auditor, clerk = at_desk("xu.ning"), at_desk("wang.fang")
